@@ -1,0 +1,1 @@
+//! Image-quality data sets, reference-disjoint splits and synthetic distortions.

@@ -1,0 +1,1 @@
+//! The published image-quality networks as Burn modules.

@@ -1,0 +1,1 @@
+//! Deep image-quality assessment on Burn: named models, bundled weights, one Scorer.

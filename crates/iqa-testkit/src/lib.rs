@@ -1,0 +1,1 @@
+//! Fixtures, tolerance tiers and generated images for the tests of this workspace.

@@ -1,0 +1,1 @@
+//! Training recipes of the papers: losses, schedules, checkpoints with exact resume, learning curves.
