@@ -1,1 +1,21 @@
-//! What all models share: images to tensors, score direction and range, devices by name, strict weight loading.
+//! What all models of `iqa-models` share: images as tensors, the meaning of a score, devices by name, and
+//! strict weight loading.
+//!
+//! Images are RGB, 8 bits a channel, until they become tensors; tensors are `[n, 3, height, width]` with
+//! values in `[0, 1]`. Each model scales them for itself.
+
+mod device;
+mod error;
+mod file;
+//mod image;
+mod score;
+//mod tensor;
+mod weights;
+
+pub use device::{DEVICE_NAMES, available_devices, device_by_name};
+pub use error::CoreError;
+pub use file::write_atomically;
+//pub use self::image::{AlphaPolicy, DecodeOptions, decode_image, read_image, to_rgb8};
+pub use score::{Direction, ReferenceNeed, ScoreSpec};
+//pub use tensor::{image_to_tensor, tensor_to_image};
+pub use weights::{NamedTensor, NamedTensors, Precision};

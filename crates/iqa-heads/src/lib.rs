@@ -1,1 +1,12 @@
-//! The published image-quality networks as Burn modules.
+//! The published image-quality networks as Burn modules, one module each.
+//!
+//! | module | paper |
+//! |---|---|
+//! | [`wadiqam`] | Bosse et al., "Deep Neural Networks for No-Reference and Full-Reference Image Quality Assessment", IEEE TIP 27(1), 2018, arXiv:1612.01697 |
+//!
+//! Images go `(distorted, reference)`, in that order, everywhere.
+
+mod error;
+pub mod wadiqam;
+
+pub use error::HeadError;

@@ -1,1 +1,25 @@
-//! Training recipes of the papers: losses, schedules, checkpoints with exact resume, learning curves.
+//! Training recipes of the papers, with exact resume.
+//!
+//! [`wadiqam`] trains DIQaM and WaDIQaM. A run writes into one folder:
+//!
+//! | file | what |
+//! |---|---|
+//! | `best.safetensors` | weights of the epoch with the lowest validation loss, with their configuration |
+//! | `checkpoint.safetensors` | all that is needed to go on: weights, optimiser state, log |
+//! | `log.csv` | one line an epoch |
+//! | `loss.svg` | the learning curves |
+//!
+//! Every file is written to a temporary name and renamed, after each epoch. A run that was killed goes on from
+//! its last epoch and, on a deterministic backend such as `flex`, ends with the same weights bit for bit.
+
+mod checkpoint;
+mod curve;
+mod error;
+mod log;
+mod schedule;
+mod seed;
+pub mod wadiqam;
+
+pub use error::TrainError;
+pub use log::{EpochLog, read_log};
+pub use schedule::Schedule;

@@ -1,0 +1,159 @@
+//! The one error type of this crate.
+
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+/// What can go wrong between a file and a tensor.
+///
+/// Every variant that concerns a file names it.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum CoreError {
+    /// A file could not be opened, read or written.
+    #[error("{path}: {source}", path = path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// The operating system's reason.
+        #[source]
+        source: std::io::Error,
+    },
+    /// An image file is damaged, truncated or of a flavour that is not supported.
+    #[error("{path}: cannot decode the image: {source}", path = path.display())]
+    Decode {
+        /// The file.
+        path: PathBuf,
+        /// The decoder's reason.
+        #[source]
+        source: image::ImageError,
+    },
+    /// An image file ends before its image does.
+    #[error("{path}: the image is truncated", path = path.display())]
+    Truncated {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The content is none of the supported image formats.
+    #[error("{path}: not a PNG, JPEG, BMP, TIFF or WebP image", path = path.display())]
+    UnknownFormat {
+        /// The file.
+        path: PathBuf,
+    },
+    /// An image is larger than the decoder may decode.
+    #[error("{path}: {width}x{height} is above the limit of {max_pixels} pixels", path = path.display())]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// Width in pixels.
+        width: u32,
+        /// Height in pixels.
+        height: u32,
+        /// The limit in force, in pixels.
+        max_pixels: u64,
+    },
+    /// An image has an alpha channel and the options refuse one.
+    #[error("{path}: has an alpha channel, which the options refuse", path = path.display())]
+    AlphaRefused {
+        /// The file.
+        path: PathBuf,
+    },
+    /// An image has no pixels.
+    #[error("{path}: the image is empty", path = path.display())]
+    EmptyImage {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A floating-point image holds NaN or infinity.
+    #[error("{path}: the image holds a value that is not finite", path = path.display())]
+    NonFinite {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A device name that no build of this crate knows.
+    #[error("unknown device `{name}`: expected one of {}", .known.join(", "))]
+    UnknownDevice {
+        /// The name given.
+        name: String,
+        /// The names there are.
+        known: Vec<&'static str>,
+    },
+    /// A device that exists but was not compiled in.
+    #[error(
+        "device `{name}` is not compiled in: build with `--features {feature}` (this build has: {})",
+        .available.join(", ")
+    )]
+    DeviceNotCompiled {
+        /// The name given.
+        name: &'static str,
+        /// The Cargo feature of `iqa-models` that brings it.
+        feature: &'static str,
+        /// The devices of this build.
+        available: Vec<&'static str>,
+    },
+    /// A weights file is not in a supported format, or is damaged.
+    #[error("{path}: cannot read weights: {source}", path = path.display())]
+    WeightsFormat {
+        /// The file.
+        path: PathBuf,
+        /// The reader's reason.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A weights file needs a reader that was not compiled in.
+    #[error("{path}: {format} weights need the Cargo feature `{feature}`", path = path.display())]
+    WeightsNotCompiled {
+        /// The file.
+        path: PathBuf,
+        /// The format found.
+        format: &'static str,
+        /// The Cargo feature of `iqa-models` that brings the reader.
+        feature: &'static str,
+    },
+    /// A tensor that the model needs is not in the file.
+    #[error("{path}: tensor `{key}` is missing", path = path.display())]
+    MissingTensor {
+        /// The file.
+        path: PathBuf,
+        /// The tensor's name in the file's own naming.
+        key: String,
+    },
+    /// The file holds tensors that the model does not know.
+    #[error("{path}: unused tensors: {}", .keys.join(", "), path = path.display())]
+    UnusedTensors {
+        /// The file.
+        path: PathBuf,
+        /// Their names.
+        keys: Vec<String>,
+    },
+    /// A tensor has another shape than the model's.
+    #[error("{path}: tensor `{key}` has shape {found:?}, expected {expected:?}", path = path.display())]
+    TensorShape {
+        /// The file.
+        path: PathBuf,
+        /// The tensor's name.
+        key: String,
+        /// The model's shape, in the file's own axis order.
+        expected: Vec<usize>,
+        /// The shape in the file.
+        found: Vec<usize>,
+    },
+    /// A tensor holds NaN or infinity.
+    #[error("{path}: tensor `{key}` holds a value that is not finite", path = path.display())]
+    TensorNotFinite {
+        /// The file.
+        path: PathBuf,
+        /// The tensor's name.
+        key: String,
+    },
+    /// A weights file's metadata is missing or malformed.
+    #[error("{path}: metadata `{key}`: expected {expected}", path = path.display())]
+    Metadata {
+        /// The file.
+        path: PathBuf,
+        /// The metadata key.
+        key: String,
+        /// What was expected there.
+        expected: String,
+    },
+}

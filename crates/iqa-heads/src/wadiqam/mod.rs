@@ -1,0 +1,21 @@
+//! DIQaM and WaDIQaM: patch networks, full- and no-reference, with learned patch weights.
+//!
+//! Source: S. Bosse, D. Maniry, K.-R. Müller, T. Wiegand, W. Samek, "Deep Neural Networks for No-Reference and
+//! Full-Reference Image Quality Assessment", IEEE Transactions on Image Processing 27(1), 2018
+//! (arXiv:1612.01697); constants, layer names and orders that the paper leaves open follow the authors' test
+//! code, deepIQA.
+//!
+//! An image is cut into 32x32 patches; each goes through a VGG-like stack to a feature vector; a head gives the
+//! patch its quality, a second one its weight; the image score is the (weighted) mean.
+
+mod config;
+mod model;
+mod patches;
+mod score;
+mod weights;
+
+pub use config::{Fusion, Initialisation, PATCH, Pooling, WEIGHT_EPSILON, WadiqamConfig};
+pub use model::{PatchScores, Wadiqam};
+pub use patches::{PatchPosition, PatchSampler, cut_patches};
+pub use score::{ImageScore, PatchMap, PreparedReference, ScoreOptions};
+pub use weights::WeightLayout;

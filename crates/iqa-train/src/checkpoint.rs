@@ -1,0 +1,68 @@
+//! All that a run needs to go on, in one file.
+//!
+//! The file is safetensors with three byte arrays: the weights and the optimiser state as Burn records, and
+//! the rest as JSON. One file means one rename: there is never a new weight file beside an old optimiser state.
+
+use std::path::Path;
+
+use burn::module::Module;
+use burn::optim::{ModuleOptimizer, OptimizerRecord};
+use burn::store::ModuleRecord;
+use burn::tensor::Bytes;
+use iqa_core::{CoreError, write_atomically};
+use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use serde::{Deserialize, Serialize};
+
+use crate::{EpochLog, TrainError};
+
+const WEIGHTS: &str = "weights";
+const OPTIMISER: &str = "optimiser";
+const STATE: &str = "state";
+
+/// What a run knows besides weights and optimiser state.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct RunState<R> {
+    /// The recipe the run was started with.
+    pub(crate) recipe: R,
+    /// One row an epoch done.
+    pub(crate) log: Vec<EpochLog>,
+}
+
+pub(crate) fn write<M: Module, R: Serialize>(
+    path: &Path,
+    model: &M,
+    optimiser: &ModuleOptimizer,
+    state: &RunState<R>,
+) -> Result<(), TrainError> {
+    let failed = |reason: String| TrainError::Checkpoint { path: path.into(), reason };
+    let weights = model.clone().into_record().into_bytes().map_err(|error| failed(error.to_string()))?;
+    let optimiser = optimiser.into_bytes().map_err(|error| failed(error.to_string()))?;
+    let state = serde_json::to_vec(state).map_err(|error| failed(error.to_string()))?;
+    let parts: [(&str, &[u8]); 3] = [(WEIGHTS, &weights), (OPTIMISER, &optimiser), (STATE, &state)];
+    let views = parts
+        .into_iter()
+        .map(|(name, bytes)| Ok((name, TensorView::new(Dtype::U8, vec![bytes.len()], bytes)?)))
+        .collect::<Result<Vec<_>, safetensors::SafeTensorError>>()
+        .and_then(|views| safetensors::serialize(views, None))
+        .map_err(|error| failed(error.to_string()))?;
+    Ok(write_atomically(path, &views)?)
+}
+
+pub(crate) fn read<M: Module, R: for<'de> Deserialize<'de>>(
+    path: &Path,
+    model: M,
+    optimiser: ModuleOptimizer,
+) -> Result<(M, ModuleOptimizer, RunState<R>), TrainError> {
+    let failed = |reason: String| TrainError::Checkpoint { path: path.into(), reason };
+    let bytes = std::fs::read(path).map_err(|source| CoreError::Io { path: path.into(), source })?;
+    let file = SafeTensors::deserialize(&bytes).map_err(|error| failed(error.to_string()))?;
+    let part = |name: &str| {
+        let view = file.tensor(name).map_err(|error| failed(error.to_string()))?;
+        Ok::<_, TrainError>(Bytes::from_bytes_vec(view.data().to_vec()))
+    };
+    let state = serde_json::from_slice(&part(STATE)?).map_err(|error| failed(error.to_string()))?;
+    let record = ModuleRecord::from_bytes(part(WEIGHTS)?).map_err(|error| failed(error.to_string()))?;
+    let model = model.try_load_record(record).map_err(|error| failed(error.to_string()))?;
+    let record = OptimizerRecord::from_bytes(part(OPTIMISER)?).map_err(|error| failed(error.to_string()))?;
+    Ok((model, optimiser.load_record(record), state))
+}

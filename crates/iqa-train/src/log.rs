@@ -1,0 +1,119 @@
+//! What a run says of each epoch.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use iqa_core::{CoreError, write_atomically};
+use serde::{Deserialize, Serialize};
+
+use crate::TrainError;
+
+/// One epoch of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EpochLog {
+    /// Epoch, from 1.
+    pub epoch: usize,
+    /// Optimiser steps since the start of the run.
+    pub steps: usize,
+    /// Learning rate of the last step.
+    pub learning_rate: f64,
+    /// Mean training loss over the epoch, in the units of the score.
+    pub train_loss: f64,
+    /// Validation loss after the epoch, in the units of the score.
+    pub validation_loss: f64,
+    /// Spearman correlation on the validation set, in quality orientation; `None` where it is undefined.
+    pub validation_srcc: Option<f64>,
+    /// Pearson correlation on the validation set, in quality orientation; `None` where it is undefined.
+    pub validation_plcc: Option<f64>,
+    /// Wall-clock seconds the epoch took; the one field that two equal runs do not share.
+    pub seconds: f64,
+}
+
+const HEADER: &str =
+    "epoch,steps,learning_rate,train_loss,validation_loss,validation_srcc,validation_plcc,seconds";
+
+pub(crate) fn write_log(path: &Path, rows: &[EpochLog]) -> Result<(), TrainError> {
+    let number = |value: Option<f64>| value.map_or_else(String::new, |value| format!("{value:.6}"));
+    let mut text = format!("{HEADER}\n");
+    for row in rows {
+        let _ = writeln!(
+            text,
+            "{},{},{:.3e},{:.6},{:.6},{},{},{:.1}",
+            row.epoch,
+            row.steps,
+            row.learning_rate,
+            row.train_loss,
+            row.validation_loss,
+            number(row.validation_srcc),
+            number(row.validation_plcc),
+            row.seconds
+        );
+    }
+    Ok(write_atomically(path, text.as_bytes())?)
+}
+
+/// Reads a `log.csv` back; values are rounded as printed there.
+///
+/// # Errors
+/// [`TrainError::Core`] when the file cannot be read or a line is not of the log's form.
+pub fn read_log(path: &Path) -> Result<Vec<EpochLog>, TrainError> {
+    let text = std::fs::read_to_string(path).map_err(|source| CoreError::Io { path: path.into(), source })?;
+    let malformed = |line: usize| {
+        TrainError::Core(CoreError::Metadata {
+            path: path.into(),
+            key: format!("line {line}"),
+            expected: HEADER.into(),
+        })
+    };
+    let mut lines = text.lines().enumerate();
+    if lines.next().map(|(_, line)| line) != Some(HEADER) {
+        return Err(malformed(1));
+    }
+    lines
+        .map(|(index, line)| parse_row(line).ok_or_else(|| malformed(index + 1)))
+        .collect()
+}
+
+fn parse_row(line: &str) -> Option<EpochLog> {
+    let fields: Vec<&str> = line.split(',').collect();
+    let [epoch, steps, learning_rate, train_loss, validation_loss, srcc, plcc, seconds] = fields[..] else {
+        return None;
+    };
+    let optional = |field: &str| if field.is_empty() { Some(None) } else { field.parse().ok().map(Some) };
+    Some(EpochLog {
+        epoch: epoch.parse().ok()?,
+        steps: steps.parse().ok()?,
+        learning_rate: learning_rate.parse().ok()?,
+        train_loss: train_loss.parse().ok()?,
+        validation_loss: validation_loss.parse().ok()?,
+        validation_srcc: optional(srcc)?,
+        validation_plcc: optional(plcc)?,
+        seconds: seconds.parse().ok()?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_comes_back_and_a_damaged_line_is_named() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("log.csv");
+        let row = EpochLog {
+            epoch: 1,
+            steps: 20,
+            learning_rate: 1e-4,
+            train_loss: 0.25,
+            validation_loss: 0.5,
+            validation_srcc: None,
+            validation_plcc: Some(-0.125),
+            seconds: 1.5,
+        };
+        write_log(&path, &[row, EpochLog { epoch: 2, ..row }]).expect("writes");
+        assert_eq!(read_log(&path).expect("reads"), [row, EpochLog { epoch: 2, ..row }]);
+        std::fs::write(&path, format!("{HEADER}\n1,2,3\n")).expect("writes");
+        let message = read_log(&path).expect_err("damaged").to_string();
+        assert!(message.contains("line 2") && message.contains("log.csv"), "{message}");
+    }
+}
