@@ -1,1 +1,1 @@
-//! examples
+//! What the example programs share.

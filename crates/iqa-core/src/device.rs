@@ -25,6 +25,8 @@ macro_rules! backend {
     };
 }
 
+// `burn-tch` leaves Burn in 0.23; it stays here as long as 0.22 is pinned.
+#[cfg_attr(feature = "tch", allow(deprecated))]
 /// In the order of preference for messages: CPU first.
 const BACKENDS: &[Backend] = &[
     backend!("flex", "flex", Device::flex),

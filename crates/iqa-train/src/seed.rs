@@ -1,5 +1,10 @@
 //! Seeds for the parts of a run, all from one.
 
+/// Names of parts.
+pub(crate) const PATCHES: u64 = 1;
+pub(crate) const DROPOUT: u64 = 2;
+pub(crate) const VALIDATION: u64 = 3;
+
 /// A seed for the part of the run that `parts` name; any two differ (SplitMix64's finaliser, Steele et al. 2014).
 pub(crate) fn derive(seed: u64, parts: &[u64]) -> u64 {
     parts.iter().fold(finalise(seed), |state, &part| finalise(state ^ finalise(part)))

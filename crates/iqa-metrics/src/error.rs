@@ -1,0 +1,69 @@
+use thiserror::Error;
+
+/// Which of two lists an error is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum List {
+    /// The scores of a model.
+    Predicted,
+    /// The opinions of people.
+    Subjective,
+}
+
+impl std::fmt::Display for List {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Predicted => "predicted",
+            Self::Subjective => "subjective",
+        })
+    }
+}
+
+/// Why a figure of agreement does not exist.
+#[derive(Clone, Debug, PartialEq, Error)]
+#[non_exhaustive]
+pub enum MetricsError {
+    /// The two lists differ in length.
+    #[error("{predicted} predicted scores but {subjective} subjective ones")]
+    UnequalLength {
+        /// Length of the first list.
+        predicted: usize,
+        /// Length of the second list.
+        subjective: usize,
+    },
+    /// Too few pairs for the figure.
+    #[error("{found} pairs are too few, {needed} are needed")]
+    TooShort {
+        /// Pairs given.
+        found: usize,
+        /// Pairs needed.
+        needed: usize,
+    },
+    /// A value is NaN or infinite.
+    #[error("{list} score {index} is not finite")]
+    NotFinite {
+        /// The list.
+        list: List,
+        /// Its index, from 0.
+        index: usize,
+    },
+    /// All values of a list are the same: no correlation is defined.
+    #[error("all {list} scores are the same")]
+    Constant {
+        /// The list.
+        list: List,
+    },
+    /// The least-squares search for a logistic curve did not end.
+    #[error("the logistic fit did not converge after {evaluations} evaluations")]
+    NotConverged {
+        /// Evaluations of the curve spent.
+        evaluations: usize,
+    },
+    /// A confidence level outside (0, 1), or no resamples.
+    #[error("a confidence interval needs a level in (0, 1) and resamples, not {level} and {resamples}")]
+    Interval {
+        /// The level given.
+        level: f64,
+        /// The resamples given.
+        resamples: usize,
+    },
+}

@@ -1,0 +1,14 @@
+//! DIQaM and WaDIQaM (Bosse et al. 2018, sections III-E and IV-B).
+//!
+//! A batch holds a few images and as many random patches of each. DIQaM learns from each patch, WaDIQaM from the
+//! pooled score of each image, both by the absolute error. After each epoch the loss on patches drawn once from the
+//! validation images decides which weights are kept.
+
+mod data;
+mod recipe;
+mod run;
+mod validation;
+
+pub use data::{TrainingPair, TrainingPairs, ValidationPairs};
+pub use recipe::WadiqamRecipe;
+pub use run::{Outcome, train};
