@@ -70,6 +70,12 @@ pub enum CoreError {
         /// The file.
         path: PathBuf,
     },
+    /// A tensor that is no single RGB image.
+    #[error("expected an image tensor [1, 3, height, width], found the shape {found:?}")]
+    ImageTensorShape {
+        /// What was found.
+        found: Vec<usize>,
+    },
     /// A device name that no build of this crate knows.
     #[error("unknown device `{name}`: expected one of {}", .known.join(", "))]
     UnknownDevice {

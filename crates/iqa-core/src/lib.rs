@@ -4,18 +4,18 @@
 //! Images are RGB, 8 bits a channel, until they become tensors; tensors are `[n, 3, height, width]` with
 //! values in `[0, 1]`. Each model scales them for itself.
 
+mod decode;
 mod device;
 mod error;
 mod file;
-//mod image;
 mod score;
-//mod tensor;
+mod tensor;
 mod weights;
 
+pub use decode::{AlphaPolicy, DecodeOptions, decode_image, read_image, to_rgb8};
 pub use device::{DEVICE_NAMES, available_devices, device_by_name};
 pub use error::CoreError;
 pub use file::write_atomically;
-//pub use self::image::{AlphaPolicy, DecodeOptions, decode_image, read_image, to_rgb8};
 pub use score::{Direction, ReferenceNeed, ScoreSpec};
-//pub use tensor::{image_to_tensor, tensor_to_image};
+pub use tensor::{image_to_tensor, tensor_to_image};
 pub use weights::{NamedTensor, NamedTensors, Precision};

@@ -27,7 +27,11 @@ impl ReferenceSplit {
     ///
     /// # Errors
     /// [`DatasetError::Split`] when the parts are larger than the whole, or none is for training.
-    pub fn random(references: usize, [train, validation, test]: [usize; 3], seed: u64) -> Result<Self, DatasetError> {
+    pub fn random(
+        references: usize,
+        [train, validation, test]: [usize; 3],
+        seed: u64,
+    ) -> Result<Self, DatasetError> {
         if train == 0 || train + validation + test > references {
             return Err(DatasetError::Split { references, train, validation, test });
         }

@@ -188,7 +188,8 @@ impl SyntheticTrain {
 
     /// A generator for one sample: ChaCha's streams keep epochs and samples apart.
     fn rng(&self, epoch: u64, stream: u64) -> ChaCha8Rng {
-        let mut rng = ChaCha8Rng::seed_from_u64(self.seed.wrapping_add(epoch.wrapping_mul(0x9e37_79b9_7f4a_7c15)));
+        let mut rng =
+            ChaCha8Rng::seed_from_u64(self.seed.wrapping_add(epoch.wrapping_mul(0x9e37_79b9_7f4a_7c15)));
         rng.set_stream(stream);
         rng
     }
@@ -201,7 +202,8 @@ impl SyntheticTrain {
         let combination = self.order(epoch)[index] as usize;
         let kinds = self.config.distortions.len();
         let (level, rest) = (combination % 5, combination / 5);
-        let (distortion, reference_index) = (self.config.distortions[rest % kinds], self.indices[rest / kinds]);
+        let (distortion, reference_index) =
+            (self.config.distortions[rest % kinds], self.indices[rest / kinds]);
         let rng = &mut self.rng(epoch, index as u64);
         let reference = self.augment(&self.references[reference_index].image, rng);
         if rng.random::<f32>() < self.config.pristine_part {
@@ -211,7 +213,13 @@ impl SyntheticTrain {
         if self.config.continuous_levels {
             level = (level + rng.random_range(-0.5f32..0.5)).clamp(1.0, 5.0);
         }
-        distorted(reference, reference_index, distortion, Level::new(level).unwrap_or(Level::WORST), rng.random())
+        distorted(
+            reference,
+            reference_index,
+            distortion,
+            Level::new(level).unwrap_or(Level::WORST),
+            rng.random(),
+        )
     }
 
     fn augment(&self, image: &RgbImage, rng: &mut ChaCha8Rng) -> RgbImage {
@@ -286,7 +294,8 @@ impl SyntheticGrid {
         assert!(index < self.len(), "sample {index} of {}", self.len());
         let kinds = self.config.distortions.len();
         let (level, rest) = (index % 5, index / 5);
-        let (distortion, reference_index) = (self.config.distortions[rest % kinds], self.indices[rest / kinds]);
+        let (distortion, reference_index) =
+            (self.config.distortions[rest % kinds], self.indices[rest / kinds]);
         let level = Level::new(level as f32 + 1.0).unwrap_or(Level::WORST);
         let seed = self.seed.wrapping_add(index as u64);
         distorted(self.crop(reference_index), reference_index, distortion, level, seed)
@@ -416,8 +425,11 @@ mod tests {
             RgbImage::new(4, 4).save(folder.path().join(name)).expect("saves");
         }
         std::fs::write(folder.path().join("notes.txt"), "no image").expect("writes");
-        let names: Vec<_> =
-            load_references(folder.path()).expect("reads").into_iter().map(|reference| reference.name).collect();
+        let names: Vec<_> = load_references(folder.path())
+            .expect("reads")
+            .into_iter()
+            .map(|reference| reference.name)
+            .collect();
         assert_eq!(names, ["a", "b"]);
         std::fs::write(folder.path().join("c.png"), "no image").expect("writes");
         assert!(load_references(folder.path()).expect_err("damaged").to_string().contains("c.png"));

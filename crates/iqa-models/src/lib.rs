@@ -1,9 +1,41 @@
-//! Deep image-quality assessment on Burn.
+//! Deep image-quality assessment on Burn: how good does an image look to a person?
+//!
+//! [`Scorer`] opens a model by name and scores images. The bundled models need no download. Everything below it is
+//! re-exported: [`heads`] (the networks), [`train`] (their recipes), [`metrics`], [`datasets`] and [`core`].
+//!
+//! # Features
+//! | feature | device names | what it brings |
+//! |---|---|---|
+//! | `flex` (default) | `flex` | the CPU, pure Rust |
+//! | `wgpu` | `wgpu` | GPUs through Vulkan, Metal or DirectX 12 |
+//! | `tch` | `libtorch`, `libtorch-cuda` | PyTorch's C++ library, 2.9.0 |
+//! | `cuda` | `cuda` | NVIDIA GPUs, without libtorch |
+//! | `hdf5` | | reads the official Chainer weights |
 
+mod error;
+mod heatmap;
+mod registry;
+mod scorer;
+
+pub use error::ModelError;
+pub use heatmap::heatmap;
+pub use registry::{MODELS, ModelInfo, model_by_name};
+pub use scorer::{ImageInput, Score, Scorer};
+
+pub use burn::tensor::{Device, Tensor};
+pub use image;
 pub use iqa_core as core;
+pub use iqa_core::{
+    AlphaPolicy, DecodeOptions, Direction, ReferenceNeed, ScoreSpec, available_devices, device_by_name,
+    read_image,
+};
 pub use iqa_datasets as datasets;
 pub use iqa_heads as heads;
+pub use iqa_heads::wadiqam::{PatchMap, PatchSampler, PreparedReference, ScoreOptions};
 pub use iqa_metrics as metrics;
 pub use iqa_train as train;
 
-pub use burn::tensor::Device;
+/// Compiles and runs the README's examples.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

@@ -69,9 +69,7 @@ pub fn read_log(path: &Path) -> Result<Vec<EpochLog>, TrainError> {
     if lines.next().map(|(_, line)| line) != Some(HEADER) {
         return Err(malformed(1));
     }
-    lines
-        .map(|(index, line)| parse_row(line).ok_or_else(|| malformed(index + 1)))
-        .collect()
+    lines.map(|(index, line)| parse_row(line).ok_or_else(|| malformed(index + 1))).collect()
 }
 
 fn parse_row(line: &str) -> Option<EpochLog> {

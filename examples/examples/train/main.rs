@@ -124,8 +124,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         test.len()
     );
 
-    let trained: Vec<Distortion> =
-        Distortion::ALL.iter().copied().filter(|distortion| !options.leave_out.contains(distortion)).collect();
+    let trained: Vec<Distortion> = Distortion::ALL
+        .iter()
+        .copied()
+        .filter(|distortion| !options.leave_out.contains(distortion))
+        .collect();
     let config = SyntheticConfig { distortions: trained.clone(), ..SyntheticConfig::default() };
     let recipe = options.recipe();
     let outcome = train(

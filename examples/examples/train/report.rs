@@ -66,7 +66,8 @@ pub(crate) fn report(
             if sample.level == 5.0 {
                 pristine_cases += 1;
                 let undistorted = pristine.iter().find(|(reference, _)| *reference == sample.reference_index);
-                pristine_wins += usize::from(undistorted.is_some_and(|(_, undistorted)| *undistorted > value));
+                pristine_wins +=
+                    usize::from(undistorted.is_some_and(|(_, undistorted)| *undistorted > value));
             }
         }
         let levels: Vec<String> = levels.iter().map(|value| format!("{value:.2}")).collect();

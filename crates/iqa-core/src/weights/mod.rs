@@ -157,9 +157,7 @@ impl NamedTensors {
     fn checked(self) -> Result<Self, CoreError> {
         let bad = self.tensors.iter().find(|(_, tensor)| !tensor.values.iter().all(|v| v.is_finite()));
         match bad {
-            Some((key, _)) => {
-                Err(CoreError::TensorNotFinite { path: self.origin.clone(), key: key.clone() })
-            }
+            Some((key, _)) => Err(CoreError::TensorNotFinite { path: self.origin.clone(), key: key.clone() }),
             None => Ok(self),
         }
     }
@@ -195,9 +193,7 @@ impl NamedTensors {
     /// [`CoreError::MissingTensor`].
     pub fn get_mut(&mut self, key: &str) -> Result<&mut NamedTensor, CoreError> {
         let Self { origin, tensors, .. } = self;
-        tensors
-            .get_mut(key)
-            .ok_or_else(|| CoreError::MissingTensor { path: origin.clone(), key: key.into() })
+        tensors.get_mut(key).ok_or_else(|| CoreError::MissingTensor { path: origin.clone(), key: key.into() })
     }
 
     /// Drops tensors that a format carries though the model has no use for them.
@@ -225,11 +221,7 @@ impl NamedTensors {
     /// # Errors
     /// [`CoreError::MissingTensor`] for a name that the file lacks, [`CoreError::UnusedTensors`] for tensors
     /// of the file that `names` does not list, [`CoreError::TensorShape`].
-    pub fn load_into<M: Module>(
-        mut self,
-        mut module: M,
-        names: &[(String, String)],
-    ) -> Result<M, CoreError> {
+    pub fn load_into<M: Module>(mut self, mut module: M, names: &[(String, String)]) -> Result<M, CoreError> {
         let mut file_names = HashMap::new();
         let mut snapshots = Vec::with_capacity(names.len());
         for (path, key) in names {
@@ -281,7 +273,8 @@ impl NamedTensors {
         origin: impl Into<PathBuf>,
     ) -> Result<Self, CoreError> {
         let origin = origin.into();
-        let names: HashMap<&str, &str> = names.iter().map(|(path, key)| (path.as_str(), key.as_str())).collect();
+        let names: HashMap<&str, &str> =
+            names.iter().map(|(path, key)| (path.as_str(), key.as_str())).collect();
         let mut tensors = BTreeMap::new();
         for snapshot in module.collect(None, Some(Box::new(BurnToPyTorchAdapter)), true) {
             let path = snapshot.name.clone();

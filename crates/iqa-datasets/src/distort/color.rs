@@ -9,11 +9,17 @@ use super::planes::{Plane, Planes, to_image, to_planes};
 /// White point D65 (CIE 1931 2-degree observer).
 const WHITE: [f32; 3] = [0.950_47, 1.0, 1.088_83];
 /// Linear sRGB to XYZ (IEC 61966-2-1).
-const RGB_TO_XYZ: [[f32; 3]; 3] =
-    [[0.412_456_4, 0.357_576_1, 0.180_437_5], [0.212_672_9, 0.715_152_2, 0.072_175], [0.019_333_9, 0.119_192, 0.950_304_1]];
+const RGB_TO_XYZ: [[f32; 3]; 3] = [
+    [0.412_456_4, 0.357_576_1, 0.180_437_5],
+    [0.212_672_9, 0.715_152_2, 0.072_175],
+    [0.019_333_9, 0.119_192, 0.950_304_1],
+];
 /// XYZ to linear sRGB: the inverse of the above.
-const XYZ_TO_RGB: [[f32; 3]; 3] =
-    [[3.240_454_2, -1.537_138_5, -0.498_531_4], [-0.969_266, 1.876_010_8, 0.041_556], [0.055_643_4, -0.204_025_9, 1.057_225_2]];
+const XYZ_TO_RGB: [[f32; 3]; 3] = [
+    [3.240_454_2, -1.537_138_5, -0.498_531_4],
+    [-0.969_266, 1.876_010_8, 0.041_556],
+    [0.055_643_4, -0.204_025_9, 1.057_225_2],
+];
 /// (6/29)^3 and the slope of CIELAB's linear part.
 const LAB_EPSILON: f32 = 216.0 / 24389.0;
 const LAB_KAPPA: f32 = 24389.0 / 27.0;
@@ -31,7 +37,8 @@ static FROM_LINEAR: LazyLock<Vec<f32>> = LazyLock::new(|| {
     (0..=ENCODE_STEPS)
         .map(|step| {
             let linear = step as f64 / ENCODE_STEPS as f64;
-            let value = if linear <= 0.003_130_8 { linear * 12.92 } else { 1.055 * linear.powf(1.0 / 2.4) - 0.055 };
+            let value =
+                if linear <= 0.003_130_8 { linear * 12.92 } else { 1.055 * linear.powf(1.0 / 2.4) - 0.055 };
             value as f32
         })
         .collect()
@@ -54,7 +61,8 @@ pub(super) fn to_lab(image: &RgbImage) -> Planes {
     let (width, height) = (image.width() as usize, image.height() as usize);
     let mut planes = [(); 3].map(|()| Plane::new(width, height));
     for (index, pixel) in image.as_raw().chunks_exact(3).enumerate() {
-        let linear = [TO_LINEAR[pixel[0] as usize], TO_LINEAR[pixel[1] as usize], TO_LINEAR[pixel[2] as usize]];
+        let linear =
+            [TO_LINEAR[pixel[0] as usize], TO_LINEAR[pixel[1] as usize], TO_LINEAR[pixel[2] as usize]];
         let xyz = multiply(&RGB_TO_XYZ, linear);
         let f: [f32; 3] = std::array::from_fn(|i| {
             let t = xyz[i] / WHITE[i];
@@ -143,7 +151,9 @@ mod tests {
 
     #[test]
     fn lab_and_back_is_the_same_image() {
-        let image = RgbImage::from_fn(64, 64, |x, y| Rgb([(x * 4) as u8, (y * 4) as u8, ((x * 7 + y * 13) % 256) as u8]));
+        let image = RgbImage::from_fn(64, 64, |x, y| {
+            Rgb([(x * 4) as u8, (y * 4) as u8, ((x * 7 + y * 13) % 256) as u8])
+        });
         assert_eq!(to_image(&from_lab(&to_lab(&image))), image);
     }
 

@@ -228,7 +228,9 @@ mod tests {
 
     fn photograph_like(width: u32, height: u32) -> RgbImage {
         RgbImage::from_fn(width, height, |x, y| {
-            let wave = |f: f32, p: f32| (0.5 + 0.3 * (x as f32 * f + p).sin() * (y as f32 * f * 0.7 - p).cos()) * 255.0;
+            let wave = |f: f32, p: f32| {
+                (0.5 + 0.3 * (x as f32 * f + p).sin() * (y as f32 * f * 0.7 - p).cos()) * 255.0
+            };
             Rgb([wave(0.11, 0.0) as u8, wave(0.23, 1.0) as u8, wave(0.05, 2.0) as u8])
         })
     }
@@ -241,8 +243,9 @@ mod tests {
     fn every_type_gets_worse_with_its_level() {
         let image = photograph_like(384, 320);
         for &distortion in Distortion::ALL {
-            let errors: Vec<f64> =
-                Level::published().map(|level| squared_error(&image, &distortion.apply(&image, level, 3))).collect();
+            let errors: Vec<f64> = Level::published()
+                .map(|level| squared_error(&image, &distortion.apply(&image, level, 3)))
+                .collect();
             // Patches may fall on one another, so that one level more can change a little less.
             let grows = errors.windows(2).all(|pair| pair[1] >= 0.9 * pair[0]);
             assert!(grows, "{distortion}: {errors:?}");

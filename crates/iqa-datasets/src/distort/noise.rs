@@ -9,8 +9,11 @@ use super::planes::{to_image, to_planes};
 
 /// Gains of noise in Y, Cb, Cr on R, G, B: the inverse of ITU-R BT.601's studio-range matrix, as in MATLAB's
 /// `ycbcr2rgb`.
-const YCBCR_TO_RGB: [[f32; 3]; 3] =
-    [[1.164_383_6, 0.0, 1.596_026_8], [1.164_383_6, -0.391_762_3, -0.812_967_6], [1.164_383_6, 2.017_232_1, 0.0]];
+const YCBCR_TO_RGB: [[f32; 3]; 3] = [
+    [1.164_383_6, 0.0, 1.596_026_8],
+    [1.164_383_6, -0.391_762_3, -0.812_967_6],
+    [1.164_383_6, 2.017_232_1, 0.0],
+];
 
 fn normal(rng: &mut ChaCha8Rng) -> f32 {
     rng.sample(StandardNormal)

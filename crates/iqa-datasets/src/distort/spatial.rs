@@ -89,7 +89,9 @@ mod tests {
     }
 
     fn texture(width: u32, height: u32) -> RgbImage {
-        RgbImage::from_fn(width, height, |x, y| Rgb([(x * 37 % 256) as u8, (y * 91 % 256) as u8, (x * y % 256) as u8]))
+        RgbImage::from_fn(width, height, |x, y| {
+            Rgb([(x * 37 % 256) as u8, (y * 91 % 256) as u8, (x * y % 256) as u8])
+        })
     }
 
     fn changed(a: &RgbImage, b: &RgbImage) -> usize {

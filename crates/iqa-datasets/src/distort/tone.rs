@@ -172,7 +172,8 @@ mod tests {
             assert_eq!(values.len(), levels);
         }
         // A uniform ramp is parted evenly: the centres of four parts.
-        let values: Vec<u8> = quantise(&ramp, 4).iter().copied().collect::<BTreeSet<_>>().into_iter().collect();
+        let values: Vec<u8> =
+            quantise(&ramp, 4).iter().copied().collect::<BTreeSet<_>>().into_iter().collect();
         for (found, expected) in values.iter().zip([31.5f32, 95.5, 159.5, 223.5]) {
             assert!((f32::from(*found) - expected).abs() <= 2.0, "{values:?}");
         }

@@ -165,7 +165,8 @@ impl WadiqamConfig {
     /// # Errors
     /// [`HeadError::InvalidConfig`] naming the field.
     pub fn validate(&self) -> Result<(), HeadError> {
-        let invalid = |field, found: String, expected| Err(HeadError::InvalidConfig { field, found, expected });
+        let invalid =
+            |field, found: String, expected| Err(HeadError::InvalidConfig { field, found, expected });
         if 1usize << self.blocks.len().min(16) != PATCH {
             return invalid("blocks", self.blocks.len().to_string(), "5 blocks, which reduce 32 pixels to 1");
         }

@@ -216,7 +216,11 @@ fn collect(
     }
     let patches = PatchMap { width, height, positions, quality, weight };
     let score = patches.pool();
-    if score.is_finite() { Ok(ImageScore { score, patches }) } else { Err(HeadError::NonFiniteScore { value: score }) }
+    if score.is_finite() {
+        Ok(ImageScore { score, patches })
+    } else {
+        Err(HeadError::NonFiniteScore { value: score })
+    }
 }
 
 fn to_host(values: Tensor<1>) -> Vec<f32> {

@@ -73,10 +73,34 @@ impl WeightLayout {
             (Self::Pyiqa, "fc2") => "fc_q.3",
             (Self::Pyiqa, "fc1_a") => "fc_w.0",
             (Self::Pyiqa, "fc2_a") => "fc_w.3",
-            (Self::Lidq92, "fc1") => if full_reference { "fc1_q" } else { "fc1q_nr" },
-            (Self::Lidq92, "fc2") => if full_reference { "fc2_q" } else { "fc2q_nr" },
-            (Self::Lidq92, "fc1_a") => if full_reference { "fc1_w" } else { "fc1w_nr" },
-            (Self::Lidq92, "fc2_a") => if full_reference { "fc2_w" } else { "fc2w_nr" },
+            (Self::Lidq92, "fc1") => {
+                if full_reference {
+                    "fc1_q"
+                } else {
+                    "fc1q_nr"
+                }
+            }
+            (Self::Lidq92, "fc2") => {
+                if full_reference {
+                    "fc2_q"
+                } else {
+                    "fc2q_nr"
+                }
+            }
+            (Self::Lidq92, "fc1_a") => {
+                if full_reference {
+                    "fc1_w"
+                } else {
+                    "fc1w_nr"
+                }
+            }
+            (Self::Lidq92, "fc2_a") => {
+                if full_reference {
+                    "fc2_w"
+                } else {
+                    "fc2w_nr"
+                }
+            }
             _ => official,
         }
     }
@@ -123,7 +147,11 @@ impl Wadiqam {
     ///
     /// # Errors
     /// [`HeadError::Core`], [`HeadError::UnknownLayout`], [`HeadError::WrongModel`].
-    pub fn load(path: impl AsRef<Path>, expected: &WadiqamConfig, device: &Device) -> Result<Self, HeadError> {
+    pub fn load(
+        path: impl AsRef<Path>,
+        expected: &WadiqamConfig,
+        device: &Device,
+    ) -> Result<Self, HeadError> {
         Self::from_tensors(NamedTensors::read(path)?, expected, device)
     }
 
@@ -142,7 +170,10 @@ impl Wadiqam {
                 expected: "canonical, Chainer (deepIQA), lidq92, pyiqa",
             });
         };
-        if layout == WeightLayout::Chainer && !expected.is_full_reference() && expected.pooling == Pooling::Mean {
+        if layout == WeightLayout::Chainer
+            && !expected.is_full_reference()
+            && expected.pooling == Pooling::Mean
+        {
             tensors.discard(|key| key.starts_with("fc1_a/") || key.starts_with("fc2_a/"));
         }
         let config = match tensors.metadata(CONFIG_KEY) {
@@ -150,8 +181,11 @@ impl Wadiqam {
             None => inferred_config(&tensors, layout, expected)?,
         };
         if layout == WeightLayout::Pyiqa && config.is_full_reference() {
-            let heads: &[&str] =
-                if config.pooling == Pooling::Weighted { &["fc_q.0.weight", "fc_w.0.weight"] } else { &["fc_q.0.weight"] };
+            let heads: &[&str] = if config.pooling == Pooling::Weighted {
+                &["fc_q.0.weight", "fc_w.0.weight"]
+            } else {
+                &["fc_q.0.weight"]
+            };
             for key in heads {
                 pyiqa_to_official_columns(&mut tensors.get_mut(key)?.values, config.features());
             }
@@ -175,20 +209,24 @@ impl Wadiqam {
     /// [`HeadError::Core`].
     pub fn to_tensors(&self, origin: &Path) -> Result<NamedTensors, HeadError> {
         let names = names(&self.config, WeightLayout::Canonical);
-        let config = serde_json::to_string(&self.config).map_err(|source| iqa_core::CoreError::WeightsFormat {
-            path: origin.into(),
-            source: source.into(),
+        let config = serde_json::to_string(&self.config).map_err(|source| {
+            iqa_core::CoreError::WeightsFormat { path: origin.into(), source: source.into() }
         })?;
         Ok(NamedTensors::from_module(self, &names, origin)?.with_metadata(CONFIG_KEY, config))
     }
 }
 
-fn stored_config(json: &str, tensors: &NamedTensors, expected: &WadiqamConfig) -> Result<WadiqamConfig, HeadError> {
-    let config: WadiqamConfig = serde_json::from_str(json).map_err(|error| iqa_core::CoreError::Metadata {
-        path: tensors.origin().into(),
-        key: CONFIG_KEY.into(),
-        expected: format!("a configuration as JSON ({error})"),
-    })?;
+fn stored_config(
+    json: &str,
+    tensors: &NamedTensors,
+    expected: &WadiqamConfig,
+) -> Result<WadiqamConfig, HeadError> {
+    let config: WadiqamConfig =
+        serde_json::from_str(json).map_err(|error| iqa_core::CoreError::Metadata {
+            path: tensors.origin().into(),
+            key: CONFIG_KEY.into(),
+            expected: format!("a configuration as JSON ({error})"),
+        })?;
     config.validate()?;
     if (config.reference, config.pooling) != (expected.reference, expected.pooling) {
         return Err(HeadError::WrongModel {

@@ -63,7 +63,11 @@ impl Agreement {
     ///
     /// # Errors
     /// As [`plcc`] and [`LogisticFit::new`].
-    pub fn after_fit(kind: LogisticKind, predicted: &[f64], subjective: &[f64]) -> Result<Self, MetricsError> {
+    pub fn after_fit(
+        kind: LogisticKind,
+        predicted: &[f64],
+        subjective: &[f64],
+    ) -> Result<Self, MetricsError> {
         let fit = LogisticFit::new(kind, predicted, subjective)?;
         let mapped: Vec<f64> = predicted.iter().map(|&score| fit.predict(score)).collect();
         Ok(Self {

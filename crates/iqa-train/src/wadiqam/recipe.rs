@@ -1,7 +1,7 @@
 //! The numbers of a run.
 
-use iqa_heads::wadiqam::{Fusion, Initialisation, WadiqamConfig};
 use iqa_core::Direction;
+use iqa_heads::wadiqam::{Fusion, Initialisation, WadiqamConfig};
 use serde::{Deserialize, Serialize};
 
 use crate::{Schedule, TrainError};

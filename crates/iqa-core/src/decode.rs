@@ -1,0 +1,138 @@
+//! From an image file to 8-bit RGB.
+
+use std::io::Cursor;
+use std::path::Path;
+
+use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits, Rgb, RgbImage};
+
+use crate::CoreError;
+
+/// What becomes of transparent pixels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AlphaPolicy {
+    /// They are laid over this RGB colour, in the stored (sRGB) values.
+    Composite([u8; 3]),
+    /// An image with an alpha channel is an error, even where it is opaque throughout.
+    Refuse,
+}
+
+/// How files are decoded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DecodeOptions {
+    /// What becomes of transparent pixels; white shows through by default.
+    pub alpha: AlphaPolicy,
+    /// Largest image decoded, in pixels: a guard against small files that claim to be huge. 200 million by default.
+    pub max_pixels: u64,
+}
+
+impl Default for DecodeOptions {
+    fn default() -> Self {
+        Self { alpha: AlphaPolicy::Composite([255; 3]), max_pixels: 200_000_000 }
+    }
+}
+
+/// The formats read, told by content.
+const FORMATS: [ImageFormat; 5] =
+    [ImageFormat::Png, ImageFormat::Jpeg, ImageFormat::Bmp, ImageFormat::Tiff, ImageFormat::WebP];
+/// Bytes of the widest pixel a decoder may hand out: RGBA of 32-bit floats.
+const WIDEST_PIXEL: u64 = 16;
+/// Memory allowed beyond the pixels, for a decoder's tables.
+const SPARE_BYTES: u64 = 64 << 20;
+
+/// Reads an image file as RGB with 8 bits a channel.
+///
+/// PNG, JPEG, BMP, TIFF and WebP, told by content and not by name. Grey becomes RGB; 16 bits are rounded to 8; floats
+/// are clamped to `[0, 1]`; alpha follows [`AlphaPolicy`]; an EXIF orientation is applied.
+///
+/// # Errors
+/// [`CoreError::Io`], [`CoreError::UnknownFormat`], [`CoreError::Decode`], [`CoreError::Truncated`],
+/// [`CoreError::TooLarge`], [`CoreError::AlphaRefused`], [`CoreError::EmptyImage`], [`CoreError::NonFinite`]; each
+/// names the file.
+pub fn read_image(path: impl AsRef<Path>, options: &DecodeOptions) -> Result<RgbImage, CoreError> {
+    let path = path.as_ref();
+    let bytes = std::fs::read(path).map_err(|source| CoreError::Io { path: path.into(), source })?;
+    decode_image(&bytes, path, options)
+}
+
+/// Decodes an image in memory; `name` is what errors call it. Otherwise as [`read_image`].
+///
+/// # Errors
+/// As [`read_image`].
+pub fn decode_image(
+    bytes: &[u8],
+    name: impl AsRef<Path>,
+    options: &DecodeOptions,
+) -> Result<RgbImage, CoreError> {
+    let name = name.as_ref();
+    let decode = |source| CoreError::Decode { path: name.into(), source };
+    let Some(format) = image::guess_format(bytes).ok().filter(|format| FORMATS.contains(format)) else {
+        return Err(CoreError::UnknownFormat { path: name.into() });
+    };
+    // The JPEG decoder fills what is missing with grey and reports success.
+    if format == ImageFormat::Jpeg && !ends_with_jpeg_marker(bytes) {
+        return Err(CoreError::Truncated { path: name.into() });
+    }
+    let mut decoder = ImageReader::with_format(Cursor::new(bytes), format).into_decoder().map_err(decode)?;
+    let (width, height) = decoder.dimensions();
+    if width == 0 || height == 0 {
+        return Err(CoreError::EmptyImage { path: name.into() });
+    }
+    if u64::from(width) * u64::from(height) > options.max_pixels {
+        return Err(CoreError::TooLarge { path: name.into(), width, height, max_pixels: options.max_pixels });
+    }
+    let mut limits = Limits::no_limits();
+    limits.max_alloc = Some(u64::from(width) * u64::from(height) * WIDEST_PIXEL + SPARE_BYTES);
+    decoder.set_limits(limits).map_err(decode)?;
+    // Before decoding: not every decoder gives it afterwards.
+    let orientation = decoder.orientation().map_err(decode)?;
+    let mut image = DynamicImage::from_decoder(decoder).map_err(decode)?;
+    image.apply_orientation(orientation);
+    to_rgb8(image, name, options)
+}
+
+/// Whether the end-of-image marker is there; what follows it (some cameras append data) does not matter.
+fn ends_with_jpeg_marker(bytes: &[u8]) -> bool {
+    bytes.windows(2).rev().any(|pair| pair == [0xff, 0xd9])
+}
+
+/// Converts a decoded image to RGB with 8 bits a channel, as [`read_image`] does; no copy where it is that already.
+///
+/// # Errors
+/// [`CoreError::AlphaRefused`], [`CoreError::EmptyImage`], [`CoreError::NonFinite`].
+pub fn to_rgb8(
+    image: DynamicImage,
+    name: impl AsRef<Path>,
+    options: &DecodeOptions,
+) -> Result<RgbImage, CoreError> {
+    let name = name.as_ref();
+    if image.width() == 0 || image.height() == 0 {
+        return Err(CoreError::EmptyImage { path: name.into() });
+    }
+    let finite = match &image {
+        DynamicImage::ImageRgb32F(pixels) => pixels.iter().all(|value| value.is_finite()),
+        DynamicImage::ImageRgba32F(pixels) => pixels.iter().all(|value| value.is_finite()),
+        _ => true,
+    };
+    if !finite {
+        return Err(CoreError::NonFinite { path: name.into() });
+    }
+    if !image.color().has_alpha() {
+        return Ok(image.into_rgb8());
+    }
+    match options.alpha {
+        AlphaPolicy::Refuse => Err(CoreError::AlphaRefused { path: name.into() }),
+        AlphaPolicy::Composite(background) => {
+            let image = image.into_rgba16();
+            Ok(RgbImage::from_fn(image.width(), image.height(), |x, y| {
+                let pixel = image.get_pixel(x, y).0;
+                let alpha = u64::from(pixel[3]);
+                Rgb(std::array::from_fn(|channel| {
+                    // In 16 bits, rounded once: 257 takes a byte to 16 bits and back.
+                    let over = u64::from(pixel[channel]) * alpha;
+                    let under = u64::from(background[channel]) * 257 * (65535 - alpha);
+                    ((over + under + 65535 * 257 / 2) / (65535 * 257)) as u8
+                }))
+            }))
+        }
+    }
+}

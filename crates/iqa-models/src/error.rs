@@ -1,0 +1,42 @@
+use std::path::PathBuf;
+
+use iqa_core::CoreError;
+use iqa_heads::HeadError;
+use thiserror::Error;
+
+/// What can go wrong when a model is opened or scores.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ModelError {
+    /// Reading images and weights, or opening a device.
+    #[error(transparent)]
+    Core(#[from] CoreError),
+    /// The network: images of unequal or too small size, a reference too many or too few.
+    #[error(transparent)]
+    Head(#[from] HeadError),
+    /// A model name that does not exist.
+    #[error("unknown model `{name}`: expected one of {}", .known.join(", "))]
+    UnknownModel {
+        /// The name given.
+        name: String,
+        /// The names there are.
+        known: Vec<&'static str>,
+    },
+    /// A model without bundled weights was opened without a weights file.
+    #[error(
+        "`{name}` has no bundled weights: give a file (the official ones are at github.com/dmaniry/deepIQA)"
+    )]
+    WeightsNeeded {
+        /// The model.
+        name: &'static str,
+    },
+    /// An image of a pair could not be scored; says which pair of files it was.
+    #[error("{distorted}: {source}", distorted = distorted.display())]
+    Pair {
+        /// The distorted image's file.
+        distorted: PathBuf,
+        /// What happened.
+        #[source]
+        source: HeadError,
+    },
+}

@@ -1,0 +1,181 @@
+//! Scores image files.
+//!
+//! ```text
+//! cargo run --release --example score -- --reference original.png distorted.jpg more/*.png
+//! ```
+#![allow(clippy::print_stdout, reason = "scores go to standard output")]
+
+mod output;
+
+use std::error::Error;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Parser, ValueEnum};
+use indicatif::{ProgressBar, ProgressStyle};
+use iqa_models::core::write_atomically;
+use iqa_models::{
+    ReferenceNeed, Scorer, available_devices, device_by_name, heatmap, model_by_name, read_image,
+};
+use output::{Format, Writer};
+
+/// Scores how good images look to a person.
+///
+/// One line an image on standard output; errors and progress on standard error. The exit status is 1 when an image
+/// could not be scored.
+#[derive(Parser)]
+struct Options {
+    /// Images to score: files, folders or glob patterns.
+    #[arg(required = true)]
+    distorted: Vec<String>,
+    /// The model; `wadiqam_fr` and `wadiqam_nr` have bundled weights [default: wadiqam_fr with a reference,
+    /// wadiqam_nr without].
+    #[arg(long, value_enum)]
+    model: Option<Model>,
+    /// Weights to use instead of the bundled ones: safetensors, deepIQA's `.model`, or a `.pth` of lidq92 or pyiqa.
+    #[arg(long)]
+    weights: Option<PathBuf>,
+    /// The pristine original of all the images, for a full-reference model.
+    #[arg(long)]
+    reference: Option<PathBuf>,
+    /// Where to compute; the devices of this build are listed by `--device help`.
+    #[arg(long, default_value = "flex")]
+    device: String,
+    /// Form of the output; `json` is one object a line.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+    /// Also draw image, local distortion and patch weights side by side (PNG); for one image.
+    #[arg(long)]
+    heatmap: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+#[value(rename_all = "snake_case")]
+enum Model {
+    WadiqamFr,
+    WadiqamNr,
+    DiqamFr,
+    DiqamNr,
+}
+
+impl Model {
+    fn name(self) -> &'static str {
+        match self {
+            Self::WadiqamFr => "wadiqam_fr",
+            Self::WadiqamNr => "wadiqam_nr",
+            Self::DiqamFr => "diqam_fr",
+            Self::DiqamNr => "diqam_nr",
+        }
+    }
+}
+
+const EXTENSIONS: [&str; 7] = ["png", "jpg", "jpeg", "bmp", "tif", "tiff", "webp"];
+
+fn main() -> ExitCode {
+    match run(&Options::parse()) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(1),
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Whether every image was scored.
+fn run(options: &Options) -> Result<bool, Box<dyn Error>> {
+    if options.device == "help" {
+        println!("{}", available_devices().join("\n"));
+        return Ok(true);
+    }
+    let model = options
+        .model
+        .map_or(if options.reference.is_some() { "wadiqam_fr" } else { "wadiqam_nr" }, Model::name);
+    let device = device_by_name(&options.device)?;
+    match (model_by_name(model)?.reference, &options.reference) {
+        (ReferenceNeed::FullReference, None) => return Err(format!("`{model}` needs --reference").into()),
+        (ReferenceNeed::NoReference, Some(_)) => return Err(format!("`{model}` takes no --reference").into()),
+        _ => {}
+    }
+    let scorer = match &options.weights {
+        Some(weights) => Scorer::with_weights(model, weights, &device)?,
+        None => Scorer::new(model, &device)?,
+    };
+    let (files, mut complete) = expand(&options.distorted);
+    if options.heatmap.is_some() && files.len() != 1 {
+        return Err(format!("--heatmap takes one image, not {}", files.len()).into());
+    }
+    // With one image the reference is not kept: less memory for the same work.
+    let prepared = match &options.reference {
+        Some(reference) if files.len() > 1 => Some(scorer.prepare(reference)?),
+        _ => None,
+    };
+    let bar = ProgressBar::new(files.len() as u64);
+    bar.set_style(ProgressStyle::with_template("{bar:30} {pos}/{len} images, {eta} left")?);
+    let mut writer = Writer::new(options.format, &scorer, options.reference.as_deref());
+    for file in &files {
+        let score = match (&prepared, &options.reference) {
+            (Some(prepared), _) => scorer.score_prepared(file, prepared),
+            (None, Some(reference)) => scorer.score_pair(file, reference),
+            (None, None) => scorer.score_single(file),
+        };
+        match score {
+            Ok(score) => {
+                bar.suspend(|| writer.write(file, &score))?;
+                if let Some(path) = &options.heatmap {
+                    let image = read_image(file, &iqa_models::DecodeOptions::default())?;
+                    write_png(path, &heatmap(&image, &score.patches, score.direction))?;
+                }
+            }
+            Err(error) => {
+                complete = false;
+                bar.suspend(|| eprintln!("error: {error}"));
+            }
+        }
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    Ok(complete)
+}
+
+/// The files that the arguments name, and whether every argument named some.
+fn expand(arguments: &[String]) -> (Vec<PathBuf>, bool) {
+    let mut files = Vec::new();
+    let mut complete = true;
+    for argument in arguments {
+        let path = Path::new(argument);
+        let found: Vec<PathBuf> = if path.is_dir() {
+            images_in(path)
+        } else if path.exists() || !argument.contains(['*', '?', '[']) {
+            // A missing file stays in the list: scoring it says what is wrong with it.
+            vec![path.into()]
+        } else {
+            glob::glob(argument).map(|paths| paths.flatten().collect()).unwrap_or_default()
+        };
+        if found.is_empty() {
+            eprintln!("error: {argument}: no image there");
+            complete = false;
+        }
+        files.extend(found);
+    }
+    (files, complete)
+}
+
+fn images_in(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut files: Vec<PathBuf> = entries
+        .map(|entry| entry.path())
+        .filter(|path| {
+            let extension = path.extension().map(|extension| extension.to_string_lossy().to_lowercase());
+            extension.is_some_and(|extension| EXTENSIONS.contains(&extension.as_str()))
+        })
+        .collect();
+    files.sort();
+    files
+}
+
+fn write_png(path: &Path, picture: &iqa_models::image::RgbImage) -> Result<(), Box<dyn Error>> {
+    let mut bytes = std::io::Cursor::new(Vec::new());
+    picture.write_to(&mut bytes, iqa_models::image::ImageFormat::Png)?;
+    Ok(write_atomically(path, &bytes.into_inner())?)
+}
