@@ -173,7 +173,8 @@ impl Scorer {
     ) -> Result<Score, ModelError> {
         let distorted = distorted.into();
         let image = self.open(&distorted)?;
-        let reference = self.open(&reference.into())?;
+        let reference = reference.into();
+        let reference = self.open(&reference)?;
         self.named(&distorted, self.model.score(&image, Some(&reference), &self.options))
     }
 
