@@ -42,8 +42,8 @@ list() {
     done <<'LIST'
 bookworm lomiri-wallpapers-16.04 usr/share/backgrounds Bridge_by_Sander_Klootwijk.jpg Dragonfly_by_Bolly.jpg Picture_0B_by_freespace.jpg Picture_1A_by_freespace.jpg Wine_by_Jakkub_Mede.jpg aitzgorri_by_Aitzol_Berasategi.jpg free_by_Peter_Nerlich.jpg friends_by_Aitzol_Berasategi.jpg greentock_by_Peter_Nerlich.jpg life_by_Aitzol_Berasategi.jpg picosdeeuropa_by_Aitzol_Berasategi.jpg seeding_by_Clements_Engelhardt.jpg sunset_by_Aitzol_Berasategi.jpg
 bookworm lomiri-wallpapers-20.04 usr/share/backgrounds Kleiber_by_Lukas_Baubkus.jpg
-bookworm lxqt-themes usr/share/lxqt/wallpapers Butterfly-Kenneth-Wimer.jpg after-the-rain.jpg appleflower.png butterfly.png cloud.png drop.png flowers.png this-is-not-windows.jpg
-bookworm mate-backgrounds usr/share/backgrounds/mate/nature Aqua.jpg Blinds.jpg Dune.jpg FreshFlower.jpg Garden.jpg GreenMeadow.jpg LadyBird.jpg RainDrops.jpg TwoWings.jpg Wood.jpg YellowFlower.jpg
+bookworm lxqt-themes usr/share/lxqt/wallpapers Butterfly-Kenneth-Wimer.jpg after-the-rain.jpg appleflower.png butterfly.png drop.png flowers.png this-is-not-windows.jpg
+bookworm mate-backgrounds usr/share/backgrounds/mate/nature Aqua.jpg Blinds.jpg Dune.jpg Garden.jpg GreenMeadow.jpg LadyBird.jpg RainDrops.jpg TwoWings.jpg Wood.jpg YellowFlower.jpg
 bookworm palapeli-data usr/share/palapeli/collection cincinnati-bridge.jpg citrus-fruits.jpg european-honey-bee.jpg panther-chameleon-female.jpg
 bookworm plasma-workspace-wallpapers usr/share/wallpapers BytheWater/contents/images/2560x1600.jpg ColdRipple/contents/images/2560x1600.jpg ColorfulCups/contents/images/2560x1600.jpg EveningGlow/contents/images/2560x1600.jpg FallenLeaf/contents/images/2560x1600.jpg Grey/contents/images/2560x1600.jpg OneStandsOut/contents/images/2560x1600.jpg Path/contents/images/2560x1600.jpg
 bullseye gnome-backgrounds usr/share/backgrounds/gnome ColdWarm.jpg Road.jpg SeaSunset.jpg
