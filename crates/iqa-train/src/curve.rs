@@ -9,6 +9,9 @@ use crate::{EpochLog, TrainError};
 
 const SIZE: (u32, u32) = (800, 480);
 
+/// One of the two losses of an epoch.
+type Loss = fn(&EpochLog) -> f64;
+
 /// Draws training and validation loss over the epochs as SVG.
 pub(crate) fn write_loss_curve(path: &Path, rows: &[EpochLog]) -> Result<(), TrainError> {
     let mut svg = String::new();
@@ -28,7 +31,7 @@ fn draw(svg: &mut String, rows: &[EpochLog]) -> Result<(), Box<dyn std::error::E
         .y_label_area_size(56)
         .build_cartesian_2d(1f64..last as f64, 0f64..(highest * 1.05).max(f64::MIN_POSITIVE))?;
     chart.configure_mesh().x_desc("epoch").y_desc("L1 loss (score units)").draw()?;
-    let series: [(&str, RGBColor, fn(&EpochLog) -> f64); 2] = [
+    let series: [(&str, RGBColor, Loss); 2] = [
         ("training", RGBColor(31, 119, 180), |row| row.train_loss),
         ("validation", RGBColor(214, 39, 40), |row| row.validation_loss),
     ];
