@@ -58,6 +58,9 @@ struct Options {
     /// Random patches of each image in a batch (default: the recipe's).
     #[arg(long)]
     patches: Option<usize>,
+    /// Learning rate of the first step (default: the recipe's).
+    #[arg(long)]
+    learning_rate: Option<f64>,
     /// Dropout probability (default: the recipe's).
     #[arg(long)]
     dropout: Option<f64>,
@@ -104,6 +107,7 @@ impl Options {
         recipe.steps_per_epoch = self.steps.or(recipe.steps_per_epoch);
         recipe.images = self.images.unwrap_or(recipe.images);
         recipe.patches = self.patches.unwrap_or(recipe.patches);
+        recipe.learning_rate = self.learning_rate.unwrap_or(recipe.learning_rate);
         recipe.model.dropout = self.dropout.unwrap_or(recipe.model.dropout);
         recipe
     }

@@ -55,8 +55,10 @@ pub enum Pooling {
 pub enum Initialisation {
     /// Normal with variance `1 / fan_in`, zero bias: Chainer's default, for inputs in 0..255.
     LeCunNormal,
-    /// Normal with variance `2 / fan_in` before a ReLU, zero bias: for inputs around zero.
+    /// Normal with variance `2 / fan_in` before a ReLU, zero bias.
     HeNormal,
+    /// Weights and biases uniform within `1 / sqrt(fan_in)`: the default of PyTorch and of Burn.
+    TorchUniform,
 }
 
 /// Configuration of [`Wadiqam`]: the four models of the paper, its shallow network, and their variants.
@@ -220,30 +222,44 @@ impl WadiqamConfig {
         }
     }
 
-    /// Gain of the normal initialiser, whose standard deviation is `gain / sqrt(fan_in)`.
-    fn gain(&self) -> f64 {
+    /// How the weights of a layer start.
+    fn initializer(&self, before_relu: bool) -> Initializer {
         match self.initialisation {
-            Initialisation::LeCunNormal => 1.0,
-            Initialisation::HeNormal => std::f64::consts::SQRT_2,
+            Initialisation::HeNormal if before_relu => {
+                Initializer::KaimingNormal { gain: std::f64::consts::SQRT_2, fan_out_only: false }
+            }
+            Initialisation::LeCunNormal | Initialisation::HeNormal => {
+                Initializer::KaimingNormal { gain: 1.0, fan_out_only: false }
+            }
+            Initialisation::TorchUniform => {
+                Initializer::KaimingUniform { gain: 1.0 / 3f64.sqrt(), fan_out_only: false }
+            }
         }
     }
 
+    /// The other two start with zero biases; Burn gives biases the weights' initialiser.
+    fn zero_bias(&self) -> bool {
+        self.initialisation != Initialisation::TorchUniform
+    }
+
     fn conv(&self, channels: usize, out: usize, device: &Device) -> Conv2d {
-        let initializer = Initializer::KaimingNormal { gain: self.gain(), fan_out_only: false };
         let mut conv = Conv2dConfig::new([channels, out], [3, 3])
             .with_padding(PaddingConfig2d::Explicit(1, 1, 1, 1))
-            .with_initializer(initializer)
+            .with_initializer(self.initializer(true))
             .init(device);
-        conv.bias = Some(Initializer::Zeros.init([out], device));
+        if self.zero_bias() {
+            conv.bias = Some(Initializer::Zeros.init([out], device));
+        }
         conv
     }
 
     fn linear(&self, inputs: usize, out: usize, device: &Device) -> Linear {
-        // The output unit follows no ReLU: gain 1 whatever the scheme.
-        let gain = if out == 1 { 1.0 } else { self.gain() };
-        let initializer = Initializer::KaimingNormal { gain, fan_out_only: false };
-        let mut linear = LinearConfig::new(inputs, out).with_initializer(initializer).init(device);
-        linear.bias = Some(Initializer::Zeros.init([out], device));
+        // An output unit precedes no ReLU.
+        let mut linear =
+            LinearConfig::new(inputs, out).with_initializer(self.initializer(out > 1)).init(device);
+        if self.zero_bias() {
+            linear.bias = Some(Initializer::Zeros.init([out], device));
+        }
         linear
     }
 }

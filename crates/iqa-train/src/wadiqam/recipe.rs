@@ -50,13 +50,13 @@ impl WadiqamRecipe {
     }
 
     /// A recipe for minutes on a CPU: the shallow network, fused by difference alone, inputs around zero, labels in
-    /// `[0, 1]` (higher is better), Adam from 1e-3 falling to 2 %, batches of 8 images x 16 patches.
+    /// `[0, 1]` (higher is better), Adam from 1e-3 falling to 2 %, batches of 16 images x 8 patches.
     pub fn fast(model: WadiqamConfig) -> Self {
         let model = WadiqamConfig {
             fusion: Fusion::DiffOnly,
             input_scale: 4.0,
             input_offset: -2.0,
-            initialisation: Initialisation::HeNormal,
+            initialisation: Initialisation::TorchUniform,
             direction: Direction::HigherIsBetter,
             range: (0.0, 1.0),
             ..model.shallow()
@@ -64,8 +64,8 @@ impl WadiqamRecipe {
         Self {
             epochs: 30,
             steps_per_epoch: Some(100),
-            images: 8,
-            patches: 16,
+            images: 16,
+            patches: 8,
             learning_rate: 1e-3,
             schedule: Schedule::Linear { final_fraction: 0.02 },
             ..Self::paper(model)
