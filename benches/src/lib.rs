@@ -1,1 +1,1 @@
-//! benches
+//! Criterion benchmarks of every backend; they lie in `benches/`.

@@ -11,6 +11,7 @@
 //! | `tch` | `libtorch`, `libtorch-cuda` | PyTorch's C++ library, 2.9.0 |
 //! | `cuda` | `cuda` | NVIDIA GPUs, without libtorch |
 //! | `hdf5` | | reads the official Chainer weights |
+//! | `learner` | | Burn's training-step traits on the models, for its `Learner` |
 
 mod error;
 mod heatmap;

@@ -8,21 +8,24 @@ use serde::{Deserialize, Serialize};
 pub enum Schedule {
     /// The same from the first step to the last.
     Constant,
-    /// Falls on a straight line to this fraction of the initial rate at the last step.
-    Linear {
-        /// Final rate over initial rate.
+    /// Rises from nothing to the full rate, then falls on a straight line.
+    WarmupLinear {
+        /// Steps until the full rate.
+        warmup_steps: usize,
+        /// Rate of the last step over the full rate.
         final_fraction: f64,
     },
 }
 
 impl Schedule {
-    /// The factor on the initial rate at `step` (from 0) of `steps`.
+    /// The factor on the recipe's rate at `step` (from 0) of `steps`.
     pub fn factor(self, step: usize, steps: usize) -> f64 {
         match self {
             Self::Constant => 1.0,
-            Self::Linear { final_fraction } => {
+            Self::WarmupLinear { warmup_steps, final_fraction } => {
+                let rise = (step + 1) as f64 / (warmup_steps + 1) as f64;
                 let progress = step as f64 / (steps.max(2) - 1) as f64;
-                1.0 + (final_fraction - 1.0) * progress.min(1.0)
+                rise.min(1.0) * (1.0 + (final_fraction - 1.0) * progress.min(1.0))
             }
         }
     }
@@ -34,12 +37,19 @@ mod tests {
 
     #[test]
     fn a_line_has_its_two_ends_and_its_middle() {
-        let line = Schedule::Linear { final_fraction: 0.02 };
+        let line = Schedule::WarmupLinear { warmup_steps: 0, final_fraction: 0.02 };
         assert_eq!(line.factor(0, 101), 1.0);
         assert!((line.factor(50, 101) - 0.51).abs() < 1e-12);
         assert!((line.factor(100, 101) - 0.02).abs() < 1e-12);
         assert!((line.factor(200, 101) - 0.02).abs() < 1e-12, "flat after the end");
         assert_eq!(Schedule::Constant.factor(7, 9), 1.0);
         assert_eq!(line.factor(0, 1), 1.0);
+    }
+
+    #[test]
+    fn the_warmup_rises_evenly() {
+        let schedule = Schedule::WarmupLinear { warmup_steps: 3, final_fraction: 1.0 };
+        let factors = [0, 1, 2, 3, 4].map(|step| schedule.factor(step, 10));
+        assert_eq!(factors, [0.25, 0.5, 0.75, 1.0, 1.0]);
     }
 }

@@ -9,6 +9,7 @@ mod report;
 
 use std::error::Error;
 use std::path::PathBuf;
+use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::{Parser, ValueEnum};
@@ -43,6 +44,9 @@ struct Options {
     /// Photographs to report on: names without extension, separated by commas.
     #[arg(long, value_delimiter = ',', required = true)]
     test: Vec<String>,
+    /// Distortions to train on (default: every one but those of `--leave-out`).
+    #[arg(long, value_delimiter = ',')]
+    distortions: Vec<Distortion>,
     /// Distortions to leave out of training and validation, and to report on apart.
     #[arg(long, value_delimiter = ',')]
     leave_out: Vec<Distortion>,
@@ -58,6 +62,9 @@ struct Options {
     /// Random patches of each image in a batch (default: the recipe's).
     #[arg(long)]
     patches: Option<usize>,
+    /// Weights of an earlier run to start from: all of a model of the same kind, the convolutions of another kind.
+    #[arg(long)]
+    start_from: Option<PathBuf>,
     /// Learning rate of the first step (default: the recipe's).
     #[arg(long)]
     learning_rate: Option<f64>,
@@ -103,6 +110,7 @@ impl Options {
             Preset::Paper => WadiqamRecipe::paper(model),
         };
         recipe.seed = self.seed;
+        recipe.start_from.clone_from(&self.start_from);
         recipe.epochs = self.epochs.unwrap_or(recipe.epochs);
         recipe.steps_per_epoch = self.steps.or(recipe.steps_per_epoch);
         recipe.images = self.images.unwrap_or(recipe.images);
@@ -113,8 +121,17 @@ impl Options {
     }
 }
 
-fn main() -> Result<(), Box<dyn Error>> {
-    let options = Options::parse();
+fn main() -> ExitCode {
+    match run(&Options::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     let device = device_by_name(&options.device)?;
     let references = Arc::new(load_references(&options.photographs)?);
     let validation = indices(&references, &options.validation)?;
@@ -128,11 +145,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         test.len()
     );
 
-    let trained: Vec<Distortion> = Distortion::ALL
-        .iter()
-        .copied()
-        .filter(|distortion| !options.leave_out.contains(distortion))
-        .collect();
+    let chosen = if options.distortions.is_empty() { Distortion::ALL } else { &options.distortions };
+    let trained: Vec<Distortion> =
+        chosen.iter().copied().filter(|distortion| !options.leave_out.contains(distortion)).collect();
     let config = SyntheticConfig { distortions: trained.clone(), ..SyntheticConfig::default() };
     let recipe = options.recipe();
     let outcome = train(

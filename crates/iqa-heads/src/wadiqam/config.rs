@@ -55,10 +55,10 @@ pub enum Pooling {
 pub enum Initialisation {
     /// Normal with variance `1 / fan_in`, zero bias: Chainer's default, for inputs in 0..255.
     LeCunNormal,
-    /// Normal with variance `2 / fan_in` before a ReLU, zero bias.
-    HeNormal,
-    /// Weights and biases uniform within `1 / sqrt(fan_in)`: the default of PyTorch and of Burn.
-    TorchUniform,
+    /// Normal with variance `2 / fan_in` before a ReLU and zero bias, for inputs around zero. Output units start
+    /// with a hundredth of that variance around the middle of the score's range and around a patch weight of 1:
+    /// the first steps then need not push every layer towards the labels, which leaves many units dead.
+    HeCentred,
 }
 
 /// Configuration of [`Wadiqam`]: the four models of the paper, its shallow network, and their variants.
@@ -162,6 +162,13 @@ impl WadiqamConfig {
         self.reference == ReferenceNeed::FullReference
     }
 
+    /// Whether the convolutions of one network can serve in the other: the same blocks on the same inputs.
+    pub fn shares_features_with(&self, other: &Self) -> bool {
+        self.blocks == other.blocks
+            && self.input_scale == other.input_scale
+            && self.input_offset == other.input_offset
+    }
+
     /// Checks a configuration that was read from a file.
     ///
     /// # Errors
@@ -213,52 +220,51 @@ impl WadiqamConfig {
         Wadiqam {
             convs,
             fc1: self.linear(fused, self.hidden, device),
-            fc2: self.linear(self.hidden, 1, device),
+            fc2: self.output(f64::midpoint(self.range.0, self.range.1), device),
             fc1_a: weighted.then(|| self.linear(fused, self.hidden, device)),
-            fc2_a: weighted.then(|| self.linear(self.hidden, 1, device)),
+            fc2_a: weighted.then(|| self.output(1.0, device)),
             pool: MaxPool2dConfig::new([2, 2]).with_strides([2, 2]).init(),
             dropout: DropoutConfig::new(self.dropout).init(),
             config: self.clone(),
         }
     }
 
-    /// How the weights of a layer start.
-    fn initializer(&self, before_relu: bool) -> Initializer {
+    /// Gain of the normal initialiser, whose standard deviation is `gain / sqrt(fan_in)`.
+    fn gain(&self) -> f64 {
         match self.initialisation {
-            Initialisation::HeNormal if before_relu => {
-                Initializer::KaimingNormal { gain: std::f64::consts::SQRT_2, fan_out_only: false }
-            }
-            Initialisation::LeCunNormal | Initialisation::HeNormal => {
-                Initializer::KaimingNormal { gain: 1.0, fan_out_only: false }
-            }
-            Initialisation::TorchUniform => {
-                Initializer::KaimingUniform { gain: 1.0 / 3f64.sqrt(), fan_out_only: false }
-            }
+            Initialisation::LeCunNormal => 1.0,
+            Initialisation::HeCentred => std::f64::consts::SQRT_2,
         }
-    }
-
-    /// The other two start with zero biases; Burn gives biases the weights' initialiser.
-    fn zero_bias(&self) -> bool {
-        self.initialisation != Initialisation::TorchUniform
     }
 
     fn conv(&self, channels: usize, out: usize, device: &Device) -> Conv2d {
+        let initializer = Initializer::KaimingNormal { gain: self.gain(), fan_out_only: false };
         let mut conv = Conv2dConfig::new([channels, out], [3, 3])
             .with_padding(PaddingConfig2d::Explicit(1, 1, 1, 1))
-            .with_initializer(self.initializer(true))
+            .with_initializer(initializer)
             .init(device);
-        if self.zero_bias() {
-            conv.bias = Some(Initializer::Zeros.init([out], device));
-        }
+        conv.bias = Some(Initializer::Zeros.init([out], device));
         conv
     }
 
     fn linear(&self, inputs: usize, out: usize, device: &Device) -> Linear {
-        // An output unit precedes no ReLU.
-        let mut linear =
-            LinearConfig::new(inputs, out).with_initializer(self.initializer(out > 1)).init(device);
-        if self.zero_bias() {
-            linear.bias = Some(Initializer::Zeros.init([out], device));
+        // No ReLU follows an output unit.
+        let gain = match (out, self.initialisation) {
+            (1, Initialisation::LeCunNormal) => 1.0,
+            (1, Initialisation::HeCentred) => 0.1,
+            _ => self.gain(),
+        };
+        let initializer = Initializer::KaimingNormal { gain, fan_out_only: false };
+        let mut linear = LinearConfig::new(inputs, out).with_initializer(initializer).init(device);
+        linear.bias = Some(Initializer::Zeros.init([out], device));
+        linear
+    }
+
+    /// An output unit that starts at about `centre`.
+    fn output(&self, centre: f64, device: &Device) -> Linear {
+        let mut linear = self.linear(self.hidden, 1, device);
+        if self.initialisation == Initialisation::HeCentred {
+            linear.bias = Some(Initializer::Constant { value: centre }.init([1], device));
         }
         linear
     }

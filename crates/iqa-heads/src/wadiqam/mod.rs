@@ -9,12 +9,16 @@
 //! patch its quality, a second one its weight; the image score is the (weighted) mean.
 
 mod config;
+#[cfg(feature = "learner")]
+mod learner;
 mod model;
 mod patches;
 mod score;
 mod weights;
 
 pub use config::{Fusion, Initialisation, PATCH, Pooling, WEIGHT_EPSILON, WadiqamConfig};
+#[cfg(feature = "learner")]
+pub use learner::WadiqamBatch;
 pub use model::{PatchScores, Wadiqam};
 pub use patches::{PatchPosition, PatchSampler, cut_patches};
 pub use score::{ImageScore, PatchMap, PreparedReference, ScoreOptions};

@@ -41,6 +41,33 @@ impl Wadiqam {
         &self.config
     }
 
+    /// The convolutions, first to last.
+    pub fn convs(&self) -> &[Conv2d] {
+        &self.convs
+    }
+
+    /// Takes over what another network has learned: its convolutions, and its heads too when they have the same
+    /// inputs and width.
+    ///
+    /// # Panics
+    /// When the blocks or the scaling of the inputs differ.
+    #[must_use]
+    pub fn starting_from(mut self, other: &Self) -> Self {
+        assert!(self.config.shares_features_with(&other.config), "features of another kind");
+        self.convs.clone_from(&other.convs);
+        if self.fc1.weight.dims() == other.fc1.weight.dims()
+            && self.config.reference == other.config.reference
+        {
+            self.fc1 = other.fc1.clone();
+            self.fc2 = other.fc2.clone();
+            if self.fc1_a.is_some() && other.fc1_a.is_some() {
+                self.fc1_a.clone_from(&other.fc1_a);
+                self.fc2_a.clone_from(&other.fc2_a);
+            }
+        }
+        self
+    }
+
     /// What the score means.
     pub fn score_spec(&self) -> ScoreSpec {
         self.config.score_spec()
@@ -171,5 +198,27 @@ impl PatchScores {
             }
         };
         pooled.reshape([images])
+    }
+
+    /// The loss of the papers, the absolute error: of each patch against its image's label for mean pooling (Bosse
+    /// et al. 2018, equation 3), of each image's pooled score for weighted pooling (equation 7).
+    ///
+    /// # Shapes
+    /// - `targets`: `[images]`, in the units of the score; every image has the same number of patches
+    /// - returns `[1]`
+    ///
+    /// # Panics
+    /// When the patches do not divide among the images.
+    pub fn l1_loss(&self, targets: Tensor<1>) -> Tensor<1> {
+        let [images] = targets.dims();
+        match self.weight {
+            Some(_) => (self.pool(images) - targets).abs().mean(),
+            None => {
+                let [patches] = self.quality.dims();
+                assert_eq!(patches % images, 0, "{patches} patches do not divide among {images} images");
+                let each: Tensor<2> = self.quality.clone().reshape([images, patches / images]);
+                (each - targets.reshape([images, 1])).abs().mean()
+            }
+        }
     }
 }

@@ -140,7 +140,9 @@ impl Wadiqam {
     ///
     /// `expected` says what kind of model the caller wants (reference need and pooling). Everything else comes
     /// from the file: our files carry the whole configuration; for the public ones the widths are read off the
-    /// tensors, and input scale, weight epsilon, direction and range are those of [`WeightLayout`].
+    /// tensors, and input scale, weight epsilon, direction and range are those of [`WeightLayout`]. Without a stored
+    /// configuration, heads that take a single feature vector are those of a no-reference model, unless `expected`
+    /// fuses by difference alone.
     ///
     /// The official no-reference files hold the weight head even where the model does not use it; it is
     /// then left out. Any other tensor that is missing, unused or misshapen is an error.
@@ -176,8 +178,8 @@ impl Wadiqam {
         {
             tensors.discard(|key| key.starts_with("fc1_a/") || key.starts_with("fc2_a/"));
         }
-        let config = match tensors.metadata(CONFIG_KEY) {
-            Some(json) => stored_config(json, &tensors, expected)?,
+        let config = match WadiqamConfig::stored_in(&tensors)? {
+            Some(config) => same_kind(config, &tensors, expected)?,
             None => inferred_config(&tensors, layout, expected)?,
         };
         if layout == WeightLayout::Pyiqa && config.is_full_reference() {
@@ -216,18 +218,28 @@ impl Wadiqam {
     }
 }
 
-fn stored_config(
-    json: &str,
-    tensors: &NamedTensors,
-    expected: &WadiqamConfig,
-) -> Result<WadiqamConfig, HeadError> {
-    let config: WadiqamConfig =
-        serde_json::from_str(json).map_err(|error| iqa_core::CoreError::Metadata {
+impl WadiqamConfig {
+    /// The configuration that our own files carry beside the weights; `None` in a file of another origin.
+    ///
+    /// # Errors
+    /// [`HeadError::Core`], [`HeadError::InvalidConfig`] when it is damaged.
+    pub fn stored_in(tensors: &NamedTensors) -> Result<Option<Self>, HeadError> {
+        let Some(json) = tensors.metadata(CONFIG_KEY) else { return Ok(None) };
+        let config: Self = serde_json::from_str(json).map_err(|error| iqa_core::CoreError::Metadata {
             path: tensors.origin().into(),
             key: CONFIG_KEY.into(),
             expected: format!("a configuration as JSON ({error})"),
         })?;
-    config.validate()?;
+        config.validate()?;
+        Ok(Some(config))
+    }
+}
+
+fn same_kind(
+    config: WadiqamConfig,
+    tensors: &NamedTensors,
+    expected: &WadiqamConfig,
+) -> Result<WadiqamConfig, HeadError> {
     if (config.reference, config.pooling) != (expected.reference, expected.pooling) {
         return Err(HeadError::WrongModel {
             path: tensors.origin().into(),
@@ -273,7 +285,7 @@ fn inferred_config(
     match (config.is_full_reference(), inputs / config.features(), inputs % config.features()) {
         (true, 3, 0) => config.fusion = Fusion::ConcatDiff,
         (true, 2, 0) => config.fusion = Fusion::Concat,
-        (true, 1, 0) if layout == WeightLayout::Canonical => config.fusion = Fusion::DiffOnly,
+        (true, 1, 0) if config.fusion == Fusion::DiffOnly => {}
         (true, 1, 0) => return Err(mismatch("a no-reference model".into())),
         (false, 1, 0) => {}
         _ => return Err(mismatch(format!("a model whose {key} takes {inputs} features"))),

@@ -1,5 +1,7 @@
 //! The numbers of a run.
 
+use std::path::PathBuf;
+
 use iqa_core::Direction;
 use iqa_heads::wadiqam::{Fusion, Initialisation, WadiqamConfig};
 use serde::{Deserialize, Serialize};
@@ -27,6 +29,8 @@ pub struct WadiqamRecipe {
     pub epsilon: f32,
     /// Random patches of each validation image, drawn once.
     pub validation_patches: usize,
+    /// A weights file of ours to start from: all of a model of the same kind, the convolutions of another kind.
+    pub start_from: Option<PathBuf>,
     /// Seed of the weights, the patches, the dropout and the order.
     pub seed: u64,
 }
@@ -45,18 +49,19 @@ impl WadiqamRecipe {
             schedule: Schedule::Constant,
             epsilon: 1e-8,
             validation_patches: 32,
+            start_from: None,
             seed: 1,
         }
     }
 
     /// A recipe for minutes on a CPU: the shallow network, fused by difference alone, inputs around zero, labels in
-    /// `[0, 1]` (higher is better), Adam from 1e-3 falling to 2 %, batches of 16 images x 8 patches.
+    /// `[0, 1]` (higher is better), Adam rising to 1e-3 in 100 steps and falling to 2 %, batches of 8 images x 16 patches.
     pub fn fast(model: WadiqamConfig) -> Self {
         let model = WadiqamConfig {
             fusion: Fusion::DiffOnly,
             input_scale: 4.0,
             input_offset: -2.0,
-            initialisation: Initialisation::TorchUniform,
+            initialisation: Initialisation::HeCentred,
             direction: Direction::HigherIsBetter,
             range: (0.0, 1.0),
             ..model.shallow()
@@ -64,10 +69,10 @@ impl WadiqamRecipe {
         Self {
             epochs: 30,
             steps_per_epoch: Some(100),
-            images: 16,
-            patches: 8,
+            images: 8,
+            patches: 16,
             learning_rate: 1e-3,
-            schedule: Schedule::Linear { final_fraction: 0.02 },
+            schedule: Schedule::WarmupLinear { warmup_steps: 100, final_fraction: 0.02 },
             ..Self::paper(model)
         }
     }

@@ -8,8 +8,8 @@ use burn::module::Module;
 use burn::optim::{AdamConfig, GradientsParams, ModuleOptimizer};
 use burn::tensor::{Device, Tensor, TensorData};
 use indicatif::{ProgressBar, ProgressStyle};
-use iqa_core::{CoreError, Direction, Precision};
-use iqa_heads::wadiqam::{PatchSampler, PatchScores, Wadiqam, WadiqamConfig, cut_patches};
+use iqa_core::{CoreError, Direction, NamedTensors, Precision};
+use iqa_heads::wadiqam::{PatchSampler, Wadiqam, WadiqamConfig, cut_patches};
 
 use super::data::{TrainingPair, TrainingPairs, ValidationPairs};
 use super::recipe::WadiqamRecipe;
@@ -29,8 +29,8 @@ pub struct Outcome {
     pub log: Vec<EpochLog>,
     /// Index in `log` of the epoch that gave `best`.
     pub best_epoch: usize,
-    /// The network as the last step left it.
-    pub last: Wadiqam,
+    /// The weights as the last step left them.
+    pub last: PathBuf,
 }
 
 /// Trains a network and writes into `folder`; goes on where an earlier run in that folder stopped.
@@ -68,6 +68,8 @@ pub fn train(
         (model, optimiser, found) = checkpoint::read(&checkpoint_file, model, optimiser)?;
         same_recipe(&found.recipe, recipe, &checkpoint_file)?;
         state.log = found.log;
+    } else if let Some(path) = &recipe.start_from {
+        model = model.starting_from(&earlier_model(path, recipe, &device)?);
     }
 
     let validation = ValidationPatches::draw(validation, recipe)?;
@@ -146,7 +148,24 @@ pub fn train(
     let best_epoch = (0..state.log.len())
         .min_by(|&a, &b| state.log[a].validation_loss.total_cmp(&state.log[b].validation_loss))
         .unwrap_or(0);
-    Ok(Outcome { best, log: state.log, best_epoch, last: model.valid() })
+    let last = file("last.safetensors");
+    model.valid().save(&last, Precision::F32)?;
+    Ok(Outcome { best, log: state.log, best_epoch, last })
+}
+
+/// The model that a run starts from.
+fn earlier_model(path: &Path, recipe: &WadiqamRecipe, device: &Device) -> Result<Wadiqam, TrainError> {
+    let invalid = |expected| {
+        Err(TrainError::InvalidRecipe { field: "start_from", found: path.display().to_string(), expected })
+    };
+    let tensors = NamedTensors::read(path)?;
+    match WadiqamConfig::stored_in(&tensors)? {
+        None => invalid("weights of ours, which carry their configuration"),
+        Some(config) if !config.shares_features_with(&recipe.model) => {
+            invalid("a network of the same blocks and input scale")
+        }
+        Some(config) => Ok(Wadiqam::from_tensors(tensors, &config, device)?),
+    }
 }
 
 /// The label on the scale of the model's score.
@@ -186,24 +205,10 @@ fn optimise(
     let reference = (!references.is_empty()).then(|| Tensor::cat(references, 0));
     let scores = model.forward_training(Tensor::cat(distorted, 0), reference);
     let targets = Tensor::from_data(TensorData::new(targets, [batch.len()]), device);
-    let loss = l1_loss(&scores, targets);
+    let loss = scores.l1_loss(targets);
     let value = loss.clone().into_scalar::<f64>();
     let gradients = GradientsParams::from_grads(loss.backward(), &model);
     Ok((optimiser.step(rate, model, gradients), value))
-}
-
-/// The absolute error: of each patch against its image's label for mean pooling (Bosse et al., equation 3), of each
-/// image's pooled score for weighted pooling (equation 7).
-pub(crate) fn l1_loss(scores: &PatchScores, targets: Tensor<1>) -> Tensor<1> {
-    let [images] = targets.dims();
-    match scores.weight {
-        Some(_) => (scores.pool(images) - targets).abs().mean(),
-        None => {
-            let [patches] = scores.quality.dims();
-            let each: Tensor<2> = scores.quality.clone().reshape([images, patches / images]);
-            (each - targets.reshape([images, 1])).abs().mean()
-        }
-    }
 }
 
 fn same_recipe(found: &WadiqamRecipe, asked: &WadiqamRecipe, path: &Path) -> Result<(), TrainError> {

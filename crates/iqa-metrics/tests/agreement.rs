@@ -1,0 +1,273 @@
+//! Figures of agreement against SciPy (`tests/fixtures/generate/agreement.py`), closed forms and their own laws.
+
+use iqa_metrics::agreement::{
+    Agreement, LogisticFit, LogisticKind, average_ranks, bootstrap_interval, krcc, mae, main_score, plcc,
+    rmse, srcc,
+};
+use iqa_metrics::{List, MetricsError};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use serde_json::Value;
+
+/// Two ways to sum a few hundred doubles.
+const CLOSED_FORM: f64 = 1e-12;
+/// Two least-squares searches that end in the same valley.
+const FITTED: f64 = 1e-6;
+
+fn fixture() -> Value {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/agreement/agreement.json");
+    serde_json::from_str(&std::fs::read_to_string(path).expect("a fixture")).expect("JSON")
+}
+
+fn number(value: &Value) -> f64 {
+    value.as_f64().expect("a number")
+}
+
+fn list(value: &Value) -> Vec<f64> {
+    value.as_array().expect("a list").iter().map(number).collect()
+}
+
+#[track_caller]
+fn assert_near(what: &str, found: f64, expected: f64, tolerance: f64) {
+    let error = (found - expected).abs() / expected.abs().max(1.0);
+    assert!(error <= tolerance, "{what}: {found} against {expected}, {error:.1e} apart");
+}
+
+#[test]
+fn figures_agree_with_scipy() {
+    for (name, case) in fixture()["cases"].as_object().expect("cases") {
+        let (x, y) = (list(&case["predicted"]), list(&case["subjective"]));
+        let found = Agreement::new(&x, &y).expect("defined");
+        let figures = [
+            ("plcc", found.plcc),
+            ("srcc", found.srcc),
+            ("krcc", found.krcc),
+            ("rmse", found.rmse),
+            ("mae", found.mae),
+        ];
+        for (figure, value) in figures {
+            // Pearson's of values around 1e6 loses half of the digits, in SciPy as well as here.
+            let tolerance = if name == "offset" && figure == "plcc" { 1e-9 } else { CLOSED_FORM };
+            assert_near(&format!("{name} {figure}"), value, number(&case[figure]), tolerance);
+        }
+        assert_eq!(average_ranks(&x), list(&case["ranks"]), "{name}");
+        assert_eq!(found.main_score(), main_score(&x, &y).expect("defined"));
+    }
+}
+
+#[test]
+fn logistic_fits_agree_with_scipy() {
+    for (name, case) in fixture()["cases"].as_object().expect("cases") {
+        let (x, y) = (list(&case["predicted"]), list(&case["subjective"]));
+        for (kind, key) in [(LogisticKind::FourParameter, "four"), (LogisticKind::FiveParameter, "five")] {
+            let Some(expected) = case.get(key) else { continue };
+            let found = Agreement::after_fit(kind, &x, &y).expect("fits");
+            assert_near(&format!("{name} {key} plcc"), found.plcc, number(&expected["plcc"]), FITTED);
+            assert_near(&format!("{name} {key} rmse"), found.rmse, number(&expected["rmse"]), FITTED);
+            assert_eq!(found.srcc, srcc(&x, &y).expect("defined"), "ranks are those of the predictions");
+            // The parameters are of the printed formula, in the units of the predictions.
+            let fit = LogisticFit::new(kind, &x, &y).expect("fits");
+            let p = fit.parameters();
+            let at = x[17];
+            let value = match kind {
+                LogisticKind::FourParameter => {
+                    (p[0] - p[1]) / (1.0 + (-(at - p[2]) / p[3].abs()).exp()) + p[1]
+                }
+                LogisticKind::FiveParameter => {
+                    p[0] * (0.5 - 1.0 / (1.0 + (p[1] * (at - p[2])).exp())) + p[3] * at + p[4]
+                }
+            };
+            assert_near(&format!("{name} {key} formula"), value, fit.predict(at), 1e-6);
+        }
+    }
+}
+
+#[test]
+fn a_million_pairs_give_kendalls_closed_forms_in_two_seconds() {
+    const N: u32 = 1_000_000;
+    let rising: Vec<f64> = (0..N).map(f64::from).collect();
+    // Blocks of 1000 in reverse: of the n(n-1)/2 pairs, 1000 * (1000 * 999 / 2) are discordant.
+    let blocks: Vec<f64> = (0..N).map(|i| f64::from(i / 1000 * 1000 + (999 - i % 1000))).collect();
+    let start = std::time::Instant::now();
+    let tau = krcc(&rising, &blocks).expect("defined");
+    let elapsed = start.elapsed();
+    let pairs = f64::from(N) * f64::from(N - 1) / 2.0;
+    assert_near("blocks", tau, 1.0 - 2.0 * 1000.0 * 499_500.0 / pairs, CLOSED_FORM);
+    assert!(cfg!(debug_assertions) || elapsed.as_secs_f64() < 2.0, "{elapsed:?}");
+    let falling: Vec<f64> = rising.iter().map(|x| -x).collect();
+    assert_eq!(krcc(&rising, &falling).expect("defined"), -1.0);
+    // Groups of ten equal values against no ties: sqrt((all - tied) / all).
+    let tied: Vec<f64> = (0..N).map(|i| f64::from(i / 10)).collect();
+    let expected = ((pairs - 100_000.0 * 45.0) / pairs).sqrt();
+    assert_near("ties", krcc(&rising, &tied).expect("defined"), expected, CLOSED_FORM);
+}
+
+#[test]
+fn what_has_no_figure_is_refused_with_the_reason() {
+    let (good, nan) = ([1.0, 2.0, 3.0], [1.0, f64::NAN, 3.0]);
+    for figure in [plcc, srcc, krcc, main_score] {
+        assert_eq!(
+            figure(&good, &good[..2]),
+            Err(MetricsError::UnequalLength { predicted: 3, subjective: 2 })
+        );
+        assert_eq!(figure(&[1.0], &[1.0]), Err(MetricsError::TooShort { found: 1, needed: 2 }));
+        assert_eq!(figure(&good, &nan), Err(MetricsError::NotFinite { list: List::Subjective, index: 1 }));
+        let infinite = [f64::INFINITY, 0.0, 1.0];
+        assert_eq!(
+            figure(&infinite, &good),
+            Err(MetricsError::NotFinite { list: List::Predicted, index: 0 })
+        );
+        assert_eq!(figure(&[4.0; 3], &good), Err(MetricsError::Constant { list: List::Predicted }));
+    }
+    for figure in [rmse, mae] {
+        assert_eq!(figure(&[], &[]), Err(MetricsError::TooShort { found: 0, needed: 1 }));
+        assert_eq!(figure(&[4.0; 3], &[1.0; 3]), Ok(3.0), "errors of constant lists are defined");
+        assert!(figure(&nan, &good).is_err());
+    }
+    let fit = |n: usize| {
+        let x: Vec<f64> = (0..n).map(|i| i as f64).collect();
+        LogisticFit::new(LogisticKind::FiveParameter, &x, &x).map(|_| ())
+    };
+    assert_eq!(fit(5), Err(MetricsError::TooShort { found: 5, needed: 6 }));
+    for (resamples, level) in [(0, 0.95), (100, 1.0), (100, f64::NAN)] {
+        let error = bootstrap_interval(plcc, &good, &good, resamples, level, 1).expect_err("refused");
+        assert!(matches!(error, MetricsError::Interval { .. }));
+    }
+    assert_eq!(
+        MetricsError::Constant { list: List::Subjective }.to_string(),
+        "all subjective scores are the same"
+    );
+}
+
+#[test]
+fn huge_and_tiny_values_do_not_overflow() {
+    let x: Vec<f64> = (1..20).map(f64::from).collect();
+    let y: Vec<f64> = x.iter().map(|x| (x * 0.7).sin() + x).collect();
+    let expected = plcc(&x, &y).expect("defined");
+    for scale in [1e-300, 1e300] {
+        let scaled: Vec<f64> = x.iter().map(|x| x * scale).collect();
+        assert_near("scaled", plcc(&scaled, &y).expect("defined"), expected, CLOSED_FORM);
+    }
+}
+
+/// Correlated normal pairs, from uniform ones by Box and Muller.
+fn bivariate(n: usize, rho: f64) -> (Vec<f64>, Vec<f64>) {
+    let mut state = 88_172_645_463_325_252u64;
+    let mut uniform = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        ((state >> 11) as f64 + 0.5) / (1u64 << 53) as f64
+    };
+    (0..n)
+        .map(|_| {
+            let (radius, angle) = ((-2.0 * uniform().ln()).sqrt(), std::f64::consts::TAU * uniform());
+            let (a, b) = (radius * angle.cos(), radius * angle.sin());
+            (a, rho * a + (1.0 - rho * rho).sqrt() * b)
+        })
+        .unzip()
+}
+
+#[test]
+fn the_bootstrap_interval_is_close_to_fishers() {
+    let (x, y) = bivariate(400, 0.7);
+    let r = plcc(&x, &y).expect("defined");
+    let interval = bootstrap_interval(plcc, &x, &y, 2000, 0.95, 3).expect("defined");
+    // Fisher: atanh(r) is nearly normal with deviation 1 / sqrt(n - 3).
+    let ends = [-1.0, 1.0].map(|sign| (r.atanh() + sign * 1.959_964 / 397f64.sqrt()).tanh());
+    assert!(
+        (interval.low - ends[0]).abs() < 0.02 && (interval.high - ends[1]).abs() < 0.02,
+        "{interval:?} {ends:?}"
+    );
+    assert_eq!(interval.undefined, 0);
+    assert_eq!(bootstrap_interval(plcc, &x, &y, 2000, 0.95, 3), Ok(interval));
+    let quarter = bootstrap_interval(plcc, &x[..100], &y[..100], 2000, 0.95, 3).expect("defined");
+    assert!(quarter.high - quarter.low > 1.5 * (interval.high - interval.low));
+}
+
+#[test]
+fn resamples_without_a_figure_are_counted() {
+    let interval =
+        bootstrap_interval(srcc, &[1.0, 2.0, 3.0], &[1.0, 3.0, 2.0], 1000, 0.9, 1).expect("defined");
+    // All three draws alike: 3 of 27 cases.
+    assert!((60..170).contains(&interval.undefined), "{interval:?}");
+}
+
+/// Tau-b by its definition, over all pairs.
+fn naive_tau_b(x: &[f64], y: &[f64]) -> f64 {
+    let sign = |a: f64, b: f64| {
+        if a > b {
+            1.0
+        } else if a < b {
+            -1.0
+        } else {
+            0.0
+        }
+    };
+    let (mut score, mut in_x, mut in_y) = (0.0, 0.0, 0.0);
+    for i in 0..x.len() {
+        for j in 0..i {
+            let (a, b): (f64, f64) = (sign(x[i], x[j]), sign(y[i], y[j]));
+            score += a * b;
+            in_x += a.abs();
+            in_y += b.abs();
+        }
+    }
+    score / (in_x * in_y).sqrt()
+}
+
+fn pairs() -> impl Strategy<Value = (Vec<f64>, Vec<f64>)> {
+    let value = || prop_oneof![(-4i32..5).prop_map(f64::from), -100.0..100.0];
+    vec((value(), value()), 3..60).prop_map(|pairs| pairs.into_iter().unzip()).prop_filter(
+        "varied",
+        |(x, y): &(Vec<f64>, Vec<f64>)| {
+            let varied = |v: &[f64]| v.iter().any(|value| value != &v[0]);
+            varied(x) && varied(y)
+        },
+    )
+}
+
+proptest! {
+    #[test]
+    fn correlations_are_symmetric_bounded_and_turn_with_the_sign((x, y) in pairs()) {
+        for figure in [plcc, srcc, krcc] {
+            let value = figure(&x, &y).expect("defined");
+            prop_assert!(value.abs() <= 1.0);
+            assert_near("symmetric", figure(&y, &x).expect("defined"), value, CLOSED_FORM);
+            let negated: Vec<f64> = x.iter().map(|x| -x).collect();
+            assert_near("negated", figure(&negated, &y).expect("defined"), -value, CLOSED_FORM);
+            assert_near("itself", figure(&x, &x).expect("defined"), 1.0, CLOSED_FORM);
+        }
+    }
+
+    #[test]
+    fn rank_correlations_do_not_see_a_rising_map((x, y) in pairs()) {
+        let mapped: Vec<f64> = x.iter().map(|x| x.powi(3) + 5.0 * x).collect();
+        for figure in [srcc, krcc] {
+            prop_assert_eq!(figure(&mapped, &y).expect("defined"), figure(&x, &y).expect("defined"));
+        }
+        let line: Vec<f64> = x.iter().map(|x| 3.0 * x - 7.0).collect();
+        assert_near("line", plcc(&line, &y).expect("defined"), plcc(&x, &y).expect("defined"), 1e-9);
+    }
+
+    #[test]
+    fn kendalls_tau_is_that_of_its_definition((x, y) in pairs()) {
+        assert_near("tau-b", krcc(&x, &y).expect("defined"), naive_tau_b(&x, &y), CLOSED_FORM);
+    }
+
+    #[test]
+    fn spearmans_is_pearsons_of_the_ranks((x, y) in pairs()) {
+        let ranked = plcc(&average_ranks(&x), &average_ranks(&y)).expect("defined");
+        prop_assert_eq!(srcc(&x, &y).expect("defined"), ranked);
+        let sum: f64 = average_ranks(&x).iter().sum();
+        let n = x.len() as f64;
+        prop_assert!((sum - n * (n + 1.0) / 2.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn the_mean_error_is_at_most_the_root_of_the_mean_square((x, y) in pairs()) {
+        let (mean, root) = (mae(&x, &y).expect("defined"), rmse(&x, &y).expect("defined"));
+        prop_assert!(mean <= root * (1.0 + CLOSED_FORM));
+        prop_assert_eq!(rmse(&x, &x).expect("defined"), 0.0);
+    }
+}

@@ -1,0 +1,43 @@
+//! Every device of the build gives the score of `flex`.
+//!
+//! The default build has no other device; `--features tch` or `--features wgpu` bring one each.
+#![allow(missing_docs, reason = "a test")]
+
+mod programs;
+
+use std::time::Instant;
+
+use programs::{example, stderr};
+
+fn scores(device: &str, arguments: &[&str]) -> Vec<f64> {
+    let start = Instant::now();
+    let output = example("score").args(["--format", "json", "--device", device]).args(arguments).output();
+    let output = output.expect("starts");
+    assert!(output.status.success(), "{device}: {}", stderr(&output));
+    println!("{device}: {:.2} s", start.elapsed().as_secs_f64());
+    let text = String::from_utf8(output.stdout).expect("UTF-8");
+    let score = |line| serde_json::from_str::<serde_json::Value>(line).expect("JSON")["score"].as_f64();
+    text.lines().map(|line| score(line).expect("a number")).collect()
+}
+
+#[test]
+fn devices_agree_with_flex() {
+    let cases: [&[&str]; 2] = [
+        &["--reference", "examples/images/flowers.png", "examples/images/flowers_jpeg.jpg"],
+        &["examples/images/flowers_blur.png"],
+    ];
+    for arguments in cases {
+        let expected = scores("flex", arguments);
+        for device in iqa_models::available_devices() {
+            // A build with libtorch knows the CUDA device whether or not there is one.
+            if device == "flex" || device.contains("cuda") {
+                continue;
+            }
+            let found = scores(device, arguments);
+            for (found, expected) in found.iter().zip(&expected) {
+                assert!((found - expected).abs() < 1e-3, "{device}: {found} against {expected}");
+            }
+            assert_eq!(found.len(), expected.len());
+        }
+    }
+}

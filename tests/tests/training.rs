@@ -1,0 +1,222 @@
+//! The training loop with data of a caller's own.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use iqa_models::Device;
+use iqa_models::heads::wadiqam::{ScoreOptions, Wadiqam, WadiqamConfig};
+use iqa_models::train::wadiqam::{
+    Outcome, TrainingPair, TrainingPairs, ValidationPairs, WadiqamRecipe, train,
+};
+use iqa_models::train::{Schedule, TrainError, read_log};
+use iqa_testkit::textured;
+
+/// Pictures mixed with another one; the label is the part that is left of the first.
+struct Mixed {
+    count: usize,
+    /// Calls after which reading fails, as on a full disk or a kill.
+    fails_after: usize,
+    calls: AtomicUsize,
+}
+
+impl Mixed {
+    fn new(count: usize) -> Self {
+        Self { count, fails_after: usize::MAX, calls: AtomicUsize::new(0) }
+    }
+
+    fn make(index: u32) -> TrainingPair {
+        let reference = textured(48, 40, index);
+        let quality01 = f64::from(index % 5) / 4.0;
+        let mut distorted = textured(48, 40, index + 50);
+        for (pixel, original) in distorted.pixels_mut().zip(reference.pixels()) {
+            for (value, &original) in pixel.0.iter_mut().zip(&original.0) {
+                *value = (f64::from(*value) * (1.0 - quality01) + f64::from(original) * quality01) as u8;
+            }
+        }
+        TrainingPair { distorted, reference, quality01 }
+    }
+}
+
+impl TrainingPairs for Mixed {
+    fn samples(&self) -> usize {
+        self.count
+    }
+
+    fn pair(&self, epoch: u64, index: usize) -> Result<TrainingPair, TrainError> {
+        if self.calls.fetch_add(1, Ordering::SeqCst) >= self.fails_after {
+            return Err(TrainError::Empty { set: "training" });
+        }
+        Ok(Self::make((epoch * 7 + index as u64) as u32))
+    }
+}
+
+impl ValidationPairs for Mixed {
+    fn samples(&self) -> usize {
+        self.count
+    }
+
+    fn pair(&self, index: usize) -> Result<TrainingPair, TrainError> {
+        Ok(Self::make(1000 + index as u32))
+    }
+}
+
+fn recipe(model: WadiqamConfig) -> WadiqamRecipe {
+    let fast = WadiqamRecipe::fast(model);
+    WadiqamRecipe {
+        model: fast.model.clone().tiny(),
+        epochs: 4,
+        steps_per_epoch: None,
+        images: 2,
+        patches: 3,
+        validation_patches: 2,
+        ..fast
+    }
+}
+
+/// Dropout and initial weights draw from a generator that is global on a device: one run at a time.
+fn train_alone(recipe: &WadiqamRecipe, data: &Mixed, folder: &Path) -> Result<Outcome, TrainError> {
+    static RUNNING: Mutex<()> = Mutex::new(());
+    let _alone = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
+    train(recipe, data, &Mixed::new(5), folder, &Device::flex())
+}
+
+fn run(recipe: &WadiqamRecipe, data: &Mixed, folder: &Path) -> Result<Vec<u8>, TrainError> {
+    Ok(std::fs::read(train_alone(recipe, data, folder)?.last).expect("reads"))
+}
+
+#[test]
+fn training_lowers_the_loss_and_keeps_the_best_epoch() {
+    for model in [
+        WadiqamConfig::wadiqam_fr(),
+        WadiqamConfig::diqam_fr(),
+        WadiqamConfig::wadiqam_nr(),
+        WadiqamConfig::diqam_nr(),
+    ] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let recipe =
+            WadiqamRecipe { epochs: 8, learning_rate: 2e-3, schedule: Schedule::Constant, ..recipe(model) };
+        let outcome = train_alone(&recipe, &Mixed::new(16), folder.path()).expect("trains");
+        let losses: Vec<f64> = outcome.log.iter().map(|row| row.validation_loss).collect();
+        assert_eq!(losses.len(), 8);
+        let lowest = losses.iter().copied().fold(f64::INFINITY, f64::min);
+        assert_eq!(losses[outcome.best_epoch], lowest);
+        assert!(lowest < losses[0], "{losses:?}");
+        assert_eq!(read_log(&folder.path().join("log.csv")).expect("reads").len(), 8);
+        let curve = std::fs::read_to_string(folder.path().join("loss.svg")).expect("reads");
+        assert!(curve.contains("<svg"));
+        Wadiqam::load(&outcome.best, &recipe.model, &Device::flex()).expect("loads");
+    }
+}
+
+/// Wherever it stops: in the middle of an epoch, and with dropout in play.
+#[test]
+fn a_stopped_run_ends_with_the_weights_of_an_unbroken_one() {
+    let recipe = recipe(WadiqamConfig::wadiqam_fr());
+    assert!(recipe.model.dropout > 0.0);
+    let whole = tempfile::tempdir().expect("a folder");
+    let expected = run(&recipe, &Mixed::new(6), whole.path()).expect("trains");
+    for fails_after in [0, 9, 15] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let stops = Mixed { fails_after, ..Mixed::new(6) };
+        assert!(run(&recipe, &stops, folder.path()).is_err());
+        let found = run(&recipe, &Mixed::new(6), folder.path()).expect("goes on");
+        assert!(found == expected, "stopped after {fails_after} samples");
+    }
+}
+
+#[test]
+fn the_seed_decides() {
+    let at = |seed| {
+        let folder = tempfile::tempdir().expect("a folder");
+        let recipe = WadiqamRecipe { seed, epochs: 1, ..recipe(WadiqamConfig::wadiqam_nr()) };
+        run(&recipe, &Mixed::new(4), folder.path()).expect("trains")
+    };
+    assert!(at(1) == at(1));
+    assert!(at(1) != at(2));
+}
+
+#[test]
+fn another_recipe_does_not_go_on_with_a_run() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let first =
+        WadiqamRecipe { schedule: Schedule::Constant, epochs: 1, ..recipe(WadiqamConfig::wadiqam_nr()) };
+    run(&first, &Mixed::new(4), folder.path()).expect("trains");
+    let other = WadiqamRecipe { learning_rate: 1e-5, ..first.clone() };
+    let error = run(&other, &Mixed::new(4), folder.path()).expect_err("refused");
+    assert!(matches!(&error, TrainError::RecipeChanged { field, .. } if field == "learning_rate"), "{error}");
+    // More epochs change nothing about those done, under a constant rate.
+    let longer = WadiqamRecipe { epochs: 2, ..first };
+    run(&longer, &Mixed::new(4), folder.path()).expect("goes on");
+    assert_eq!(read_log(&folder.path().join("log.csv")).expect("reads").len(), 2);
+}
+
+#[test]
+fn a_damaged_checkpoint_is_named() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let recipe = WadiqamRecipe { epochs: 2, ..recipe(WadiqamConfig::diqam_nr()) };
+    run(&recipe, &Mixed::new(4), folder.path()).expect("trains");
+    let path = folder.path().join("checkpoint.safetensors");
+    let whole = std::fs::read(&path).expect("reads");
+    for length in [0, 100, whole.len() / 2, whole.len() - 1] {
+        std::fs::write(&path, &whole[..length]).expect("writes");
+        let error = run(&recipe, &Mixed::new(4), folder.path()).expect_err("refused");
+        assert!(matches!(error, TrainError::Checkpoint { .. }), "{error}");
+        assert!(error.to_string().contains("checkpoint.safetensors"), "{error}");
+    }
+}
+
+#[test]
+fn recipes_that_make_no_sense_are_refused_by_field() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let good = recipe(WadiqamConfig::wadiqam_fr());
+    let cases = [
+        ("epochs", WadiqamRecipe { epochs: 0, ..good.clone() }),
+        ("images", WadiqamRecipe { images: 0, ..good.clone() }),
+        ("learning_rate", WadiqamRecipe { learning_rate: f64::NAN, ..good.clone() }),
+        ("start_from", {
+            let foreign = iqa_testkit::fixture_path("wadiqam/tiny_wadiqam_fr.safetensors");
+            WadiqamRecipe { start_from: Some(foreign), ..good.clone() }
+        }),
+    ];
+    for (name, recipe) in cases {
+        let error = run(&recipe, &Mixed::new(4), folder.path()).expect_err("refused");
+        assert!(matches!(&error, TrainError::InvalidRecipe { field, .. } if *field == name), "{error}");
+    }
+    let empty = run(&good, &Mixed::new(0), folder.path()).expect_err("nothing to train on");
+    assert!(matches!(empty, TrainError::Empty { set: "training" }));
+}
+
+/// All of a model of the same kind, the convolutions alone of another kind.
+#[test]
+fn a_run_can_start_from_an_earlier_one() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let first = recipe(WadiqamConfig::wadiqam_fr());
+    let weights = train_alone(&first, &Mixed::new(4), &folder.path().join("first")).expect("trains").last;
+    let load = |path: &Path, recipe: &WadiqamRecipe| {
+        Wadiqam::load(path, &recipe.model, &Device::flex()).expect("loads")
+    };
+    let before = load(&weights, &first);
+    for (name, config) in [("fr", WadiqamConfig::wadiqam_fr()), ("nr", WadiqamConfig::wadiqam_nr())] {
+        let second = WadiqamRecipe {
+            start_from: Some(weights.clone()),
+            epochs: 1,
+            steps_per_epoch: Some(1),
+            learning_rate: 1e-12,
+            ..recipe(config)
+        };
+        let outcome = train_alone(&second, &Mixed::new(4), &folder.path().join(name)).expect("trains");
+        let after = load(&outcome.last, &second);
+        for (a, b) in before.convs().iter().zip(after.convs()) {
+            let difference = (a.weight.val() - b.weight.val()).abs().max().into_scalar::<f32>();
+            assert!(difference < 1e-9, "{difference}");
+        }
+        let image = textured(64, 64, 3);
+        let reference = textured(64, 64, 4);
+        let score = |model: &Wadiqam| {
+            let reference = model.config().is_full_reference().then_some(&reference);
+            model.score(&image, reference, &ScoreOptions::default()).expect("scores").score
+        };
+        assert_eq!((score(&before) - score(&after)).abs() < 1e-6, name == "fr", "{name}");
+    }
+}
