@@ -14,7 +14,7 @@ fn scores(device: &str, arguments: &[&str]) -> Vec<f64> {
     let output = example("score").args(["--format", "json", "--device", device]).args(arguments).output();
     let output = output.expect("starts");
     assert!(output.status.success(), "{device}: {}", stderr(&output));
-    println!("{device}: {:.2} s", start.elapsed().as_secs_f64());
+    eprintln!("{device}: {:.2} s", start.elapsed().as_secs_f64());
     let text = String::from_utf8(output.stdout).expect("UTF-8");
     let score = |line| serde_json::from_str::<serde_json::Value>(line).expect("JSON")["score"].as_f64();
     text.lines().map(|line| score(line).expect("a number")).collect()

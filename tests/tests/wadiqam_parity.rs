@@ -11,7 +11,10 @@ use iqa_models::{Device, Direction, Scorer};
 use iqa_testkit::{Arrays, Tolerance, assert_close, fixture_path};
 use serde_json::Value;
 
-const KINDS: [(&str, fn() -> WadiqamConfig); 4] = [
+/// A name in the fixtures, and the configuration of the paper.
+type Kind = (&'static str, fn() -> WadiqamConfig);
+
+const KINDS: [Kind; 4] = [
     ("wadiqam_fr", WadiqamConfig::wadiqam_fr),
     ("diqam_fr", WadiqamConfig::diqam_fr),
     ("wadiqam_nr", WadiqamConfig::wadiqam_nr),

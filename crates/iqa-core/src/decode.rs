@@ -69,7 +69,7 @@ pub fn decode_image(
         return Err(CoreError::UnknownFormat { path: name.into() });
     };
     // The JPEG decoder fills what is missing with grey and reports success.
-    if format == ImageFormat::Jpeg && !ends_with_jpeg_marker(bytes) {
+    if format == ImageFormat::Jpeg && !jpeg_is_whole(bytes) {
         return Err(CoreError::Truncated { path: name.into() });
     }
     let mut decoder = ImageReader::with_format(Cursor::new(bytes), format).into_decoder().map_err(decode)?;
@@ -90,9 +90,29 @@ pub fn decode_image(
     to_rgb8(image, name, options)
 }
 
-/// Whether the end-of-image marker is there; what follows it (some cameras append data) does not matter.
-fn ends_with_jpeg_marker(bytes: &[u8]) -> bool {
-    bytes.windows(2).rev().any(|pair| pair == [0xff, 0xd9])
+/// Whether a JPEG file reaches its end-of-image marker. One inside a thumbnail does not count, and what follows the
+/// marker (some cameras append data) does not matter. Source: ITU-T T.81, annex B.
+fn jpeg_is_whole(bytes: &[u8]) -> bool {
+    const END_OF_IMAGE: u8 = 0xd9;
+    let mut at = 2;
+    loop {
+        // Entropy-coded data run up to a marker; a stuffed zero and the restart markers belong to them.
+        while !matches!(bytes.get(at..at + 2), Some([0xff, marker]) if !matches!(marker, 0 | 0xd0..=0xd7 | 0xff))
+        {
+            at += 1;
+            if at >= bytes.len() {
+                return false;
+            }
+        }
+        if bytes[at + 1] == END_OF_IMAGE {
+            return true;
+        }
+        let Some(&[high, low]) = bytes.get(at + 2..at + 4) else { return false };
+        at += 2 + usize::from(u16::from_be_bytes([high, low]));
+        if bytes.get(at).is_none() {
+            return false;
+        }
+    }
 }
 
 /// Converts a decoded image to RGB with 8 bits a channel, as [`read_image`] does; no copy where it is that already.

@@ -92,6 +92,26 @@ fn a_truncated_file_is_an_error_at_every_length() {
     }
 }
 
+/// Cameras put a whole small JPEG into the first segment: its end is not the end of the picture.
+#[test]
+fn a_thumbnail_does_not_hide_a_truncated_jpeg() {
+    let whole = encode(texture(), ImageFormat::Jpeg);
+    let thumbnail = encode(RgbImage::new(8, 8), ImageFormat::Jpeg);
+    let mut bytes = whole[..2].to_vec();
+    bytes.extend([0xff, 0xe1]);
+    bytes.extend(((thumbnail.len() + 2) as u16).to_be_bytes());
+    bytes.extend(&thumbnail);
+    bytes.extend(&whole[2..]);
+    assert_eq!(decode(&bytes).expect("decodes").dimensions(), (37, 23));
+    let mut followed = bytes.clone();
+    followed.extend(b"a maker's own data");
+    assert!(decode(&followed).is_ok());
+    for cut in [1, 2, 50, whole.len() / 2] {
+        let error = decode(&bytes[..bytes.len() - cut]).expect_err("truncated");
+        assert!(matches!(error, CoreError::Truncated { .. }), "{error}");
+    }
+}
+
 #[test]
 fn damaged_bytes_never_panic() {
     for format in
