@@ -2,7 +2,7 @@
 
 use image::{Rgb, RgbImage};
 use iqa_models::heads::wadiqam::{Fusion, PatchSampler, ScoreOptions, Wadiqam, WadiqamConfig};
-use iqa_models::{Device, Scorer, Tensor};
+use iqa_models::{Device, ImageInput, Scorer, Tensor};
 use iqa_testkit::{Tolerance, fixture_path, relative_error, textured};
 use proptest::prelude::*;
 
@@ -125,4 +125,40 @@ fn one_scorer_serves_many_threads() {
         handles.into_iter().map(|handle| handle.join().expect("no panic")).collect()
     });
     assert_eq!(alone, together);
+}
+
+#[test]
+fn a_batch_goes_on_after_an_image_that_fails() {
+    let scorer = Scorer::new("wadiqam_fr", &Device::flex()).expect("bundled");
+    let (reference, small) = (textured(64, 64, 1), textured(20, 20, 1));
+    let images = [textured(64, 64, 2), textured(64, 64, 3)];
+    let inputs = [ImageInput::from(&images[0]), ImageInput::from(&small), ImageInput::from(&images[1])];
+    let scores = scorer.score_batch(inputs, Some((&reference).into())).expect("a sound reference");
+    for (score, image) in [(&scores[0], &images[0]), (&scores[2], &images[1])] {
+        let alone = scorer.score_pair(image, &reference).expect("scores").value;
+        assert_same("batch", score.as_ref().expect("scores").value, alone);
+    }
+    let error = scores[1].as_ref().expect_err("too small");
+    assert!(error.to_string().contains("20x20"), "{error}");
+    assert!(scorer.score_batch([ImageInput::from(&images[0])], None).is_err(), "a reference is needed");
+}
+
+/// The same picture as file, bytes and pixels.
+#[test]
+fn every_form_of_an_image_has_the_same_score() {
+    let scorer = Scorer::new("wadiqam_nr", &Device::flex()).expect("bundled");
+    let image = textured(70, 50, 4);
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("image.png");
+    image.save(&path).expect("saves");
+    let bytes = std::fs::read(&path).expect("reads");
+    let expected = scorer.score_single(&image).expect("scores");
+    let dynamic = image::DynamicImage::from(image);
+    let forms = [ImageInput::from(&path), ImageInput::from(&bytes), ImageInput::from(&dynamic)];
+    for form in forms {
+        assert_eq!(scorer.score_single(form).expect("scores"), expected);
+    }
+    let tensor = iqa_models::core::image_to_tensor(&dynamic.into_rgb8(), &Device::flex());
+    let batched = scorer.score_tensors(tensor, None).expect("scores").into_scalar::<f64>();
+    assert_same("tensor", batched, expected.value);
 }
