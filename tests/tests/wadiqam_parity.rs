@@ -50,6 +50,16 @@ fn images(model: &Wadiqam) -> (RgbImage, Option<RgbImage>) {
     (io.image("images/distorted"), reference)
 }
 
+/// Patch weights are small differences of large terms: PyTorch's own single precision lies up to 7e-6 from the double
+/// precision that the fixtures hold. Where the tier is tighter than twice that, twice that is allowed.
+fn weight_tolerance(name: &str) -> Tolerance {
+    let index = json("wadiqam.json");
+    let entry = if index["scores"][name].is_null() { &index["ports"][name] } else { &index["scores"][name] };
+    let of_pytorch =
+        entry["float32_largest_weight_difference_relative_to_largest"].as_f64().expect("recorded");
+    Tolerance(Tolerance::FORWARD.0.max(2.0 * of_pytorch))
+}
+
 /// Holds features, patch scores, patch weights and score against the arrays recorded under `name`.
 fn assert_parity(name: &str, model: &Wadiqam, sampler: PatchSampler) {
     let io = io();
@@ -71,7 +81,7 @@ fn assert_parity(name: &str, model: &Wadiqam, sampler: PatchSampler) {
     assert_close(&y, &found.patches.quality, &io.f32s(&y), Tolerance::FORWARD);
     let alpha = format!("{name}/alpha");
     if io.contains(&alpha) {
-        assert_close(&alpha, &found.patches.weight, &io.f32s(&alpha), Tolerance::FORWARD);
+        assert_close(&alpha, &found.patches.weight, &io.f32s(&alpha), weight_tolerance(name));
         assert!(found.patches.weight.contains(&(model.config().weight_epsilon as f32)), "a ReLU that bites");
     } else {
         assert!(found.patches.weight.iter().all(|&weight| weight == 1.0));

@@ -1,8 +1,7 @@
 //! What a network of the family is made of.
 
 use burn::config::Config;
-use burn::nn::conv::{Conv2d, Conv2dConfig};
-use burn::nn::pool::MaxPool2dConfig;
+use burn::nn::conv::Conv2dConfig;
 use burn::nn::{DropoutConfig, Initializer, Linear, LinearConfig, PaddingConfig2d};
 use burn::tensor::Device;
 use iqa_core::{Direction, ReferenceNeed, ScoreSpec};
@@ -223,7 +222,6 @@ impl WadiqamConfig {
             fc2: self.output(f64::midpoint(self.range.0, self.range.1), device),
             fc1_a: weighted.then(|| self.linear(fused, self.hidden, device)),
             fc2_a: weighted.then(|| self.output(1.0, device)),
-            pool: MaxPool2dConfig::new([2, 2]).with_strides([2, 2]).init(),
             dropout: DropoutConfig::new(self.dropout).init(),
             config: self.clone(),
         }
@@ -237,14 +235,14 @@ impl WadiqamConfig {
         }
     }
 
-    fn conv(&self, channels: usize, out: usize, device: &Device) -> Conv2d {
+    fn conv(&self, channels: usize, out: usize, device: &Device) -> iqa_kernels::Conv2d {
         let initializer = Initializer::KaimingNormal { gain: self.gain(), fan_out_only: false };
         let mut conv = Conv2dConfig::new([channels, out], [3, 3])
             .with_padding(PaddingConfig2d::Explicit(1, 1, 1, 1))
             .with_initializer(initializer)
             .init(device);
         conv.bias = Some(Initializer::Zeros.init([out], device));
-        conv
+        conv.into()
     }
 
     fn linear(&self, inputs: usize, out: usize, device: &Device) -> Linear {

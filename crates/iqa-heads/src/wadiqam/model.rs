@@ -1,12 +1,13 @@
 //! The network: patches to features to patch scores.
 
 use burn::module::Module;
-use burn::nn::conv::Conv2d;
-use burn::nn::pool::MaxPool2d;
 use burn::nn::{Dropout, Linear};
 use burn::tensor::activation::relu;
+use burn::tensor::module::max_pool2d;
+use burn::tensor::ops::MaxPoolOptions;
 use burn::tensor::{Device, Tensor};
 use iqa_core::ScoreSpec;
+use iqa_kernels::Conv2d;
 
 use super::config::{Fusion, PATCH, WadiqamConfig};
 
@@ -20,7 +21,6 @@ pub struct Wadiqam {
     pub(super) fc2: Linear,
     pub(super) fc1_a: Option<Linear>,
     pub(super) fc2_a: Option<Linear>,
-    pub(super) pool: MaxPool2d,
     pub(super) dropout: Dropout,
     #[module(skip)]
     pub(super) config: WadiqamConfig,
@@ -92,10 +92,12 @@ impl Wadiqam {
         let mut x = patches * self.config.input_scale + self.config.input_offset;
         let mut convs = self.convs.iter();
         for block in &self.config.blocks {
-            for conv in convs.by_ref().take(block.len()) {
-                x = relu(conv.forward(x));
+            for (left, conv) in (0..block.len()).rev().zip(convs.by_ref()) {
+                x = if left == 0 { conv.forward_relu_max_pool2(x) } else { conv.forward_relu(x) };
             }
-            x = self.pool.forward(x);
+            if block.is_empty() {
+                x = max_pool2d(x, MaxPoolOptions::new([2, 2]));
+            }
         }
         x.reshape([n, self.config.features()])
     }

@@ -107,24 +107,21 @@ impl PatchSampler {
 /// # Panics
 /// When a patch does not lie inside the image.
 pub fn cut_patches(image: &RgbImage, positions: &[PatchPosition], device: &Device) -> Tensor<4> {
-    let plane = PATCH * PATCH;
-    let mut values = vec![0f32; positions.len() * 3 * plane];
+    // Channels last, as in the image, and as this workspace's convolutions like it best.
+    let row = PATCH * 3;
     let stride = image.width() as usize * 3;
-    for (position, patch) in positions.iter().zip(values.chunks_exact_mut(3 * plane)) {
-        let (red, rest) = patch.split_at_mut(plane);
-        let (green, blue) = rest.split_at_mut(plane);
-        for row in 0..PATCH {
-            let start = (position.y as usize + row) * stride + position.x as usize * 3;
-            let pixels = &image.as_raw()[start..start + PATCH * 3];
-            for (column, rgb) in pixels.chunks_exact(3).enumerate() {
-                let at = row * PATCH + column;
-                red[at] = f32::from(rgb[0]) / 255.0;
-                green[at] = f32::from(rgb[1]) / 255.0;
-                blue[at] = f32::from(rgb[2]) / 255.0;
+    let mut values = vec![0f32; positions.len() * PATCH * row];
+    for (position, patch) in positions.iter().zip(values.chunks_exact_mut(PATCH * row)) {
+        let corner = position.y as usize * stride + position.x as usize * 3;
+        for (y, values) in patch.chunks_exact_mut(row).enumerate() {
+            let pixels = &image.as_raw()[corner + y * stride..][..row];
+            for (value, pixel) in values.iter_mut().zip(pixels) {
+                *value = f32::from(*pixel) / 255.0;
             }
         }
     }
-    Tensor::from_data(TensorData::new(values, [positions.len(), 3, PATCH, PATCH]), device)
+    let patches = TensorData::new(values, [positions.len(), PATCH, PATCH, 3]);
+    Tensor::<4>::from_data(patches, device).permute([0, 3, 1, 2])
 }
 
 /// Cuts the patches of every image of a batch, image after image; differentiable.

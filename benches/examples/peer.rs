@@ -1,0 +1,141 @@
+//! Our side of `peers/compare.py`: reads a name a line, does that work once, writes the seconds it took.
+//!
+//! The networks have random weights: they cost what trained ones cost.
+
+use std::io::{BufRead, Write, stdin, stdout};
+use std::time::Instant;
+
+use burn::nn::PaddingConfig2d;
+use burn::nn::conv::Conv2dConfig;
+use burn::optim::{AdamConfig, GradientsParams, ModuleOptimizer};
+use burn::tensor::{Device, Distribution, Tensor};
+use image::RgbImage;
+use iqa_kernels::Conv2d;
+use iqa_models::heads::wadiqam::{ScoreOptions, Wadiqam, WadiqamConfig};
+
+/// One piece of work; what it makes is dropped after the clock has stopped.
+type Work = Box<dyn FnMut() -> Tensor<1>>;
+
+/// Blocks of VGG16's 3x3 convolutions; a 2x2 maximum ends each.
+const VGG16: [&[usize]; 5] = [&[64, 64], &[128, 128], &[256; 3], &[512; 3], &[512; 3]];
+
+fn conv(channels: usize, out: usize, kernel: usize, stride: usize, device: &Device) -> Conv2d {
+    let around = kernel / 2;
+    Conv2dConfig::new([channels, out], [kernel, kernel])
+        .with_stride([stride, stride])
+        .with_padding(PaddingConfig2d::Explicit(around, around, around, around))
+        .init(device)
+        .into()
+}
+
+fn random(shape: [usize; 4], device: &Device) -> Tensor<4> {
+    Tensor::random(shape, Distribution::Uniform(0.0, 1.0), device)
+}
+
+fn picture(seed: u32) -> RgbImage {
+    RgbImage::from_fn(512, 384, |x, y| {
+        image::Rgb([0, 1, 2].map(|c| (x * 7 + y * 13 + c * 31 + seed * x * y) as u8))
+    })
+}
+
+/// A convolution of the batch `[images, channels, height, width]`, channels last as between layers.
+fn layer(shape: [usize; 4], out: usize, kernel: usize, stride: usize) -> Work {
+    let device = Device::flex();
+    let [n, channels, height, width] = shape;
+    let conv = conv(channels, out, kernel, stride, &device);
+    let x = random([n, height, width, channels], &device).permute([0, 3, 1, 2]);
+    Box::new(move || conv.forward(x.clone()).slice([0..1, 0..1, 0..1, 0..1]).reshape([1]))
+}
+
+fn vgg16() -> Work {
+    let device = Device::flex();
+    let mut channels = 3;
+    let blocks = VGG16.map(|block| {
+        block
+            .iter()
+            .map(|&out| conv(std::mem::replace(&mut channels, out), out, 3, 1, &device))
+            .collect::<Vec<_>>()
+    });
+    let x = random([1, 3, 384, 512], &device);
+    Box::new(move || {
+        let mut x = x.clone();
+        for block in &blocks {
+            let (last, others) = block.split_last().expect("no block is empty");
+            x = others.iter().fold(x, |x, conv| conv.forward_relu(x));
+            x = last.forward_relu_max_pool2(x);
+        }
+        x.slice([0..1, 0..1, 0..1, 0..1]).reshape([1])
+    })
+}
+
+fn wadiqam_features() -> Work {
+    let device = Device::flex();
+    let model = WadiqamConfig::wadiqam_fr().init(&device);
+    let x = random([192, 3, 32, 32], &device);
+    Box::new(move || model.features(x.clone()).slice([0..1, 0..1]).reshape([1]))
+}
+
+fn wadiqam_pair() -> Work {
+    let device = Device::flex();
+    let model = WadiqamConfig::wadiqam_fr().init(&device);
+    let (distorted, reference) = (picture(1), picture(2));
+    Box::new(move || {
+        let score = model.score(&distorted, Some(&reference), &ScoreOptions::default()).expect("a score");
+        Tensor::from_floats([score.score as f32], &device)
+    })
+}
+
+fn training_step() -> Work {
+    let device = Device::flex().autodiff();
+    let mut model = Some(WadiqamConfig::wadiqam_fr().init(&device));
+    let mut optimiser: ModuleOptimizer = AdamConfig::new().init();
+    let patches = || random([128, 3, 32, 32], &device);
+    let (distorted, reference) = (patches(), patches());
+    let targets = Tensor::from_floats([0.1, 0.4, 0.6, 0.9], &device);
+    Box::new(move || {
+        let network: Wadiqam = model.take().expect("put back below");
+        let scores = network.forward_training(distorted.clone(), Some(reference.clone()));
+        let loss = scores.l1_loss(targets.clone());
+        let gradients = GradientsParams::from_grads(loss.backward(), &network);
+        model = Some(optimiser.step(1e-4, network, gradients));
+        loss.inner()
+    })
+}
+
+fn work(name: &str) -> Option<Work> {
+    Some(match name {
+        "conv3x3_64_128" => layer([1, 64, 192, 192], 128, 3, 1),
+        "conv1x1_256_64" => layer([1, 256, 96, 128], 64, 1, 1),
+        "conv3x3_stride2_128" => layer([1, 128, 48, 64], 128, 3, 2),
+        "conv7x7_stride2_3_64" => layer([1, 3, 384, 512], 64, 7, 2),
+        "conv5x5_64_96" => layer([1, 64, 48, 64], 96, 5, 1),
+        "conv3x3_3_64" => layer([1, 3, 384, 512], 64, 3, 1),
+        "vgg16_features" => vgg16(),
+        "wadiqam_features" => wadiqam_features(),
+        "wadiqam_fr_pair" => wadiqam_pair(),
+        "wadiqam_training_step" => training_step(),
+        _ => return None,
+    })
+}
+
+fn main() -> std::io::Result<()> {
+    let mut current: Option<(String, Work)> = None;
+    for line in stdin().lock().lines() {
+        let name = line?;
+        if current.as_ref().is_none_or(|(known, _)| *known != name) {
+            let Some(work) = work(&name) else {
+                eprintln!("no work of the name `{name}`");
+                std::process::exit(1);
+            };
+            current = Some((name, work));
+        }
+        let Some((_, work)) = &mut current else { continue };
+        let start = Instant::now();
+        let result = work();
+        let seconds = start.elapsed().as_secs_f64();
+        drop(result);
+        writeln!(stdout(), "{seconds}")?;
+        stdout().flush()?;
+    }
+    Ok(())
+}

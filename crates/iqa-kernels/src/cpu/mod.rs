@@ -1,0 +1,227 @@
+//! Convolutions of `f32` images in channels-last order, on this computer's vector units.
+//!
+//! Nothing here knows of tensors: images are slices `[n, height, width, channels]`, weights
+//! `[out, in, kernel height, kernel width]`. Results do not depend on the number of threads, nor on how a batch
+//! is divided: each output value is summed in the same order wherever it lies.
+
+mod direct;
+mod gradient;
+mod pool;
+mod simd;
+mod weights;
+mod winograd;
+
+use rayon::prelude::*;
+
+pub use gradient::{bias_gradient, weight_gradient};
+pub use pool::{max_pool2, max_pool2_backward, relu_backward};
+pub use weights::{PackedWeights, Weights, transposed};
+
+/// Sizes of a batch of images, in pixels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Size {
+    /// Images in the batch.
+    pub images: usize,
+    /// Rows.
+    pub height: usize,
+    /// Columns.
+    pub width: usize,
+    /// Values of a pixel.
+    pub channels: usize,
+}
+
+impl Size {
+    /// Values in the batch.
+    pub fn values(&self) -> usize {
+        self.images * self.height * self.width * self.channels
+    }
+
+    fn pixels(&self) -> usize {
+        self.images * self.height * self.width
+    }
+}
+
+/// What a convolution does beside its weights; `[vertical, horizontal]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Geometry {
+    /// Height and width of the kernel.
+    pub kernel: [usize; 2],
+    /// Steps between outputs.
+    pub stride: [usize; 2],
+    /// Steps between the places of the kernel.
+    pub dilation: [usize; 2],
+    /// Rows of zeros above and below.
+    pub vertical: [usize; 2],
+    /// Columns of zeros to the left and right.
+    pub horizontal: [usize; 2],
+}
+
+impl Geometry {
+    /// Height and width of the result; zero where the kernel does not fit.
+    pub fn output(&self, height: usize, width: usize) -> [usize; 2] {
+        let along = |axis: usize, length: usize, padding: [usize; 2]| {
+            let reach = self.dilation[axis] * (self.kernel[axis] - 1) + 1;
+            (length + padding[0] + padding[1])
+                .checked_sub(reach)
+                .map_or(0, |rest| rest / self.stride[axis] + 1)
+        };
+        [along(0, height, self.vertical), along(1, width, self.horizontal)]
+    }
+
+    /// The convolution that takes gradients of the output to gradients of an input of that size, with the weights
+    /// [`transposed`]; `None` where strides or dilations leave gaps, or where the padding is wider than the kernel.
+    pub fn transposed(&self, height: usize, width: usize) -> Option<Self> {
+        if self.stride != [1, 1] || self.dilation != [1, 1] {
+            return None;
+        }
+        let [high, wide] = self.output(height, width);
+        let around = |axis: usize, length: usize, result: usize, padding: [usize; 2]| {
+            let before = (self.kernel[axis] - 1).checked_sub(padding[0])?;
+            let after = (length + self.kernel[axis] - 1).checked_sub(result + before)?;
+            Some([before, after])
+        };
+        let vertical = around(0, height, high, self.vertical)?;
+        let horizontal = around(1, width, wide, self.horizontal)?;
+        Some(Self { vertical, horizontal, ..*self })
+    }
+
+    /// The same for Burn's own convolution.
+    pub(crate) fn options(&self, groups: usize) -> burn::tensor::ops::ConvOptions<2> {
+        let padding = [self.vertical.into(), self.horizontal.into()];
+        burn::tensor::ops::ConvOptions::new_with_padding(self.stride, padding, self.dilation, groups)
+    }
+
+    fn is_plain_3x3(&self) -> bool {
+        self.kernel == [3, 3] && self.stride == [1, 1] && self.dilation == [1, 1]
+    }
+}
+
+/// Images `[n, channels, height, width]` in channels-last order.
+pub fn channels_last(x: &[f32], size: Size) -> Vec<f32> {
+    let mut result = vec![0.0; size.values()];
+    let area = size.height * size.width;
+    let image = area * size.channels;
+    if image == 0 {
+        return result;
+    }
+    // Some rows of pixels at a time, so that both sides stay in the cache.
+    let step = 256;
+    result.par_chunks_mut(image).zip(x.par_chunks(image)).for_each(|(result, x)| {
+        for first in (0..area).step_by(step) {
+            let last = area.min(first + step);
+            for (channel, x) in x.chunks_exact(area).enumerate() {
+                let result = result[first * size.channels..].iter_mut().skip(channel).step_by(size.channels);
+                for (result, x) in result.zip(&x[first..last]) {
+                    *result = *x;
+                }
+            }
+        }
+    });
+    result
+}
+
+/// What follows the sum in the same pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Finish {
+    /// Negative values become zero.
+    pub relu: bool,
+    /// The largest of each 2x2 square, stride 2; an odd last row or column is dropped.
+    pub pool: bool,
+}
+
+/// The ways to compute a convolution.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Algorithm {
+    /// Winograd's F(4x4, 3x3): 36 products for 16 outputs instead of 144.
+    Winograd4,
+    /// Winograd's F(2x2, 3x3): 16 products for 4 outputs instead of 36.
+    Winograd2,
+    /// Sums in the order of the definition.
+    Direct,
+}
+
+impl Algorithm {
+    /// The cheapest for these sizes.
+    ///
+    /// Counts multiplications; a Winograd tile also costs its transforms, about 32 multiplications for each of its
+    /// values and channels (measured: the time goes into the second-level cache).
+    pub fn choose(geometry: &Geometry, input: Size, channels_out: usize) -> Self {
+        const TRANSFORM: usize = 32;
+        if !geometry.is_plain_3x3() {
+            return Self::Direct;
+        }
+        let [height, width] = geometry.output(input.height, input.width);
+        let products = input.channels * channels_out;
+        let transforms = TRANSFORM * (input.channels + channels_out);
+        let winograd = |tile: usize| {
+            let tiles = height.div_ceil(tile) * width.div_ceil(tile);
+            tiles * (tile + 2) * (tile + 2) * (products + transforms)
+        };
+        let costs = [
+            (9 * height * width * products, Self::Direct),
+            (winograd(2), Self::Winograd2),
+            (winograd(4), Self::Winograd4),
+        ];
+        costs.into_iter().min_by_key(|(cost, _)| *cost).map_or(Self::Direct, |(_, algorithm)| algorithm)
+    }
+}
+
+/// A convolution, with bias, and with ReLU and pooling if asked. Returns the result, channels last, and its size.
+///
+/// # Panics
+/// When sizes do not match.
+pub fn convolve(
+    x: &[f32],
+    input: Size,
+    weights: &Weights<'_>,
+    bias: &[f32],
+    geometry: &Geometry,
+    finish: Finish,
+) -> (Vec<f32>, Size) {
+    let algorithm = Algorithm::choose(geometry, input, weights.channels_out());
+    convolve_by(algorithm, x, input, weights, bias, geometry, finish)
+}
+
+/// [`convolve`] by the algorithm named.
+///
+/// # Panics
+/// When sizes do not match, or a Winograd algorithm is asked for another convolution than 3x3 with stride 1.
+pub fn convolve_by(
+    algorithm: Algorithm,
+    x: &[f32],
+    input: Size,
+    weights: &Weights<'_>,
+    bias: &[f32],
+    geometry: &Geometry,
+    finish: Finish,
+) -> (Vec<f32>, Size) {
+    assert_eq!(x.len(), input.values(), "an image of another size");
+    assert_eq!(input.channels, weights.channels_in(), "channels of another number");
+    assert_eq!(bias.len(), weights.channels_out(), "bias of another length");
+    let [height, width] = geometry.output(input.height, input.width);
+    let full = Size { images: input.images, height, width, channels: weights.channels_out() };
+    match algorithm {
+        Algorithm::Winograd4 => winograd::convolve::<winograd::F4, 6, 4>(
+            x,
+            input,
+            weights.winograd4(),
+            bias,
+            geometry,
+            full,
+            finish,
+        ),
+        Algorithm::Winograd2 => winograd::convolve::<winograd::F2, 4, 2>(
+            x,
+            input,
+            weights.winograd2(),
+            bias,
+            geometry,
+            full,
+            finish,
+        ),
+        Algorithm::Direct => {
+            let result = direct::convolve(x, input, weights.direct(), bias, geometry, full, finish.relu);
+            if finish.pool { max_pool2(&result, full) } else { (result, full) }
+        }
+    }
+}

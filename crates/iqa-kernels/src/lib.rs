@@ -1,0 +1,19 @@
+//! Convolutions that are fast on a CPU, for Burn.
+//!
+//! [`Conv2d`] is Burn's convolution with one more thing to say: what follows it ([`Conv2d::forward_relu`],
+//! [`Conv2d::forward_relu_max_pool2`]). On the `flex` backend all of that is one pass of this crate's own kernels:
+//! Winograd's for 3x3 kernels with stride 1, sums in the order of the definition for all others. Between layers images stay
+//! channels-last, by their strides alone: shapes are `[n, channels, height, width]` everywhere. On an autodiff
+//! device the gradients come from the same kernels. On every other backend the same calls are Burn's own operations.
+//!
+//! Vector instructions (AVX-512, AVX2 with FMA, NEON; else plain code) are chosen at run time; threads are those of
+//! the rayon pool of the caller. Results do not depend on the number of threads, nor on how a batch is divided.
+//!
+//! There is no `unsafe` here: vectors come from [`pulp`].
+
+pub mod cpu;
+mod module;
+#[cfg(feature = "flex")]
+mod ops;
+
+pub use module::Conv2d;

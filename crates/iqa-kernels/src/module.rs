@@ -1,0 +1,150 @@
+//! The convolution layer.
+
+use burn::module::{Content, DisplaySettings, Module, ModuleDisplay, Param};
+use burn::nn::PaddingConfig2d;
+use burn::tensor::Tensor;
+use burn::tensor::activation::relu;
+use burn::tensor::module::{conv2d, max_pool2d};
+use burn::tensor::ops::MaxPoolOptions;
+
+use crate::cpu::{Finish, Geometry};
+
+/// A 2D convolution: [`burn::nn::conv::Conv2d`] with this crate's kernels behind it. The same fields, so the same
+/// names in weight files.
+///
+/// ```
+/// use burn::nn::conv::Conv2dConfig;
+/// use iqa_kernels::Conv2d;
+///
+/// # fn example(device: &burn::tensor::Device, x: burn::tensor::Tensor<4>) {
+/// let conv: Conv2d = Conv2dConfig::new([3, 32], [3, 3]).init(device).into();
+/// let y = conv.forward_relu(x);
+/// # }
+/// ```
+#[derive(Module, Debug)]
+#[module(custom_display)]
+pub struct Conv2d {
+    /// `[channels_out, channels_in / groups, height, width]`
+    pub weight: Param<Tensor<4>>,
+    /// `[channels_out]`
+    pub bias: Option<Param<Tensor<1>>>,
+    stride: [usize; 2],
+    kernel_size: [usize; 2],
+    dilation: [usize; 2],
+    groups: usize,
+    #[module(skip)]
+    padding: PaddingConfig2d,
+    #[cfg(feature = "flex")]
+    #[module(skip)]
+    cache: crate::ops::WeightCache,
+}
+
+impl From<burn::nn::conv::Conv2d> for Conv2d {
+    fn from(conv: burn::nn::conv::Conv2d) -> Self {
+        Self {
+            weight: conv.weight,
+            bias: conv.bias,
+            stride: conv.stride,
+            kernel_size: conv.kernel_size,
+            dilation: conv.dilation,
+            groups: conv.groups,
+            padding: conv.padding,
+            #[cfg(feature = "flex")]
+            cache: crate::ops::WeightCache::default(),
+        }
+    }
+}
+
+impl ModuleDisplay for Conv2d {
+    fn custom_settings(&self) -> Option<DisplaySettings> {
+        DisplaySettings::new().with_new_line_after_attribute(false).optional()
+    }
+
+    fn custom_content(&self, content: Content) -> Option<Content> {
+        let [out, into, _, _] = self.weight.dims();
+        content
+            .add("ch_in", &(into * self.groups))
+            .add("ch_out", &out)
+            .add("stride", &format!("{:?}", self.stride))
+            .add("kernel_size", &format!("{:?}", self.kernel_size))
+            .add("dilation", &format!("{:?}", self.dilation))
+            .add("groups", &self.groups)
+            .add_debug_attribute("padding", &self.padding)
+            .optional()
+    }
+}
+
+impl Conv2d {
+    /// The convolution.
+    ///
+    /// # Shapes
+    /// - `input`: `[n, channels_in, height, width]`
+    /// - returns `[n, channels_out, height_out, width_out]`
+    ///
+    /// # Panics
+    /// When the channels do not match, or the kernel is larger than the padded image.
+    pub fn forward(&self, input: Tensor<4>) -> Tensor<4> {
+        self.run(input, Finish::default())
+    }
+
+    /// The convolution, negative values set to zero.
+    ///
+    /// # Panics
+    /// As [`Self::forward`].
+    pub fn forward_relu(&self, input: Tensor<4>) -> Tensor<4> {
+        self.run(input, Finish { relu: true, pool: false })
+    }
+
+    /// [`Self::forward_relu`], then the largest of each 2x2 square with stride 2; an odd last row or column is
+    /// dropped.
+    ///
+    /// # Panics
+    /// As [`Self::forward`].
+    pub fn forward_relu_max_pool2(&self, input: Tensor<4>) -> Tensor<4> {
+        self.run(input, Finish { relu: true, pool: true })
+    }
+
+    fn run(&self, input: Tensor<4>, finish: Finish) -> Tensor<4> {
+        let [_, _, height, width] = input.dims();
+        let geometry = self.geometry(height, width);
+        #[cfg(feature = "flex")]
+        if self.groups == 1
+            && input.dtype() == burn::tensor::DType::F32
+            && crate::ops::serves(&input.device())
+        {
+            let bias = match &self.bias {
+                Some(bias) => bias.val(),
+                None => Tensor::zeros([self.weight.dims()[0]], &input.device()),
+            };
+            let options = crate::ops::Options { geometry, finish, cache: self.cache.clone() };
+            return crate::ops::convolve(input, self.weight.val(), bias, options);
+        }
+        let bias = self.bias.as_ref().map(Param::val);
+        let mut x = conv2d(input, self.weight.val(), bias, geometry.options(self.groups));
+        if finish.relu {
+            x = relu(x);
+        }
+        if finish.pool { max_pool2d(x, MaxPoolOptions::new([2, 2])) } else { x }
+    }
+
+    fn geometry(&self, height: usize, width: usize) -> Geometry {
+        // As in Burn and TensorFlow: the odd row or column of zeros goes to the end.
+        let same = |axis: usize, length: usize| {
+            let steps = length.div_ceil(self.stride[axis]).saturating_sub(1);
+            let total = (steps * self.stride[axis] + self.kernel_size[axis]).saturating_sub(length);
+            [total / 2, total - total / 2]
+        };
+        let [vertical, horizontal] = match self.padding {
+            PaddingConfig2d::Valid => [[0; 2]; 2],
+            PaddingConfig2d::Explicit(top, left, bottom, right) => [[top, bottom], [left, right]],
+            PaddingConfig2d::Same => [same(0, height), same(1, width)],
+        };
+        Geometry {
+            kernel: self.kernel_size,
+            stride: self.stride,
+            dilation: self.dilation,
+            vertical,
+            horizontal,
+        }
+    }
+}

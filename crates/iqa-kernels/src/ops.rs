@@ -1,0 +1,269 @@
+//! The kernels as an operation of Burn's `flex` backend.
+
+use std::borrow::Cow;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use burn::backend::tensor::FloatTensor;
+use burn::backend::{Backend, Dispatch, Flex, backend_extension};
+use burn::tensor::{Bytes, DType, Device, Shape, Tensor};
+use burn_flex::{FlexTensor, Layout};
+
+use crate::cpu::{self, Finish, Geometry, PackedWeights, Size};
+
+/// Whether the kernels serve tensors of that device.
+pub(crate) fn serves(device: &Device) -> bool {
+    *device == Device::flex() && (cfg!(feature = "autodiff") || !device.is_autodiff())
+}
+
+/// Convolution, ReLU and pooling in one operation.
+///
+/// # Shapes
+/// - `x`: `[n, channels_in, height, width]`
+/// - `weight`: `[channels_out, channels_in, height, width]`, `bias`: `[channels_out]`
+pub(crate) fn convolve(x: Tensor<4>, weight: Tensor<4>, bias: Tensor<1>, options: Options) -> Tensor<4> {
+    let [x, weight, bias] = [x.into_dispatch(), weight.into_dispatch(), bias.into_dispatch()];
+    Tensor::from_dispatch(<Dispatch as ConvOps>::convolve(x, weight, bias, options))
+}
+
+/// All that a convolution needs beside its tensors.
+#[derive(Debug, Clone)]
+pub(crate) struct Options {
+    pub(crate) geometry: Geometry,
+    pub(crate) finish: Finish,
+    pub(crate) cache: WeightCache,
+}
+
+/// The operation. Only the backends named here are ever asked for it, see [`serves`].
+#[backend_extension(Flex, Autodiff: cfg(feature = "autodiff"))]
+pub(crate) trait ConvOps: Backend {
+    /// Convolution with bias, and what [`Options`] says follows.
+    fn convolve(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        options: Options,
+    ) -> FloatTensor<Self>;
+}
+
+impl ConvOps for Flex {
+    fn convolve(x: FlexTensor, weight: FlexTensor, bias: FlexTensor, options: Options) -> FlexTensor {
+        let x = Image::of(&x);
+        let packed = options.cache.packed(&weight);
+        let original = values(&weight);
+        let bias = values(&bias);
+        x.convolve(&packed.with(&original), &bias, &options.geometry, options.finish)
+    }
+}
+
+/// A tensor as the kernels see it: its values in channels-last order, borrowed if they lie so.
+pub(crate) struct Image<'a> {
+    pub(crate) values: Cow<'a, [f32]>,
+    pub(crate) size: Size,
+}
+
+impl<'a> Image<'a> {
+    /// # Panics
+    /// When the tensor is not `[n, channels, height, width]`.
+    pub(crate) fn of(tensor: &'a FlexTensor) -> Self {
+        let [images, channels, height, width] = tensor.layout().shape().dims();
+        let size = Size { images, height, width, channels };
+        let last = tensor.permute(&[0, 2, 3, 1]);
+        let values = match contiguous(last.layout()) {
+            Some(range) => Cow::Borrowed(&tensor.storage::<f32>()[range]),
+            None => Cow::Owned(cpu::channels_last(&values(tensor), size)),
+        };
+        Self { values, size }
+    }
+
+    pub(crate) fn convolve(
+        &self,
+        weights: &cpu::Weights<'_>,
+        bias: &[f32],
+        geometry: &Geometry,
+        finish: Finish,
+    ) -> FlexTensor {
+        let (values, size) = cpu::convolve(&self.values, self.size, weights, bias, geometry, finish);
+        image(values, size)
+    }
+}
+
+/// Values in channels-last order as a tensor `[n, channels, height, width]`.
+pub(crate) fn image(values: Vec<f32>, size: Size) -> FlexTensor {
+    let Size { images, height, width, channels } = size;
+    tensor(values, &[images, height, width, channels]).permute(&[0, 3, 1, 2])
+}
+
+pub(crate) fn tensor(values: Vec<f32>, shape: &[usize]) -> FlexTensor {
+    FlexTensor::new(Bytes::from_elems(values), Layout::contiguous(Shape::from(shape.to_vec())), DType::F32)
+}
+
+/// The values of a tensor in the order of its shape, borrowed if they lie so.
+pub(crate) fn values(tensor: &FlexTensor) -> Cow<'_, [f32]> {
+    match contiguous(tensor.layout()) {
+        Some(range) => Cow::Borrowed(&tensor.storage::<f32>()[range]),
+        None => {
+            let tensor = tensor.to_contiguous();
+            let len = tensor.layout().num_elements();
+            Cow::Owned(tensor.storage::<f32>()[..len].to_vec())
+        }
+    }
+}
+
+/// Where the values lie, if they lie one after another.
+fn contiguous(layout: &Layout) -> Option<std::ops::Range<usize>> {
+    layout.contiguous_offsets().map(|(start, end)| start..end)
+}
+
+/// Weights in the orders of the kernels, kept from one call to the next as long as the weights are the same.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct WeightCache(Arc<Mutex<Option<Cached>>>);
+
+/// The weights are known by the memory that holds them: as long as a [`Weak`] points there, Burn does not change it
+/// in place, and nothing else can come to lie there.
+#[derive(Debug)]
+struct Cached {
+    memory: Weak<Bytes>,
+    layout: Layout,
+    packed: Arc<PackedWeights>,
+}
+
+impl WeightCache {
+    /// The copies of those weights.
+    fn packed(&self, weight: &FlexTensor) -> Arc<PackedWeights> {
+        let mut cached = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let memory = Arc::downgrade(&weight.data_arc());
+        match &*cached {
+            Some(cached) if cached.memory.ptr_eq(&memory) && cached.layout == *weight.layout() => {
+                Arc::clone(&cached.packed)
+            }
+            _ => {
+                let packed = Arc::new(PackedWeights::new(weight.layout().shape().dims()));
+                let layout = weight.layout().clone();
+                *cached = Some(Cached { memory, layout, packed: Arc::clone(&packed) });
+                packed
+            }
+        }
+    }
+}
+
+#[cfg(feature = "autodiff")]
+mod autodiff {
+    //! The gradient of the operation.
+
+    use burn::backend::Autodiff;
+    use burn::backend::autodiff::checkpoint::base::Checkpointer;
+    use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
+    use burn::backend::autodiff::grads::Gradients;
+    use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
+    use burn::backend::ops::ModuleOps;
+
+    use super::*;
+
+    impl<C: CheckpointStrategy> ConvOps for Autodiff<Flex, C> {
+        fn convolve(
+            x: FloatTensor<Self>,
+            weight: FloatTensor<Self>,
+            bias: FloatTensor<Self>,
+            options: Options,
+        ) -> FloatTensor<Self> {
+            match ConvBackward.prepare::<C>([x.node(), weight.node(), bias.node()]).compute_bound().stateful()
+            {
+                OpsKind::UnTracked(ops) => ops.finish(Flex::convolve(
+                    x.into_primitive(),
+                    weight.into_primitive(),
+                    bias.into_primitive(),
+                    options,
+                )),
+                OpsKind::Tracked(ops) => {
+                    let [x, weight] = [x.into_primitive(), weight.into_primitive()];
+                    let geometry = options.geometry;
+                    let finish = options.finish;
+                    let unpooled = Options { finish: Finish { pool: false, ..finish }, ..options };
+                    let y = Flex::convolve(x.clone(), weight.clone(), bias.into_primitive(), unpooled);
+                    let result = if finish.pool {
+                        let y = Image::of(&y);
+                        let (values, size) = cpu::max_pool2(&y.values, y.size);
+                        image(values, size)
+                    } else {
+                        y.clone()
+                    };
+                    ops.finish(State { x, weight, y, geometry, finish }, result)
+                }
+            }
+        }
+    }
+
+    #[derive(Debug)]
+    struct ConvBackward;
+
+    #[derive(Debug, Clone)]
+    struct State {
+        x: FlexTensor,
+        weight: FlexTensor,
+        /// Before pooling.
+        y: FlexTensor,
+        geometry: Geometry,
+        finish: Finish,
+    }
+
+    impl Backward<Flex, 3> for ConvBackward {
+        type State = State;
+
+        fn backward(self, ops: Ops<State, 3>, grads: &mut Gradients, _: &mut Checkpointer) {
+            let gradient = grads.consume::<Flex>(&ops.node);
+            let [node_x, node_weight, node_bias] = ops.parents;
+            let State { x, weight, y, geometry, finish } = ops.state;
+            let y = Image::of(&y);
+            let gradient = Image::of(&gradient);
+            let gradient = Image {
+                size: y.size,
+                values: match finish {
+                    Finish { pool: true, relu } => {
+                        Cow::Owned(cpu::max_pool2_backward(&y.values, y.size, &gradient.values, relu))
+                    }
+                    Finish { relu: true, .. } => Cow::Owned(cpu::relu_backward(&y.values, &gradient.values)),
+                    Finish { .. } => gradient.values,
+                },
+            };
+            if let Some(node) = node_bias {
+                let sums = cpu::bias_gradient(&gradient.values, gradient.size);
+                let shape = [sums.len()];
+                grads.register::<Flex>(node.id, tensor(sums, &shape));
+            }
+            if let Some(node) = node_weight {
+                let x = Image::of(&x);
+                let sums =
+                    cpu::weight_gradient(&x.values, x.size, &gradient.values, gradient.size, &geometry);
+                grads.register::<Flex>(node.id, tensor(sums, &weight.layout().shape().dims::<4>()));
+            }
+            if let Some(node) = node_x {
+                grads.register::<Flex>(node.id, input_gradient(&x, &weight, &gradient, &geometry));
+            }
+        }
+    }
+
+    fn input_gradient(
+        x: &FlexTensor,
+        weight: &FlexTensor,
+        gradient: &Image<'_>,
+        geometry: &Geometry,
+    ) -> FlexTensor {
+        let [_, _, height, width] = x.layout().shape().dims();
+        match geometry.transposed(height, width) {
+            Some(back) => {
+                let shape = weight.layout().shape().dims();
+                let turned = cpu::transposed(&values(weight), shape);
+                let [out, into, high, wide] = shape;
+                let packed = PackedWeights::new([into, out, high, wide]);
+                gradient.convolve(&packed.with(&turned), &vec![0.0; into], &back, Finish::default())
+            }
+            // Strides and dilations: Burn's own.
+            None => Flex::conv2d_x_backward(
+                x.clone(),
+                weight.clone(),
+                image(gradient.values.to_vec(), gradient.size),
+                geometry.options(1),
+            ),
+        }
+    }
+}

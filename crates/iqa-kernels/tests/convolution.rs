@@ -1,0 +1,323 @@
+//! Every algorithm against the definition of a convolution, in f64.
+#![allow(missing_docs, reason = "a test")]
+
+use iqa_kernels::cpu::{self, Algorithm, Finish, Geometry, PackedWeights, Size};
+use proptest::prelude::*;
+
+/// Values in `[-0.5, 0.5)` by a linear congruential generator.
+fn values(count: usize, seed: u64) -> Vec<f32> {
+    let mut state = seed.wrapping_mul(2_862_933_555_777_941_757).wrapping_add(3_037_000_493);
+    let mut next = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 40) as f32 / (1_u64 << 24) as f32 - 0.5
+    };
+    (0..count).map(|_| next()).collect()
+}
+
+#[derive(Debug, Clone)]
+struct Case {
+    input: Size,
+    out: usize,
+    geometry: Geometry,
+    seed: u64,
+}
+
+impl Case {
+    fn x(&self) -> Vec<f32> {
+        values(self.input.values(), self.seed)
+    }
+
+    fn shape(&self) -> [usize; 4] {
+        [self.out, self.input.channels, self.geometry.kernel[0], self.geometry.kernel[1]]
+    }
+
+    fn weights(&self) -> Vec<f32> {
+        values(self.shape().iter().product(), self.seed + 1)
+    }
+
+    fn bias(&self) -> Vec<f32> {
+        values(self.out, self.seed + 2)
+    }
+
+    fn output(&self) -> Size {
+        let [height, width] = self.geometry.output(self.input.height, self.input.width);
+        Size { height, width, channels: self.out, ..self.input }
+    }
+
+    fn run(&self, algorithm: Option<Algorithm>, finish: Finish) -> (Vec<f32>, Size) {
+        let packed = PackedWeights::new(self.shape());
+        let (weights, bias) = (self.weights(), self.bias());
+        let weights = packed.with(&weights);
+        match algorithm {
+            None => cpu::convolve(&self.x(), self.input, &weights, &bias, &self.geometry, finish),
+            Some(algorithm) => {
+                cpu::convolve_by(algorithm, &self.x(), self.input, &weights, &bias, &self.geometry, finish)
+            }
+        }
+    }
+
+    /// Calls `visit(output index, input index, weight index)` for every product of the convolution.
+    fn products(&self, mut visit: impl FnMut(usize, usize, usize)) {
+        let (input, output, geometry) = (self.input, self.output(), self.geometry);
+        for image in 0..output.images {
+            for y in 0..output.height {
+                for x in 0..output.width {
+                    for a in 0..geometry.kernel[0] {
+                        for b in 0..geometry.kernel[1] {
+                            let from_y = y * geometry.stride[0] + a * geometry.dilation[0];
+                            let from_x = x * geometry.stride[1] + b * geometry.dilation[1];
+                            let (Some(from_y), Some(from_x)) = (
+                                from_y.checked_sub(geometry.vertical[0]).filter(|y| *y < input.height),
+                                from_x.checked_sub(geometry.horizontal[0]).filter(|x| *x < input.width),
+                            ) else {
+                                continue;
+                            };
+                            let to = ((image * output.height + y) * output.width + x) * output.channels;
+                            let from =
+                                ((image * input.height + from_y) * input.width + from_x) * input.channels;
+                            for o in 0..output.channels {
+                                for i in 0..input.channels {
+                                    let weight = ((o * input.channels + i) * geometry.kernel[0] + a)
+                                        * geometry.kernel[1]
+                                        + b;
+                                    visit(to + o, from + i, weight);
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    fn expected(&self) -> Vec<f64> {
+        let (x, weights, bias) = (self.x(), self.weights(), self.bias());
+        let mut sums: Vec<f64> =
+            (0..self.output().values()).map(|index| f64::from(bias[index % self.out])).collect();
+        self.products(|to, from, weight| sums[to] += f64::from(x[from]) * f64::from(weights[weight]));
+        sums
+    }
+}
+
+/// Norm of the difference over the norm of what is expected.
+fn relative_error(found: &[f32], expected: &[f64]) -> f64 {
+    assert_eq!(found.len(), expected.len());
+    let squares =
+        |values: &mut dyn Iterator<Item = f64>| values.map(|value| value * value).sum::<f64>().sqrt();
+    let difference = squares(&mut found.iter().zip(expected).map(|(a, b)| f64::from(*a) - b));
+    let norm = squares(&mut expected.iter().copied());
+    if norm == 0.0 { difference } else { difference / norm }
+}
+
+/// As measured over many cases: sums in f32 of up to 4608 products, and F(4x4) with its larger constants.
+const DIRECT: f64 = 1e-6;
+const WINOGRAD: f64 = 3e-6;
+
+fn square(kernel: usize, stride: usize, padding: usize) -> Geometry {
+    Geometry {
+        kernel: [kernel; 2],
+        stride: [stride; 2],
+        dilation: [1; 2],
+        vertical: [padding; 2],
+        horizontal: [padding; 2],
+    }
+}
+
+fn size(images: usize, height: usize, width: usize, channels: usize) -> Size {
+    Size { images, height, width, channels }
+}
+
+/// A ReLU and a 2x2 maximum after `values`.
+fn finished(values: &[f64], output: Size) -> Vec<f64> {
+    let at = |image: usize, y: usize, x: usize, channel: usize| {
+        values[((image * output.height + y) * output.width + x) * output.channels + channel].max(0.0)
+    };
+    let mut result = Vec::new();
+    for image in 0..output.images {
+        for y in 0..output.height / 2 {
+            for x in 0..output.width / 2 {
+                for channel in 0..output.channels {
+                    let top = at(image, 2 * y, 2 * x, channel).max(at(image, 2 * y, 2 * x + 1, channel));
+                    let bottom =
+                        at(image, 2 * y + 1, 2 * x, channel).max(at(image, 2 * y + 1, 2 * x + 1, channel));
+                    result.push(top.max(bottom));
+                }
+            }
+        }
+    }
+    result
+}
+
+#[test]
+fn layers_of_the_networks_agree_with_the_definition() {
+    let cases = [
+        (size(2, 32, 32, 3), 32, square(3, 1, 1)),
+        (size(2, 16, 16, 32), 64, square(3, 1, 1)),
+        (size(3, 2, 2, 512), 512, square(3, 1, 1)),
+        (size(1, 12, 20, 512), 128, square(3, 1, 1)),
+        (size(1, 23, 31, 64), 40, square(3, 2, 1)),
+        (size(1, 40, 52, 3), 64, square(7, 2, 3)),
+        (size(1, 17, 19, 48), 64, square(5, 1, 2)),
+        (size(1, 24, 24, 256), 64, square(1, 1, 0)),
+        (size(1, 17, 17, 64), 96, Geometry { kernel: [1, 7], horizontal: [3, 3], ..square(1, 1, 0) }),
+        (size(1, 17, 17, 64), 96, Geometry { kernel: [7, 1], vertical: [3, 3], ..square(1, 1, 0) }),
+        (size(1, 14, 15, 24), 24, Geometry { dilation: [2, 2], ..square(3, 1, 2) }),
+    ];
+    for (seed, (input, out, geometry)) in (0..).zip(cases) {
+        let case = Case { input, out, geometry, seed };
+        let (found, size) = case.run(None, Finish::default());
+        assert_eq!(size, case.output());
+        let error = relative_error(&found, &case.expected());
+        let algorithm = Algorithm::choose(&geometry, input, out);
+        let allowed = if algorithm == Algorithm::Direct { DIRECT } else { WINOGRAD };
+        assert!(error <= allowed, "{case:?} by {algorithm:?}: {error:.1e}");
+    }
+}
+
+fn cases(kernels: impl Strategy<Value = [usize; 2]>) -> impl Strategy<Value = Case> {
+    let sizes = (0..3_usize, 1..14_usize, 1..14_usize, 1..20_usize, 1..40_usize);
+    let steps = (1..3_usize, 1..3_usize, 1..3_usize);
+    let padding = ([0..3_usize, 0..3], [0..3_usize, 0..3]);
+    (sizes, kernels, steps, padding, any::<u32>()).prop_map(|(sizes, kernel, steps, padding, seed)| {
+        let (images, height, width, channels, out) = sizes;
+        let (down, right, dilation) = steps;
+        let geometry = Geometry {
+            kernel,
+            stride: [down, right],
+            dilation: [dilation; 2],
+            vertical: padding.0,
+            horizontal: padding.1,
+        };
+        Case { input: size(images, height, width, channels), out, geometry, seed: seed.into() }
+    })
+}
+
+fn plain(case: Case) -> Case {
+    Case { geometry: Geometry { stride: [1; 2], dilation: [1; 2], ..case.geometry }, ..case }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+
+    #[test]
+    fn direct_sums_agree_with_the_definition(case in cases([1..6_usize, 1..6])) {
+        let (found, size) = case.run(Some(Algorithm::Direct), Finish::default());
+        prop_assert_eq!(size, case.output());
+        prop_assert!(relative_error(&found, &case.expected()) <= DIRECT);
+    }
+
+    #[test]
+    fn winograd_tiles_agree_with_the_definition(case in cases(Just([3, 3])).prop_map(plain)) {
+        let expected = case.expected();
+        let pooled = finished(&expected, case.output());
+        for algorithm in [Algorithm::Winograd4, Algorithm::Winograd2] {
+            let (found, size) = case.run(Some(algorithm), Finish::default());
+            prop_assert_eq!(size, case.output());
+            prop_assert!(relative_error(&found, &expected) <= WINOGRAD);
+            let (found, _) = case.run(Some(algorithm), Finish { relu: true, pool: true });
+            prop_assert!(relative_error(&found, &pooled) <= WINOGRAD);
+        }
+        let (found, _) = case.run(Some(Algorithm::Direct), Finish { relu: true, pool: true });
+        prop_assert!(relative_error(&found, &pooled) <= DIRECT);
+    }
+
+    #[test]
+    fn gradients_agree_with_the_definition(case in cases([1..4_usize, 1..4])) {
+        let output = case.output();
+        let gradient = values(output.values(), case.seed + 3);
+        let (x, weights) = (case.x(), case.weights());
+        let mut to_weights = vec![0.0; weights.len()];
+        let mut to_x = vec![0.0; x.len()];
+        case.products(|to, from, weight| {
+            to_weights[weight] += f64::from(gradient[to]) * f64::from(x[from]);
+            to_x[from] += f64::from(gradient[to]) * f64::from(weights[weight]);
+        });
+        let found = cpu::weight_gradient(&x, case.input, &gradient, output, &case.geometry);
+        prop_assert!(relative_error(&found, &to_weights) <= DIRECT);
+
+        let mut to_bias = vec![0.0; case.out];
+        for (index, value) in gradient.iter().enumerate() {
+            to_bias[index % case.out] += f64::from(*value);
+        }
+        prop_assert!(relative_error(&cpu::bias_gradient(&gradient, output), &to_bias) <= DIRECT);
+
+        if let Some(back) = case.geometry.transposed(case.input.height, case.input.width) {
+            let turned = cpu::transposed(&weights, case.shape());
+            let [out, into, high, wide] = case.shape();
+            let packed = PackedWeights::new([into, out, high, wide]);
+            let zeros = vec![0.0; into];
+            let (found, size) =
+                cpu::convolve(&gradient, output, &packed.with(&turned), &zeros, &back, Finish::default());
+            prop_assert_eq!(size, case.input);
+            prop_assert!(relative_error(&found, &to_x) <= WINOGRAD);
+        }
+    }
+
+    #[test]
+    fn the_gradient_of_a_pooling_goes_to_the_largest(case in cases(Just([3, 3])).prop_map(plain)) {
+        let input = case.input;
+        let y: Vec<f32> = case.x().into_iter().map(|value| value.max(0.0)).collect();
+        let (pooled, size) = cpu::max_pool2(&y, input);
+        let gradient = values(size.values(), case.seed + 4);
+        let found = cpu::max_pool2_backward(&y, input, &gradient, true);
+        // Moving along the gradient of one value changes the sum by the pooled gradients of the squares it leads.
+        let mut expected = vec![0.0_f64; y.len()];
+        for (index, (value, gradient)) in pooled.iter().zip(&gradient).enumerate() {
+            let channel = index % size.channels;
+            let x = index / size.channels % size.width;
+            let row = index / size.channels / size.width;
+            let (image, row) = (row / size.height, row % size.height);
+            let at = |a: usize, b: usize| {
+                ((image * input.height + 2 * row + a) * input.width + 2 * x + b) * input.channels + channel
+            };
+            let first = [at(0, 0), at(0, 1), at(1, 0), at(1, 1)].into_iter().find(|at| y[*at] == *value);
+            if let (Some(first), true) = (first, *value > 0.0) {
+                expected[first] = f64::from(*gradient);
+            }
+        }
+        prop_assert_eq!(relative_error(&found, &expected), 0.0);
+    }
+}
+
+#[test]
+fn neither_threads_nor_batches_change_a_result() {
+    for (seed, (input, out)) in
+        (0..).zip([(size(5, 13, 18, 12), 20), (size(5, 2, 2, 64), 64), (size(5, 13, 18, 3), 20)])
+    {
+        let case = Case { input, out, geometry: square(3, 1, 1), seed };
+        let pool =
+            |threads: usize| rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("a pool");
+        let finish = Finish { relu: true, pool: true };
+        let (whole, size) = case.run(None, finish);
+        let gradient = values(case.output().values(), 7);
+        let gradients = |threads: usize| {
+            pool(threads).install(|| {
+                let sums = cpu::weight_gradient(&case.x(), input, &gradient, case.output(), &case.geometry);
+                (sums, cpu::bias_gradient(&gradient, case.output()))
+            })
+        };
+        for threads in [1, 2, 3] {
+            assert_eq!(pool(threads).install(|| case.run(None, finish)).0, whole);
+            assert_eq!(gradients(threads), gradients(1));
+        }
+        let packed = PackedWeights::new(case.shape());
+        let (weights, bias) = (case.weights(), case.bias());
+        let one = Size { images: 1, ..input };
+        for (x, expected) in case.x().chunks(one.values()).zip(whole.chunks(size.values() / 5)) {
+            let (found, _) = cpu::convolve(x, one, &packed.with(&weights), &bias, &case.geometry, finish);
+            assert_eq!(found, expected);
+        }
+    }
+}
+
+#[test]
+fn channels_last_moves_every_value() {
+    let size = size(2, 17, 19, 5);
+    let x = values(size.values(), 1);
+    let found = cpu::channels_last(&x, size);
+    for (index, value) in found.iter().enumerate() {
+        let (channel, pixel) = (index % 5, index / 5);
+        let (image, place) = (pixel / (17 * 19), pixel % (17 * 19));
+        assert_eq!(*value, x[(image * 5 + channel) * 17 * 19 + place]);
+    }
+}

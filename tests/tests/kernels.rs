@@ -1,0 +1,119 @@
+//! The workspace's convolution layer against Burn's own, on the flex device.
+#![allow(missing_docs, reason = "a test")]
+
+use burn::module::Module;
+use burn::nn::PaddingConfig2d;
+use burn::nn::conv::{Conv2d as BurnConv2d, Conv2dConfig};
+use burn::tensor::activation::relu;
+use burn::tensor::module::max_pool2d;
+use burn::tensor::ops::MaxPoolOptions;
+use burn::tensor::{Device, Tensor, TensorData};
+use iqa_kernels::Conv2d;
+use iqa_testkit::{Tolerance, assert_close};
+
+fn layers() -> Vec<(Conv2dConfig, [usize; 4])> {
+    let same = || PaddingConfig2d::Same;
+    vec![
+        (Conv2dConfig::new([3, 16], [3, 3]).with_padding(same()), [2, 3, 17, 22]),
+        (Conv2dConfig::new([16, 24], [3, 3]).with_padding(same()), [2, 16, 17, 22]),
+        (Conv2dConfig::new([16, 24], [3, 3]).with_bias(false), [2, 16, 6, 6]),
+        (Conv2dConfig::new([16, 24], [3, 3]).with_stride([2, 2]).with_padding(same()), [2, 16, 17, 22]),
+        (Conv2dConfig::new([16, 24], [1, 7]).with_padding(same()), [2, 16, 17, 22]),
+        (Conv2dConfig::new([16, 24], [1, 1]), [2, 16, 17, 22]),
+        (Conv2dConfig::new([16, 24], [2, 2]).with_padding(same()), [2, 16, 17, 22]),
+        (Conv2dConfig::new([16, 24], [3, 3]).with_groups(8), [2, 16, 17, 22]),
+        (Conv2dConfig::new([16, 24], [3, 3]).with_dilation([2, 3]), [2, 16, 17, 22]),
+    ]
+}
+
+type Run<C> = fn(&C, Tensor<4>) -> Tensor<4>;
+
+const RUNS: [(Run<Conv2d>, Run<BurnConv2d>); 3] = [
+    (|conv, x| conv.forward(x), |conv, x| conv.forward(x)),
+    (|conv, x| conv.forward_relu(x), |conv, x| relu(conv.forward(x))),
+    (
+        |conv, x| conv.forward_relu_max_pool2(x),
+        |conv, x| max_pool2d(relu(conv.forward(x)), MaxPoolOptions::new([2, 2])),
+    ),
+];
+
+/// The same values every time, all different.
+fn input(shape: [usize; 4], device: &Device) -> Tensor<4> {
+    let values = (0..shape.iter().product()).map(|index: usize| (index as f32 * 1.7).sin()).collect();
+    Tensor::from_data(TensorData::new(values, shape), device)
+}
+
+fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
+    tensor.into_data().try_to_vec().expect("f32")
+}
+
+#[test]
+fn results_and_gradients_are_those_of_burn() {
+    let device = Device::flex().autodiff();
+    for (config, shape) in layers() {
+        let burn = config.init(&device);
+        let conv = Conv2d::from(burn.clone());
+        for (ours, theirs) in RUNS {
+            let x = input(shape, &device).require_grad();
+            let y = ours(&conv, x.clone());
+            let expected_x = input(shape, &device).require_grad();
+            let expected = theirs(&burn, expected_x.clone());
+            assert_eq!(y.dims(), expected.dims());
+            assert_close(
+                &format!("{config}"),
+                &values(y.clone()),
+                &values(expected.clone()),
+                Tolerance::FORWARD,
+            );
+
+            // Without gradients, in one pass.
+            let plain = ours(&conv.clone().valid(), input(shape, &Device::flex()));
+            assert_close("plain", &values(plain), &values(expected.clone()), Tolerance::FORWARD);
+
+            let weights = input(y.dims(), &device);
+            let gradients = (y * weights.clone()).sum().backward();
+            let expected_gradients = (expected * weights).sum().backward();
+            let of = |gradient: Option<Tensor<4>>| values(gradient.expect("a gradient"));
+            let found = of(x.grad(&gradients));
+            assert_close("x", &found, &of(expected_x.grad(&expected_gradients)), Tolerance::BACKWARD);
+            let found = of(conv.weight.val().grad(&gradients));
+            assert_close(
+                "weight",
+                &found,
+                &of(burn.weight.val().grad(&expected_gradients)),
+                Tolerance::BACKWARD,
+            );
+            if let (Some(bias), Some(expected)) = (&conv.bias, &burn.bias) {
+                let found = values(bias.val().grad(&gradients).expect("a gradient"));
+                let expected = values(expected.val().grad(&expected_gradients).expect("a gradient"));
+                assert_close("bias", &found, &expected, Tolerance::BACKWARD);
+            }
+        }
+    }
+}
+
+#[test]
+fn changed_weights_are_noticed() {
+    let device = Device::flex();
+    let shape = [1, 16, 12, 12];
+    let config = Conv2dConfig::new([16, 16], [3, 3]);
+    let mut conv = Conv2d::from(config.init(&device));
+    let first = values(conv.forward(input(shape, &device)));
+    conv.weight = conv.weight.map(|weight| weight * 2.0);
+    conv.bias = conv.bias.map(|bias| bias.map(|bias| bias * 2.0));
+    let doubled: Vec<f32> = first.iter().map(|value| value * 2.0).collect();
+    assert_close("doubled", &values(conv.forward(input(shape, &device))), &doubled, Tolerance::REORDERED);
+}
+
+#[test]
+fn a_clone_keeps_its_own_weights() {
+    let device = Device::flex();
+    let shape = [1, 16, 12, 12];
+    let conv = Conv2d::from(Conv2dConfig::new([16, 16], [3, 3]).init(&device));
+    let before = values(conv.forward(input(shape, &device)));
+    let mut other = conv.clone();
+    other.weight = other.weight.map(|weight| weight * 3.0);
+    let changed = values(other.forward(input(shape, &device)));
+    assert_ne!(before, changed);
+    assert_eq!(values(conv.forward(input(shape, &device))), before);
+}
