@@ -17,7 +17,8 @@ pub const KADID_SIZE: (u32, u32) = (512, 384);
 /// is a little above the best mean of its mildest distortions (4.61).
 pub const PRISTINE_MOS: f32 = 4.8;
 
-const EXTENSIONS: [&str; 7] = ["png", "jpg", "jpeg", "bmp", "tif", "tiff", "webp"];
+/// Extensions, in lower case, of the picture files that this workspace reads.
+pub const IMAGE_EXTENSIONS: [&str; 7] = ["png", "jpg", "jpeg", "bmp", "tif", "tiff", "webp"];
 
 /// A pristine photograph.
 #[derive(Clone, Debug)]
@@ -41,7 +42,7 @@ pub fn load_references(folder: &Path) -> Result<Vec<Reference>, DatasetError> {
     for entry in std::fs::read_dir(folder).map_err(io(folder))? {
         let path = entry.map_err(io(folder))?.path();
         let extension = path.extension().map(|extension| extension.to_string_lossy().to_lowercase());
-        if extension.is_some_and(|extension| EXTENSIONS.contains(&extension.as_str())) {
+        if extension.is_some_and(|extension| IMAGE_EXTENSIONS.contains(&extension.as_str())) {
             paths.push(path);
         }
     }

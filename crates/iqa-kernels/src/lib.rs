@@ -9,6 +9,9 @@
 //! Vector instructions (AVX-512, AVX2 with FMA, NEON; else plain code) are chosen at run time; threads are those of
 //! the rayon pool of the caller. Results do not depend on the number of threads, nor on how a batch is divided.
 //!
+//! Weights are kept twice: as they are, and in the order of the kernels, which for Winograd's takes four times the memory
+//! (F(4x4)) or not quite twice (F(2x2)).
+//!
 //! There is no `unsafe` here: vectors come from [`pulp`].
 
 pub mod cpu;

@@ -14,6 +14,7 @@ use std::process::ExitCode;
 use clap::{Parser, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 use iqa_models::core::write_atomically;
+use iqa_models::datasets::synthetic::IMAGE_EXTENSIONS;
 use iqa_models::{
     ReferenceNeed, Scorer, available_devices, device_by_name, heatmap, model_by_name, read_image,
 };
@@ -68,8 +69,6 @@ impl Model {
         }
     }
 }
-
-const EXTENSIONS: [&str; 7] = ["png", "jpg", "jpeg", "bmp", "tif", "tiff", "webp"];
 
 fn main() -> ExitCode {
     match run(&Options::parse()) {
@@ -167,7 +166,7 @@ fn images_in(folder: &Path) -> Vec<PathBuf> {
         .map(|entry| entry.path())
         .filter(|path| {
             let extension = path.extension().map(|extension| extension.to_string_lossy().to_lowercase());
-            extension.is_some_and(|extension| EXTENSIONS.contains(&extension.as_str()))
+            extension.is_some_and(|extension| IMAGE_EXTENSIONS.contains(&extension.as_str()))
         })
         .collect();
     files.sort();
