@@ -16,6 +16,9 @@ pub(super) const fn panel_width<S: Simd>() -> usize {
     2 * S::F32_LANES
 }
 
+/// Steps of the inner loop written out.
+const RUN: usize = 4;
+
 /// [`panel_width`] of this computer.
 pub(super) fn panel() -> usize {
     struct Width;
@@ -47,19 +50,31 @@ pub(super) fn accumulate<S: Simd, const ROWS: usize>(
     rows: [&[f32]; ROWS],
     panel: &[f32],
 ) {
-    let depth = rows[0].len();
-    let mut rows = rows;
-    for row in &mut rows {
-        *row = &row[..depth];
-    }
     let (panel, _) = S::as_simd_f32s(panel);
-    let panel = &panel[..2 * depth];
-    for k in 0..depth {
-        let [first, second] = [panel[2 * k], panel[2 * k + 1]];
-        for r in 0..ROWS {
-            let value = simd.splat_f32s(rows[r][k]);
-            sums[r][0] = simd.mul_add_e_f32s(value, first, sums[r][0]);
-            sums[r][1] = simd.mul_add_e_f32s(value, second, sums[r][1]);
+    let depth = rows[0].len();
+    // Runs of a fixed length: one pointer a row and no arithmetic on addresses between the products.
+    let (panel_runs, panel_rest) = panel[..2 * depth].as_chunks::<{ 2 * RUN }>();
+    let mut runs: [&[[f32; RUN]]; ROWS] = [&[]; ROWS];
+    let mut rests: [&[f32]; ROWS] = [&[]; ROWS];
+    for (row, (run, rest)) in rows.into_iter().zip(runs.iter_mut().zip(&mut rests)) {
+        let (whole, last) = row.as_chunks();
+        *run = &whole[..panel_runs.len()];
+        *rest = &last[..panel_rest.len() / 2];
+    }
+    for (k, panel) in panel_runs.iter().enumerate() {
+        for place in 0..RUN {
+            for (sum, run) in sums.iter_mut().zip(runs) {
+                let value = simd.splat_f32s(run[k][place]);
+                sum[0] = simd.mul_add_e_f32s(value, panel[2 * place], sum[0]);
+                sum[1] = simd.mul_add_e_f32s(value, panel[2 * place + 1], sum[1]);
+            }
+        }
+    }
+    for k in 0..panel_rest.len() / 2 {
+        for (sum, rest) in sums.iter_mut().zip(rests) {
+            let value = simd.splat_f32s(rest[k]);
+            sum[0] = simd.mul_add_e_f32s(value, panel_rest[2 * k], sum[0]);
+            sum[1] = simd.mul_add_e_f32s(value, panel_rest[2 * k + 1], sum[1]);
         }
     }
 }
