@@ -194,6 +194,16 @@ pub enum DatasetError {
         /// Its width and height, in pixels.
         expected: (u32, u32),
     },
+    /// An image whose size does not fit.
+    #[error("an image of {}x{}: expected {expected} {}x{}", found.0, found.1, size.0, size.1)]
+    ImageSize {
+        /// Its width and height, in pixels.
+        found: (u32, u32),
+        /// What `size` is.
+        expected: &'static str,
+        /// The width and height it should have or fit, in pixels.
+        size: (u32, u32),
+    },
     /// A background thread could not be started.
     #[error("cannot start a decoding thread: {source}")]
     Thread {

@@ -4,9 +4,11 @@
 //!
 //! A data set knows no model. Images are 8-bit RGB.
 
+pub mod augment;
 pub mod dataset;
 pub mod distort;
 mod error;
+pub mod loader;
 mod mat;
 pub mod readers;
 pub mod split;
