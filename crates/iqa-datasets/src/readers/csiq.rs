@@ -18,7 +18,7 @@ const TYPES: [(&str, &str, usize); 6] = [
     ("fnoise", "pink_noise", 150),
     ("blur", "gaussian_blur", 150),
     // Three levels for elk, geckos, lady_liberty and swarm, four for the other 26.
-    ("contrast", "contrast", 116),
+    ("contrast", "contrast_decrement", 116),
 ];
 /// The columns of the sheet that are read.
 const COLUMNS: [&str; 5] = ["image", "dst_type", "dst_lev", "dmos_std", "dmos"];

@@ -28,7 +28,7 @@ const TYPES: [&str; 24] = [
     "non_eccentricity_pattern",
     "local_block_wise",
     "mean_shift",
-    "contrast",
+    "contrast_change",
     "color_saturation",
     "multiplicative_noise",
     "comfort_noise",

@@ -1,0 +1,8 @@
+//! Readers, splits and loading on folders made here: names, orders and counts are those of the published sets, the
+//! images are empty files unless something is decoded.
+
+mod lists;
+mod loading;
+mod readers;
+mod splits;
+mod trees;
