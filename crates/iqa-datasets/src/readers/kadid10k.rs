@@ -73,7 +73,7 @@ pub(super) fn open(tree: &Tree, strictness: Strictness) -> Result<DataSet, Datas
             level: Some(level),
         };
         let image = |name: &str| tree.at(&format!("images/{name}"));
-        collector.push(place, image(&file), Some(image(&original)), rating)?;
+        collector.push(place, image(field(distorted)), Some(image(field(reference))), rating)?;
     }
     let each = REFERENCES * LEVELS as usize;
     let counts = Counts {

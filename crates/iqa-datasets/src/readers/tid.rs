@@ -63,8 +63,9 @@ pub(super) fn open(kind: DataSetKind, tree: &Tree, strictness: Strictness) -> Re
         let (score, file) = text
             .split_once(char::is_whitespace)
             .ok_or_else(|| place.malformed("`<mos> I<reference>_<type>_<level>.bmp`", text))?;
-        let (score, file) = (place.score(score)?, file.trim().to_lowercase());
-        let parts = file.strip_prefix('i').and_then(|rest| rest.strip_suffix(".bmp")).and_then(numbers);
+        let (score, file) = (place.score(score)?, file.trim());
+        let lower = file.to_lowercase();
+        let parts = lower.strip_prefix('i').and_then(|rest| rest.strip_suffix(".bmp")).and_then(numbers);
         let Some([reference, type_id, level]) = parts else {
             return Err(place.malformed("the name `I<reference>_<type>_<level>.bmp`", file));
         };

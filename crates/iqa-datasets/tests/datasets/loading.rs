@@ -105,7 +105,7 @@ fn an_error_takes_the_place_of_its_sample() {
         let named = |path: &std::path::Path| path.ends_with(format!("d{index}.bmp"));
         match (index, sample) {
             (5 | 6, Err(DatasetError::Image { path, .. })) | (11, Err(DatasetError::Io { path, .. })) => {
-                assert!(named(path))
+                assert!(named(path));
             }
             (9, Err(DatasetError::PairSize { distorted, found: (8, 7), expected: (8, 8), .. })) => {
                 assert!(named(distorted));

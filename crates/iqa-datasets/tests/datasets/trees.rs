@@ -122,8 +122,14 @@ impl Folder {
                 writeln!(names, "{score:.5} I{reference:02}_{kind:02}_{level}.bmp\r").expect("text");
                 writeln!(scores, "{score:.5}").expect("text");
                 writeln!(stds, "{:.5}", f64::from(entry) / 10_000.0).expect("text");
-                let first = if [1, 11, 13].contains(&kind) && level == 1 { 'I' } else { 'i' };
-                let extension = if [11, 13].contains(&kind) && level == 1 { "BMP" } else { "bmp" };
+                // TID2013: 75 capital letters, 50 capital extensions. TID2008: 432 small letters.
+                let (capital, extension) = if types == 24 {
+                    let odd = [11, 13].contains(&kind) && level == 1;
+                    (odd || (kind, level) == (1, 1), if odd { "BMP" } else { "bmp" })
+                } else {
+                    (entry > 432, "bmp")
+                };
+                let first = if capital { 'I' } else { 'i' };
                 images.push(format!("{first}{reference:02}_{kind:02}_{level}.{extension}"));
             }
         }
@@ -178,7 +184,8 @@ impl Folder {
 
 /// 200 numbers with 48 gaps: 0, 4, 5, 11 and others are not there.
 pub(crate) fn pipal_references() -> Vec<u32> {
-    (1..=248).filter(|i| ![4, 5, 11].contains(i) && !(i % 5 == 2 && *i > 24)).collect()
+    let held_out = |i: u32| [4, 5, 11].contains(&i) || (i > 24 && i % 5 == 2);
+    (1..=248).filter(|&i| !held_out(i)).collect()
 }
 
 pub(crate) fn csiq_references() -> impl Iterator<Item = String> {
