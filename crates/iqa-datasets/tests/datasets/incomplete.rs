@@ -59,9 +59,10 @@ fn labels_that_are_not_the_published_number_are_told() {
     let set = folder.open(DataSetKind::Pipal, Strictness::Lenient).expect("lenient");
     assert_eq!((set.samples().len(), set.missing_images()), (23_084, 0));
 
-    // As many images, but one type has one more and another one less.
-    let folder = Folder::of(DataSetKind::Tid2013);
-    folder.edit("mos_with_names.txt", "I25_24_5.bmp", "I25_01_1.BMP");
-    folder.edit("mos_with_names.txt", " I25_01_1.bmp", " I25_01_9.bmp");
-    assert!(folder.error(DataSetKind::Tid2013).contains("a type and a level of this set"));
+    // As many images, but one class has one more and another one less.
+    let folder = Folder::of(DataSetKind::Pipal);
+    folder.edit("Train_Label/A0001.txt", "A0001_06_26.bmp", "A0001_00_12.bmp");
+    folder.write("Distortion_1/A0001_00_12.bmp", "");
+    let message = folder.error(DataSetKind::Pipal);
+    assert!(message.ends_with("expected 2400 images of type 0, found 2401"), "{message}");
 }
