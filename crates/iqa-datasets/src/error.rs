@@ -72,4 +72,149 @@ pub enum DatasetError {
         /// What is missing.
         what: &'static str,
     },
+    /// A label file that does not hold what it should.
+    #[error("{path}, line {line}: expected {expected}, found `{found}`", path = path.display())]
+    Malformed {
+        /// The label file.
+        path: PathBuf,
+        /// Line, row or entry, from 1.
+        line: usize,
+        /// What belongs there.
+        expected: &'static str,
+        /// What is there.
+        found: String,
+    },
+    /// A CSV file that cannot be read; the reason names the line.
+    #[error("{path}: {source}", path = path.display())]
+    Csv {
+        /// The file.
+        path: PathBuf,
+        /// The reader's reason.
+        #[source]
+        source: csv::Error,
+    },
+    /// A CSV file without a column that is needed.
+    #[error("{path}, line 1: expected a column {expected}, found {found:?}", path = path.display())]
+    Column {
+        /// The file.
+        path: PathBuf,
+        /// The names it may have.
+        expected: String,
+        /// The columns there are.
+        found: Vec<String>,
+    },
+    /// A spreadsheet that cannot be read.
+    #[error("{path}: cannot read the spreadsheet: {source}", path = path.display())]
+    Spreadsheet {
+        /// The file.
+        path: PathBuf,
+        /// The reader's reason.
+        #[source]
+        source: Box<calamine::XlsxError>,
+    },
+    /// A MATLAB file that cannot be read, or lacks a variable.
+    #[error("{path}: expected {expected}", path = path.display())]
+    Mat {
+        /// The file.
+        path: PathBuf,
+        /// What belongs there.
+        expected: String,
+    },
+    /// A folder without the label file of the set.
+    #[error("{folder}: expected the label file {expected}", folder = folder.display())]
+    NoLabels {
+        /// The folder of the set.
+        folder: PathBuf,
+        /// The names it may have.
+        expected: &'static str,
+    },
+    /// An image that the labels list and the folder lacks.
+    #[error("{labels}, line {line}: expected the image {image}: no such file", labels = labels.display(), image = image.display())]
+    MissingImage {
+        /// The label file.
+        labels: PathBuf,
+        /// Line, row or entry, from 1.
+        line: usize,
+        /// The image.
+        image: PathBuf,
+    },
+    /// A set that is not complete.
+    #[error("{labels}: expected {expected} {what}, found {found}", labels = labels.display())]
+    Count {
+        /// The label file.
+        labels: PathBuf,
+        /// What was counted.
+        what: String,
+        /// The published count.
+        expected: usize,
+        /// The count here.
+        found: usize,
+    },
+    /// A name that is none of those known.
+    #[error("unknown {what} `{name}`: expected one of {}", .known.join(", "))]
+    UnknownName {
+        /// What it should name.
+        what: &'static str,
+        /// The name given.
+        name: String,
+        /// The names there are.
+        known: Vec<&'static str>,
+    },
+    /// A range of scores whose ends are not finite or not in order.
+    #[error("a range of scores from {low} to {high}: expected finite ends, the lower first")]
+    ScoreRange {
+        /// The lower end given.
+        low: f64,
+        /// The upper end given.
+        high: f64,
+    },
+    /// Ratios of a split that are no ratios.
+    #[error("split ratios {found:?}: expected finite parts from 0 to 1 that sum to 1, the first above 0")]
+    SplitRatios {
+        /// Training, validation, testing.
+        found: [f64; 3],
+    },
+    /// A split by image asked of a set with references, or the other way round.
+    #[error("{name}: expected a set {expected} references")]
+    SplitUnit {
+        /// The set.
+        name: String,
+        /// `with` or `without`.
+        expected: &'static str,
+    },
+    /// A distorted image and its reference differ in size.
+    #[error("{distorted} is {}x{}, its reference {reference} {}x{}", found.0, found.1, expected.0, expected.1, distorted = distorted.display(), reference = reference.display())]
+    PairSize {
+        /// The distorted image.
+        distorted: PathBuf,
+        /// Its width and height, in pixels.
+        found: (u32, u32),
+        /// The reference.
+        reference: PathBuf,
+        /// Its width and height, in pixels.
+        expected: (u32, u32),
+    },
+    /// An image whose size does not fit.
+    #[error("an image of {}x{}: expected {expected} {}x{}", found.0, found.1, size.0, size.1)]
+    ImageSize {
+        /// Its width and height, in pixels.
+        found: (u32, u32),
+        /// What `size` is.
+        expected: &'static str,
+        /// The width and height it should have or fit, in pixels.
+        size: (u32, u32),
+    },
+    /// A background thread could not be started.
+    #[error("cannot start a decoding thread: {source}")]
+    Thread {
+        /// The operating system's reason.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A background thread ended before its work was done.
+    #[error("{path}: the decoder failed without giving a reason", path = path.display())]
+    Decoder {
+        /// The image it was to decode.
+        path: PathBuf,
+    },
 }

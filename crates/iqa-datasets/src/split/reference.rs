@@ -1,5 +1,3 @@
-//! Splits by reference: all versions of a photograph fall on one side.
-
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;

@@ -1,0 +1,173 @@
+//! Readers of the published sets, and of lists in CSV.
+//!
+//! `docs/DATASETS.md` in the repository says where to get each set, what its folder looks like and what to mind.
+//! None of them may be passed on.
+
+mod collect;
+mod csiq;
+mod kadid10k;
+mod list;
+mod live;
+mod live_challenge;
+mod pipal;
+mod tid;
+mod tree;
+
+use std::path::Path;
+use std::str::FromStr;
+
+pub(crate) use list::Table;
+pub use tid::TID2013_SUBSETS;
+
+use crate::DatasetError;
+use crate::dataset::{DataSet, ScoreScale};
+use tree::Tree;
+
+/// Names of the distortions that LIVE, CSIQ, TID2008, TID2013 and KADID-10k share.
+///
+/// Source: Bosse et al., IEEE TIP 27(1), 2018, section IV-B, tests across sets on these.
+pub const SHARED_TYPES: [&str; 4] = ["jpeg", "jpeg2000", "gaussian_blur", "white_noise"];
+
+/// A published set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum DataSetKind {
+    /// LIVE release 2 with the realigned DMOS.
+    Live,
+    /// LIVE release 2 with the DMOS of the first release, before realignment.
+    LiveOriginal,
+    /// CSIQ.
+    Csiq,
+    /// TID2008.
+    Tid2008,
+    /// TID2013.
+    Tid2013,
+    /// KADID-10k.
+    Kadid10k,
+    /// The training part of PIPAL, the only one whose labels are public.
+    Pipal,
+    /// LIVE In the Wild Image Quality Challenge.
+    LiveChallenge,
+}
+
+impl DataSetKind {
+    /// Every kind.
+    pub const ALL: [Self; 8] = [
+        Self::Live,
+        Self::LiveOriginal,
+        Self::Csiq,
+        Self::Tid2008,
+        Self::Tid2013,
+        Self::Kadid10k,
+        Self::Pipal,
+        Self::LiveChallenge,
+    ];
+
+    /// Its name in `snake_case`; parsing takes it in any case, with `-`, `_`, a space or nothing between words.
+    ///
+    /// ```
+    /// use iqa_datasets::readers::DataSetKind;
+    /// assert_eq!("KADID-10k".parse::<DataSetKind>()?, DataSetKind::Kadid10k);
+    /// # Ok::<(), iqa_datasets::DatasetError>(())
+    /// ```
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Live => "live",
+            Self::LiveOriginal => "live_original",
+            Self::Csiq => "csiq",
+            Self::Tid2008 => "tid2008",
+            Self::Tid2013 => "tid2013",
+            Self::Kadid10k => "kadid10k",
+            Self::Pipal => "pipal",
+            Self::LiveChallenge => "live_challenge",
+        }
+    }
+
+    /// Kind, direction and nominal range of its scores.
+    ///
+    /// The scores of PIPAL are Elo ratings without a nominal range: the extremes of the training part stand in.
+    pub fn scale(self) -> ScoreScale {
+        match self {
+            Self::Live | Self::LiveOriginal => ScoreScale::dmos(0.0, 100.0),
+            Self::Csiq => ScoreScale::dmos(0.0, 1.0),
+            Self::Tid2008 | Self::Tid2013 => ScoreScale::mos(0.0, 9.0),
+            Self::Kadid10k => ScoreScale::mos(1.0, 5.0),
+            Self::Pipal => ScoreScale::mos(916.7136, 1835.9856),
+            Self::LiveChallenge => ScoreScale::mos(0.0, 100.0),
+        }
+    }
+}
+
+impl FromStr for DataSetKind {
+    type Err = DatasetError;
+
+    fn from_str(name: &str) -> Result<Self, DatasetError> {
+        let plain = |name: &str| name.to_lowercase().replace(['-', '_', ' '], "");
+        Self::ALL.into_iter().find(|kind| plain(kind.name()) == plain(name)).ok_or_else(|| {
+            DatasetError::UnknownName {
+                what: "data set",
+                name: name.into(),
+                known: Self::ALL.map(Self::name).into(),
+            }
+        })
+    }
+}
+
+/// What to do about a copy of a set that is not complete.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Strictness {
+    /// Every listed image must exist, and the counts must be the published ones.
+    Strict,
+    /// Labels without their images are skipped and [counted](DataSet::missing_images); no count is checked.
+    /// Label files must still be well-formed.
+    Lenient,
+}
+
+impl DataSet {
+    /// Opens a published set in the folder that holds it. Reads labels and names; decodes no image.
+    ///
+    /// # Errors
+    /// [`DatasetError::NoLabels`], [`DatasetError::Malformed`], [`DatasetError::Mat`],
+    /// [`DatasetError::Spreadsheet`] or [`DatasetError::Csv`] for the label files; [`DatasetError::Io`];
+    /// [`DatasetError::Empty`] when no image is there; and when strict [`DatasetError::MissingImage`] and
+    /// [`DatasetError::Count`].
+    pub fn open(kind: DataSetKind, folder: &Path, strictness: Strictness) -> Result<Self, DatasetError> {
+        let tree = Tree::scan(folder)?;
+        match kind {
+            DataSetKind::Live | DataSetKind::LiveOriginal => live::open(kind, &tree, strictness),
+            DataSetKind::Csiq => csiq::open(&tree, strictness),
+            DataSetKind::Tid2008 | DataSetKind::Tid2013 => tid::open(kind, &tree, strictness),
+            DataSetKind::Kadid10k => kadid10k::open(&tree, strictness),
+            DataSetKind::Pipal => pipal::open(folder, &tree, strictness),
+            DataSetKind::LiveChallenge => live_challenge::open(&tree, strictness),
+        }
+    }
+
+    /// Opens a list in CSV, whose images lie under `images` (paths that are absolute stay so). What the scores
+    /// mean is for the caller to say.
+    ///
+    /// The first line names the columns, in any order; others are ignored:
+    ///
+    /// | column | also called | |
+    /// |---|---|---|
+    /// | `distorted` | `dis`, `dist_img`, `dis_img_path` | needed |
+    /// | `score` | `mos`, `dmos` | needed |
+    /// | `reference` | `ref`, `ref_img`, `ref_img_path` | the reference image |
+    /// | `std` | `mos_std`, `dmos_std` | standard deviation of the ratings |
+    /// | `group` | | what is on the picture; where it is empty, the reference image says so |
+    /// | `type` | `dis_type` | name of the distortion |
+    /// | `level` | | its strength, a whole number |
+    ///
+    /// # Errors
+    /// [`DatasetError::Column`], [`DatasetError::Csv`], [`DatasetError::Malformed`] (also for an image listed
+    /// twice and a reference in two groups), [`DatasetError::MissingImage`] when strict,
+    /// [`DatasetError::Empty`].
+    pub fn open_csv(
+        list: &Path,
+        images: &Path,
+        name: &str,
+        scale: ScoreScale,
+        strictness: Strictness,
+    ) -> Result<Self, DatasetError> {
+        list::open(list, images, name, scale, strictness)
+    }
+}

@@ -1,0 +1,180 @@
+use std::collections::BTreeSet;
+
+use iqa_datasets::split::{LeakyImageSplit, Parts, Split, SplitPreset};
+use iqa_datasets::{DataSet, DataSetKind, DatasetError};
+
+use super::trees::Folder;
+
+/// Every sample on one side, and no reference on two.
+fn check(set: &DataSet, split: &Split) {
+    let sides = [split.train(), split.validation(), split.test()];
+    assert!(sides.iter().all(|side| side.is_sorted()));
+    let mut all = sides.concat();
+    all.sort_unstable();
+    assert_eq!(all, (0..set.samples().len()).collect::<Vec<_>>(), "{}", set.name());
+    let references = sides.map(|side| references(set, side));
+    for (a, b) in [(0, 1), (0, 2), (1, 2)] {
+        assert!(references[a].is_disjoint(&references[b]), "{}: a reference on two sides", set.name());
+    }
+}
+
+fn references(set: &DataSet, side: &[usize]) -> BTreeSet<String> {
+    // By what is on the disk, not by the id that the split went by.
+    side.iter()
+        .filter_map(|&index| set.samples()[index].reference.as_ref())
+        .map(|path| path.display().to_string())
+        .collect()
+}
+
+fn sizes(set: &DataSet, split: &Split) -> [usize; 3] {
+    [split.train(), split.validation(), split.test()]
+        .map(|side| if set.has_references() { references(set, side).len() } else { side.len() })
+}
+
+#[test]
+fn no_reference_is_on_two_sides_of_any_preset_on_any_set() {
+    for kind in DataSetKind::ALL {
+        let set = Folder::of(kind).strict(kind);
+        for preset in SplitPreset::ALL {
+            for seed in [0, 1, 2018] {
+                let Ok(splits) = preset.splits(&set, seed) else { continue };
+                assert_eq!(splits.len(), preset.repeats());
+                splits.iter().for_each(|split| check(&set, split));
+                assert_eq!(splits, preset.splits(&set, seed).expect("again"), "same seed");
+                if splits.len() > 1 {
+                    assert!(splits.windows(2).all(|pair| pair[0] != pair[1]), "{preset:?}");
+                }
+            }
+        }
+        for (parts, seed) in [([0.6, 0.2, 0.2], 7), ([0.8, 0.0, 0.2], 8), ([0.5, 0.25, 0.25], 9)] {
+            check(&set, &Split::random(&set, Parts::Ratios(parts), seed).expect("splits"));
+        }
+    }
+}
+
+#[test]
+fn presets_have_the_sizes_of_the_papers() {
+    // References, or images in a set without them.
+    let cases = [
+        (SplitPreset::BosseLive, DataSetKind::Live, [17, 6, 6], 10),
+        (SplitPreset::BosseLiveCross, DataSetKind::Live, [23, 6, 0], 1),
+        (SplitPreset::BosseTid2013, DataSetKind::Tid2013, [15, 5, 5], 10),
+        (SplitPreset::BosseTid2013Cross, DataSetKind::Tid2013, [20, 5, 0], 1),
+        (SplitPreset::BosseLiveChallenge, DataSetKind::LiveChallenge, [698, 232, 232], 10),
+        (SplitPreset::DuttaKadid10k, DataSetKind::Kadid10k, [65, 0, 16], 1),
+        (SplitPreset::Gsn, DataSetKind::Kadid10k, [81, 0, 0], 1),
+        (SplitPreset::Hiqa, DataSetKind::Live, [23, 0, 6], 10),
+        (SplitPreset::Hiqa, DataSetKind::Csiq, [24, 0, 6], 10),
+        (SplitPreset::Hiqa, DataSetKind::Tid2013, [20, 0, 5], 10),
+    ];
+    for (preset, kind, expected, repeats) in cases {
+        let set = Folder::of(kind).strict(kind);
+        let splits = preset.splits(&set, 1).expect("fits");
+        assert_eq!(splits.len(), repeats);
+        assert!(splits.iter().all(|split| sizes(&set, split) == expected), "{preset:?} on {kind:?}");
+        assert_eq!(preset.name().parse::<SplitPreset>().expect("known"), preset);
+    }
+}
+
+#[test]
+fn the_order_of_the_labels_does_not_matter_to_the_references() {
+    let folder = Folder::of(DataSetKind::Kadid10k);
+    let set = folder.strict(DataSetKind::Kadid10k);
+    let text = std::fs::read_to_string(folder.join("dmos.csv")).expect("labels");
+    let (header, lines) = text.split_once('\n').expect("a header");
+    let mut lines: Vec<&str> = lines.lines().collect();
+    lines.reverse();
+    folder.write("dmos.csv", format!("{header}\n{}\n", lines.join("\n")));
+    let reversed = folder.strict(DataSetKind::Kadid10k);
+    let [a, b] = [&set, &reversed].map(|set| SplitPreset::DuttaKadid10k.splits(set, 5).expect("splits"));
+    assert_eq!(references(&set, a[0].test()), references(&reversed, b[0].test()));
+    assert_ne!(a, b);
+}
+
+#[test]
+fn a_split_that_cannot_be_is_refused() {
+    let live = Folder::of(DataSetKind::Live).strict(DataSetKind::Live);
+    for counts in [[17, 6, 5], [17, 6, 7], [0, 20, 9], [usize::MAX, 29, 1]] {
+        let error = Split::random(&live, Parts::Counts(counts), 0).expect_err("not 29");
+        assert!(matches!(error, DatasetError::Split { references: 29, .. }), "{error}");
+    }
+    // 1 % of 29 rounds to none.
+    assert!(Split::random(&live, Parts::Ratios([0.99, 0.0, 0.01]), 0).is_err());
+    for ratios in [[0.5, 0.2, 0.2], [1.2, -0.1, -0.1], [f64::NAN, 0.5, 0.5], [0.0, 0.5, 0.5]] {
+        let error = Split::random(&live, Parts::Ratios(ratios), 0).expect_err("no ratios");
+        assert!(matches!(error, DatasetError::SplitRatios { .. }), "{error}");
+    }
+    let message = SplitPreset::BosseLiveChallenge.splits(&live, 0).expect_err("references").to_string();
+    assert_eq!(message, "LIVE: expected a set without references");
+    let message = "bosse".parse::<SplitPreset>().expect_err("unknown").to_string();
+    assert!(message.starts_with("unknown split preset `bosse`: expected one of bosse_live, "), "{message}");
+}
+
+#[test]
+fn a_split_by_image_of_a_set_with_references_is_another_type() {
+    let live = Folder::of(DataSetKind::Live).strict(DataSetKind::Live);
+    let leaky = LeakyImageSplit::random(&live, Parts::Ratios([0.6, 0.2, 0.2]), 3).expect("splits");
+    assert_eq!([leaky.train().len(), leaky.validation().len(), leaky.test().len()], [467, 156, 156]);
+    assert!(!references(&live, leaky.train()).is_disjoint(&references(&live, leaky.test())), "it leaks");
+    let challenge = Folder::of(DataSetKind::LiveChallenge).strict(DataSetKind::LiveChallenge);
+    let message = LeakyImageSplit::random(&challenge, Parts::Ratios([1.0, 0.0, 0.0]), 3)
+        .expect_err("not leaky")
+        .to_string();
+    assert_eq!(message, "LIVE Challenge: expected a set with references");
+}
+
+#[test]
+fn official_splits_come_from_a_file() {
+    let folder = Folder::of(DataSetKind::Tid2008);
+    let set = folder.strict(DataSetKind::Tid2008);
+    let mut text = "part,reference\n".to_owned();
+    for reference in 1..=25 {
+        let part = if reference <= 15 {
+            "train"
+        } else if reference <= 20 {
+            "validation"
+        } else {
+            "TEST"
+        };
+        text += &format!("{part},I{reference:02}\n");
+    }
+    let path = folder.write("split.csv", &text);
+    let split = Split::from_file(&set, &path).expect("a good file");
+    check(&set, &split);
+    assert_eq!(sizes(&set, &split), [15, 5, 5]);
+    assert!(split.test().iter().all(|&index| set.samples()[index].reference_id.as_deref() > Some("i20")));
+    for (from, to, expected) in [
+        (
+            "train,I03",
+            "training,I03",
+            "split.csv, line 4: expected the part train, validation or test, found `training`",
+        ),
+        (
+            "train,I03",
+            "train,I33",
+            "split.csv, line 4: expected a name of the set, not listed before, found `I33`",
+        ),
+        (
+            "train,I03",
+            "train,I02",
+            "split.csv, line 4: expected a name of the set, not listed before, found `I02`",
+        ),
+        ("train,I03\n", "", "split.csv: expected 25 references of TID2008, found 24"),
+        ("part,reference", "part,image", "split.csv, line 1: expected a column named reference"),
+    ] {
+        folder.write("split.csv", text.replace(from, to));
+        let message = Split::from_file(&set, &path).expect_err("not a good file").to_string();
+        assert!(message.contains(expected), "{message}");
+    }
+
+    let folder = Folder::of(DataSetKind::LiveChallenge);
+    let set = folder.strict(DataSetKind::LiveChallenge);
+    let mut text = "image,part\n".to_owned();
+    for sample in set.samples() {
+        let name = sample.distorted.file_name().expect("a name").to_string_lossy();
+        text += &format!("{name},{}\n", if name.starts_with('1') { "test" } else { "train" });
+    }
+    let split = Split::from_file(&set, &folder.write("split.csv", text)).expect("a good file");
+    check(&set, &split);
+    assert!(!split.test().is_empty() && split.validation().is_empty());
+}
