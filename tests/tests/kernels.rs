@@ -1,9 +1,9 @@
 //! The workspace's convolution layer against Burn's own, on the flex device.
 #![allow(missing_docs, reason = "a test")]
 
-use burn::module::Module;
-use burn::nn::PaddingConfig2d;
+use burn::module::{Module, Param, RunningState};
 use burn::nn::conv::{Conv2d as BurnConv2d, Conv2dConfig};
+use burn::nn::{BatchNorm, BatchNormConfig, PaddingConfig2d};
 use burn::tensor::activation::relu;
 use burn::tensor::module::max_pool2d;
 use burn::tensor::ops::MaxPoolOptions;
@@ -116,4 +116,77 @@ fn a_clone_keeps_its_own_weights() {
     let changed = values(other.forward(input(shape, &device)));
     assert_ne!(before, changed);
     assert_eq!(values(conv.forward(input(shape, &device))), before);
+}
+
+/// Statistics and factors that all differ from channel to channel.
+fn batch_norm(channels: usize, device: &Device) -> BatchNorm {
+    let vector = |value: fn(f32) -> f32| {
+        let values = (0..channels).map(|channel| value(channel as f32)).collect::<Vec<_>>();
+        Tensor::<1>::from_data(TensorData::new(values, [channels]), device)
+    };
+    let mut norm = BatchNormConfig::new(channels).with_epsilon(1e-3).init(device);
+    norm.gamma = Param::from_tensor(vector(|c| (c * 0.9).cos() + 0.1));
+    norm.beta = Param::from_tensor(vector(|c| (c * 1.3).sin()));
+    norm.running_mean = RunningState::new(vector(|c| (c * 0.7).sin() * 0.5));
+    norm.running_var = RunningState::new(vector(|c| 0.02 + (c * 0.4).sin().powi(2)));
+    norm
+}
+
+#[test]
+fn a_folded_batch_norm_is_burns_after_the_convolution() {
+    let device = Device::flex();
+    for (config, shape) in layers() {
+        let conv = Conv2d::from(config.init(&device));
+        let norm = batch_norm(conv.weight.dims()[0], &device);
+        let expected = norm.forward(conv.forward(input(shape, &device)));
+        let folded = conv.fold_batch_norm(&norm);
+        let found = folded.forward(input(shape, &device));
+        assert_close(&format!("{config}"), &values(found), &values(expected.clone()), Tolerance::FORWARD);
+        let found = folded.forward_relu(input(shape, &device));
+        assert_close("with ReLU", &values(found), &values(relu(expected)), Tolerance::FORWARD);
+    }
+}
+
+#[test]
+fn a_folded_batch_norm_has_the_closed_form() {
+    // One pixel, one weight 2 and bias 0.5: ((3 * 2 + 0.5) - 1.5) / sqrt(0.16 + 0.09) * 0.7 - 0.25 = 6.75.
+    let device = Device::flex();
+    let one = |value: f32| Tensor::<1>::from_floats([value], &device);
+    let mut conv = Conv2d::from(Conv2dConfig::new([1, 1], [1, 1]).init(&device));
+    conv.weight = Param::from_tensor(one(2.0).reshape([1, 1, 1, 1]));
+    conv.bias = Some(Param::from_tensor(one(0.5)));
+    let mut norm = BatchNormConfig::new(1).with_epsilon(0.09).init(&device);
+    norm.gamma = Param::from_tensor(one(0.7));
+    norm.beta = Param::from_tensor(one(-0.25));
+    norm.running_mean = RunningState::new(one(1.5));
+    norm.running_var = RunningState::new(one(0.16));
+    let found = conv.fold_batch_norm(&norm).forward(one(3.0).reshape([1, 1, 1, 1]));
+    assert_close("closed form", &values(found), &[6.75], Tolerance::REORDERED);
+}
+
+#[test]
+fn weights_given_for_a_step_are_used_and_get_gradients() {
+    let device = Device::flex().autodiff();
+    for (config, shape) in layers() {
+        let burn = config.init(&device);
+        let conv = Conv2d::from(burn.clone());
+        // Computed from the layer's own: the gradient goes through that.
+        let computed = |weight: Tensor<4>| weight.clone() * 2.0 - weight.clone().sum_dim(3).sum_dim(2) * 0.7;
+        let y = conv.forward_with_weight(input(shape, &device), computed(conv.weight.val()));
+        let mut other = burn.clone();
+        let weight = burn.weight.val();
+        other.weight = Param::initialized(burn.weight.id, computed(weight.clone()));
+        let expected = other.forward(input(shape, &device));
+        assert_close(&format!("{config}"), &values(y.clone()), &values(expected.clone()), Tolerance::FORWARD);
+
+        let fixed = conv.with_weight(computed(conv.weight.val())).forward(input(shape, &device));
+        assert_close("kept", &values(fixed), &values(expected.clone()), Tolerance::FORWARD);
+
+        let factors = input(y.dims(), &device);
+        let gradients = (y * factors.clone()).sum().backward();
+        let expected_gradients = (expected * factors).sum().backward();
+        let found = values(conv.weight.val().grad(&gradients).expect("a gradient"));
+        let expected = values(weight.grad(&expected_gradients).expect("a gradient"));
+        assert_close("weight", &found, &expected, Tolerance::BACKWARD);
+    }
 }

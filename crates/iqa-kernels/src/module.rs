@@ -1,11 +1,11 @@
 //! The convolution layer.
 
 use burn::module::{Content, DisplaySettings, Module, ModuleDisplay, Param};
-use burn::nn::PaddingConfig2d;
-use burn::tensor::Tensor;
+use burn::nn::{BatchNorm, PaddingConfig2d};
 use burn::tensor::activation::relu;
 use burn::tensor::module::{conv2d, max_pool2d};
 use burn::tensor::ops::MaxPoolOptions;
+use burn::tensor::{Tensor, TensorData};
 
 use crate::cpu::{Finish, Geometry};
 
@@ -104,7 +104,82 @@ impl Conv2d {
         self.run(input, Finish { relu: true, pool: true })
     }
 
+    /// [`Self::forward`] with `weight` in place of the layer's own, for weights that are computed from others at every
+    /// step: gradients flow into it.
+    ///
+    /// The kernels' copies of a weight are kept only while the same tensor comes again. Where the computed weight
+    /// stays the same, [`Self::with_weight`] once is cheaper.
+    ///
+    /// # Shapes
+    /// - `weight`: as the layer's own, `[channels_out, channels_in / groups, height, width]`
+    ///
+    /// # Panics
+    /// When the shape of `weight` is another, and as [`Self::forward`].
+    pub fn forward_with_weight(&self, input: Tensor<4>, weight: Tensor<4>) -> Tensor<4> {
+        assert_eq!(weight.dims(), self.weight.dims(), "a weight of another shape");
+        self.run_with(input, weight, Finish::default())
+    }
+
+    /// The same layer with other weights, as a layer of its own.
+    ///
+    /// # Panics
+    /// When the shape of `weight` is another.
+    #[must_use]
+    pub fn with_weight(&self, weight: Tensor<4>) -> Self {
+        assert_eq!(weight.dims(), self.weight.dims(), "a weight of another shape");
+        Self {
+            weight: Param::from_tensor(weight.detach()),
+            #[cfg(feature = "flex")]
+            cache: crate::ops::WeightCache::default(),
+            ..self.clone()
+        }
+    }
+
+    /// This convolution and the batch normalisation after it as one convolution with a bias, for inference.
+    ///
+    /// With the running statistics of `norm`, `w' = w * gamma / sqrt(variance + epsilon)` and
+    /// `b' = (b - mean) * gamma / sqrt(variance + epsilon) + beta`, computed in double precision. The result no longer
+    /// follows batch statistics: fold a trained network, never one that goes on training.
+    ///
+    /// # Panics
+    /// When the channels of `norm` are not the output channels.
+    #[must_use]
+    pub fn fold_batch_norm(&self, norm: &BatchNorm) -> Self {
+        let shape = self.weight.dims();
+        let out = shape[0];
+        assert_eq!(norm.gamma.dims(), [out], "a normalisation of other channels");
+        let [gamma, beta] = [&norm.gamma, &norm.beta].map(|values| read(values.val()));
+        let mean = read(norm.running_mean.value_sync());
+        let variance = read(norm.running_var.value_sync());
+        let scale: Vec<f64> = gamma
+            .iter()
+            .zip(variance)
+            .map(|(gamma, variance)| gamma / (variance + norm.epsilon).sqrt())
+            .collect();
+        let bias = self.bias.as_ref().map_or_else(|| vec![0.0; out], |bias| read(bias.val()));
+        let bias: Vec<f64> = (0..out)
+            .map(|channel| (bias[channel] - mean[channel]) * scale[channel] + beta[channel])
+            .collect();
+        let mut weight = read(self.weight.val());
+        let kernels = weight.len() / out.max(1);
+        for (kernel, scale) in weight.chunks_exact_mut(kernels.max(1)).zip(scale) {
+            for value in kernel {
+                *value *= scale;
+            }
+        }
+
+        let device = self.weight.device();
+        let options = (&device, self.weight.dtype());
+        let bias = Tensor::from_data(TensorData::new(bias, [out]), options);
+        let weight = Tensor::from_data(TensorData::new(weight, shape), options);
+        Self { bias: Some(Param::from_tensor(bias)), ..self.with_weight(weight) }
+    }
+
     fn run(&self, input: Tensor<4>, finish: Finish) -> Tensor<4> {
+        self.run_with(input, self.weight.val(), finish)
+    }
+
+    fn run_with(&self, input: Tensor<4>, weight: Tensor<4>, finish: Finish) -> Tensor<4> {
         let [_, _, height, width] = input.dims();
         let geometry = self.geometry(height, width);
         #[cfg(feature = "flex")]
@@ -114,13 +189,13 @@ impl Conv2d {
         {
             let bias = match &self.bias {
                 Some(bias) => bias.val(),
-                None => Tensor::zeros([self.weight.dims()[0]], &input.device()),
+                None => Tensor::zeros([weight.dims()[0]], &input.device()),
             };
             let options = crate::ops::Options { geometry, finish, cache: self.cache.clone() };
-            return crate::ops::convolve(input, self.weight.val(), bias, options);
+            return crate::ops::convolve(input, weight, bias, options);
         }
         let bias = self.bias.as_ref().map(Param::val);
-        let mut x = conv2d(input, self.weight.val(), bias, geometry.options(self.groups));
+        let mut x = conv2d(input, weight, bias, geometry.options(self.groups));
         if finish.relu {
             x = relu(x);
         }
@@ -147,4 +222,8 @@ impl Conv2d {
             horizontal,
         }
     }
+}
+
+fn read<const D: usize>(values: Tensor<D>) -> Vec<f64> {
+    values.into_data().iter::<f64>().collect()
 }
