@@ -145,7 +145,7 @@ fn models_are_opened_by_their_names_alone() {
     let error = Scorer::new("wadiqam", &device).expect_err("unknown");
     assert!(matches!(&error, ModelError::UnknownModel { .. }) && error.to_string().contains("wadiqam_fr"));
     let error = Scorer::new("diqam_fr", &device).expect_err("no weights");
-    assert!(matches!(error, ModelError::WeightsNeeded { name: "diqam_fr" }));
+    assert!(matches!(error, ModelError::WeightsNeeded { name: "diqam_fr", .. }));
 }
 
 #[test]

@@ -23,20 +23,23 @@ pub enum ModelError {
         known: Vec<&'static str>,
     },
     /// A model without bundled weights was opened without a weights file.
-    #[error(
-        "`{name}` has no bundled weights: give a file (the official ones are at github.com/dmaniry/deepIQA)"
-    )]
+    #[error("`{name}` has no bundled weights: give a file ({origin})")]
     WeightsNeeded {
         /// The model.
         name: &'static str,
+        /// Where to get weights.
+        origin: &'static str,
     },
-    /// An image of a pair could not be scored; says which pair of files it was.
+    /// A reference was prepared by another kind of model.
+    #[error("the reference was prepared by another model")]
+    ForeignReference,
+    /// An image could not be scored; says which file it was.
     #[error("{distorted}: {source}", distorted = distorted.display())]
     Pair {
         /// The distorted image's file.
         distorted: PathBuf,
         /// What happened.
         #[source]
-        source: HeadError,
+        source: Box<ModelError>,
     },
 }

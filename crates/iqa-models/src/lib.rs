@@ -15,13 +15,16 @@
 
 mod error;
 mod heatmap;
+mod input;
+mod models;
 mod registry;
 mod scorer;
 
 pub use error::ModelError;
 pub use heatmap::heatmap;
+pub use input::ImageInput;
 pub use registry::{MODELS, ModelInfo, model_by_name};
-pub use scorer::{ImageInput, Score, Scorer};
+pub use scorer::{PreparedReference, Score, Scorer};
 
 pub use burn::tensor::{Device, Tensor};
 pub use image;
@@ -32,7 +35,7 @@ pub use iqa_core::{
 };
 pub use iqa_datasets as datasets;
 pub use iqa_heads as heads;
-pub use iqa_heads::wadiqam::{PatchMap, PatchSampler, PreparedReference, ScoreOptions};
+pub use iqa_heads::wadiqam::{PatchMap, PatchSampler, ScoreOptions};
 pub use iqa_metrics as metrics;
 pub use iqa_train as train;
 

@@ -1,9 +1,11 @@
 //! The models by name.
 
-use iqa_core::ReferenceNeed;
+use burn::tensor::Device;
+use iqa_core::{NamedTensors, ReferenceNeed};
 use iqa_heads::wadiqam::WadiqamConfig;
 
 use crate::ModelError;
+use crate::models::{AnyModel, open_wadiqam};
 
 /// A model that can be opened by name.
 #[derive(Clone, Copy, Debug)]
@@ -12,44 +14,83 @@ pub struct ModelInfo {
     pub name: &'static str,
     /// Whether it needs a reference image.
     pub reference: ReferenceNeed,
-    /// Safetensors inside this crate; `None` where a file must be given.
-    pub(crate) bundled: Option<&'static [u8]>,
-    /// The published configuration; the weights decide on everything but reference need and pooling.
-    pub(crate) config: fn() -> WadiqamConfig,
+    weights: Weights,
+    kind: Kind,
+}
+
+/// Where a model's weights come from.
+#[derive(Clone, Copy, Debug)]
+enum Weights {
+    /// Safetensors inside this crate.
+    Bundled(&'static [u8]),
+    /// A file that the caller gives; the text says where to get one.
+    File(&'static str),
+}
+
+/// What is opened. The weights decide on everything but what is named here.
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    Wadiqam(fn() -> WadiqamConfig),
 }
 
 impl ModelInfo {
-    /// Whether weights are inside this crate.
+    const fn new(name: &'static str, reference: ReferenceNeed, weights: Weights, kind: Kind) -> Self {
+        Self { name, reference, weights, kind }
+    }
+
+    /// Whether the model scores without a file of weights.
     pub fn is_bundled(&self) -> bool {
-        self.bundled.is_some()
+        matches!(self.weights, Weights::Bundled(_))
+    }
+
+    /// The model with the weights inside this crate.
+    pub(crate) fn open_bundled(&self, device: &Device) -> Result<Box<dyn AnyModel>, ModelError> {
+        match self.weights {
+            Weights::Bundled(bytes) => {
+                let name = format!("bundled weights of {}", self.name);
+                self.open(NamedTensors::from_safetensors(bytes, name)?, device)
+            }
+            Weights::File(source) => Err(ModelError::WeightsNeeded { name: self.name, origin: source }),
+        }
+    }
+
+    /// The model with the weights of a file.
+    pub(crate) fn open(
+        &self,
+        tensors: NamedTensors,
+        device: &Device,
+    ) -> Result<Box<dyn AnyModel>, ModelError> {
+        match self.kind {
+            Kind::Wadiqam(config) => open_wadiqam(&config(), tensors, device),
+        }
     }
 }
 
-const fn model(
-    name: &'static str,
-    reference: ReferenceNeed,
-    bundled: Option<&'static [u8]>,
-    config: fn() -> WadiqamConfig,
-) -> ModelInfo {
-    ModelInfo { name, reference, bundled, config }
-}
+const DEEP_IQA: &str = "the official ones are at github.com/dmaniry/deepIQA";
+
+use ReferenceNeed::{FullReference, NoReference};
 
 /// Every model there is.
-pub const MODELS: [ModelInfo; 4] = [
-    model(
+pub static MODELS: &[ModelInfo] = &[
+    ModelInfo::new(
         "wadiqam_fr",
-        ReferenceNeed::FullReference,
-        Some(include_bytes!("../weights/wadiqam_fr.safetensors")),
-        WadiqamConfig::wadiqam_fr,
+        FullReference,
+        Weights::Bundled(include_bytes!("../weights/wadiqam_fr.safetensors")),
+        Kind::Wadiqam(WadiqamConfig::wadiqam_fr),
     ),
-    model(
+    ModelInfo::new(
         "wadiqam_nr",
-        ReferenceNeed::NoReference,
-        Some(include_bytes!("../weights/wadiqam_nr.safetensors")),
-        WadiqamConfig::wadiqam_nr,
+        NoReference,
+        Weights::Bundled(include_bytes!("../weights/wadiqam_nr.safetensors")),
+        Kind::Wadiqam(WadiqamConfig::wadiqam_nr),
     ),
-    model("diqam_fr", ReferenceNeed::FullReference, None, WadiqamConfig::diqam_fr),
-    model("diqam_nr", ReferenceNeed::NoReference, None, WadiqamConfig::diqam_nr),
+    ModelInfo::new(
+        "diqam_fr",
+        FullReference,
+        Weights::File(DEEP_IQA),
+        Kind::Wadiqam(WadiqamConfig::diqam_fr),
+    ),
+    ModelInfo::new("diqam_nr", NoReference, Weights::File(DEEP_IQA), Kind::Wadiqam(WadiqamConfig::diqam_nr)),
 ];
 
 /// The model of that name.
@@ -57,8 +98,7 @@ pub const MODELS: [ModelInfo; 4] = [
 /// # Errors
 /// [`ModelError::UnknownModel`], which lists the names there are.
 pub fn model_by_name(name: &str) -> Result<&'static ModelInfo, ModelError> {
-    static TABLE: [ModelInfo; 4] = MODELS;
-    TABLE.iter().find(|model| model.name == name).ok_or_else(|| ModelError::UnknownModel {
+    MODELS.iter().find(|model| model.name == name).ok_or_else(|| ModelError::UnknownModel {
         name: name.into(),
         known: MODELS.iter().map(|model| model.name).collect(),
     })

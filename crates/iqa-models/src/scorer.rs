@@ -1,71 +1,22 @@
 //! One way to score images, whatever the model.
 
-use std::borrow::Cow;
-use std::path::{Path, PathBuf};
+use std::any::Any;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::mpsc::sync_channel;
 
 use burn::tensor::{Device, Tensor};
-use image::{DynamicImage, RgbImage};
-use iqa_core::{DecodeOptions, Direction, NamedTensors, ScoreSpec, decode_image, read_image, to_rgb8};
+use image::RgbImage;
+use iqa_core::{DecodeOptions, Direction, NamedTensors, ReferenceNeed, ScoreSpec};
 use iqa_heads::HeadError;
-use iqa_heads::wadiqam::{ImageScore, PatchMap, PreparedReference, ScoreOptions, Wadiqam};
+use iqa_heads::wadiqam::{PatchMap, ScoreOptions};
 
-use crate::ModelError;
-use crate::registry::{ModelInfo, model_by_name};
+use crate::models::{AnyModel, Scored};
+use crate::registry::model_by_name;
+use crate::{ImageInput, ModelError};
 
-/// An image in one of the forms a caller may have it in.
-#[derive(Clone, Debug)]
-pub enum ImageInput<'a> {
-    /// An image file.
-    Path(Cow<'a, Path>),
-    /// The content of an image file.
-    Bytes(&'a [u8]),
-    /// A decoded image of any kind.
-    Dynamic(&'a DynamicImage),
-    /// RGB with 8 bits a channel.
-    Rgb(&'a RgbImage),
-}
-
-impl<'a> From<&'a Path> for ImageInput<'a> {
-    fn from(path: &'a Path) -> Self {
-        Self::Path(path.into())
-    }
-}
-
-impl<'a> From<&'a PathBuf> for ImageInput<'a> {
-    fn from(path: &'a PathBuf) -> Self {
-        Self::Path(path.as_path().into())
-    }
-}
-
-impl<'a> From<&'a str> for ImageInput<'a> {
-    fn from(path: &'a str) -> Self {
-        Self::Path(Path::new(path).into())
-    }
-}
-
-impl<'a> From<&'a [u8]> for ImageInput<'a> {
-    fn from(bytes: &'a [u8]) -> Self {
-        Self::Bytes(bytes)
-    }
-}
-
-impl<'a> From<&'a Vec<u8>> for ImageInput<'a> {
-    fn from(bytes: &'a Vec<u8>) -> Self {
-        Self::Bytes(bytes)
-    }
-}
-
-impl<'a> From<&'a DynamicImage> for ImageInput<'a> {
-    fn from(image: &'a DynamicImage) -> Self {
-        Self::Dynamic(image)
-    }
-}
-
-impl<'a> From<&'a RgbImage> for ImageInput<'a> {
-    fn from(image: &'a RgbImage) -> Self {
-        Self::Rgb(image)
-    }
-}
+/// Decoded images that wait for the network in [`Scorer::score_each`]; one more is being decoded.
+const READ_AHEAD: usize = 1;
 
 /// A score with what it means.
 #[derive(Clone, Debug, PartialEq)]
@@ -76,8 +27,17 @@ pub struct Score {
     pub direction: Direction,
     /// Nominal range, `(lowest, highest)`.
     pub range: (f64, f64),
-    /// Each patch's share in it.
-    pub patches: PatchMap,
+    /// Each patch's share in it, where the model scores patches.
+    pub patches: Option<PatchMap>,
+}
+
+/// A reference image of which a model keeps what it needs, to score many distorted versions of it.
+///
+/// Only the scorer that made it, or one of the same model and weights, can use it.
+#[derive(Clone, Debug)]
+pub struct PreparedReference {
+    model: &'static str,
+    kept: Arc<dyn Any + Send + Sync>,
 }
 
 /// A model on a device, ready to score. `Send + Sync`: one can serve many threads.
@@ -98,7 +58,7 @@ pub struct Score {
 /// ```
 #[derive(Debug)]
 pub struct Scorer {
-    model: Wadiqam,
+    model: Box<dyn AnyModel>,
     name: &'static str,
     options: ScoreOptions,
     decode: DecodeOptions,
@@ -111,11 +71,7 @@ impl Scorer {
     /// [`ModelError::UnknownModel`], [`ModelError::WeightsNeeded`].
     pub fn new(name: &str, device: &Device) -> Result<Self, ModelError> {
         let info = model_by_name(name)?;
-        let Some(bytes) = info.bundled else {
-            return Err(ModelError::WeightsNeeded { name: info.name });
-        };
-        let tensors = NamedTensors::from_safetensors(bytes, format!("bundled weights of {name}"))?;
-        Self::from_tensors(info, tensors, device)
+        Ok(Self::of(info.name, info.open_bundled(device)?))
     }
 
     /// A model with the weights of a file: ours, or one of the public ones that
@@ -124,20 +80,15 @@ impl Scorer {
     /// # Errors
     /// [`ModelError::UnknownModel`], [`ModelError::Core`], [`ModelError::Head`].
     pub fn with_weights(name: &str, weights: impl AsRef<Path>, device: &Device) -> Result<Self, ModelError> {
-        Self::from_tensors(model_by_name(name)?, NamedTensors::read(weights)?, device)
+        let info = model_by_name(name)?;
+        Ok(Self::of(info.name, info.open(NamedTensors::read(weights)?, device)?))
     }
 
-    fn from_tensors(info: &ModelInfo, tensors: NamedTensors, device: &Device) -> Result<Self, ModelError> {
-        let model = Wadiqam::from_tensors(tensors, &(info.config)(), device)?;
-        Ok(Self {
-            model,
-            name: info.name,
-            options: ScoreOptions::default(),
-            decode: DecodeOptions::default(),
-        })
+    fn of(name: &'static str, model: Box<dyn AnyModel>) -> Self {
+        Self { model, name, options: ScoreOptions::default(), decode: DecodeOptions::default() }
     }
 
-    /// Changes which patches are looked at.
+    /// Changes which patches are looked at; for patch networks.
     #[must_use]
     pub fn with_options(mut self, options: ScoreOptions) -> Self {
         self.options = options;
@@ -158,23 +109,24 @@ impl Scorer {
 
     /// Direction, range and reference need of the scores.
     pub fn spec(&self) -> ScoreSpec {
-        self.model.score_spec()
+        self.model.spec()
     }
 
     /// Scores a distorted image against its reference.
     ///
     /// # Errors
-    /// [`ModelError::Core`] for a file that cannot be read; [`ModelError::Head`] (or [`ModelError::Pair`], which adds
-    /// the file) for images of unequal or too small size, or a no-reference model.
+    /// [`ModelError::Core`] for a file that cannot be read; [`ModelError::Head`] (in a [`ModelError::Pair`], which
+    /// names the file, where there is one) for images of unequal or too small size, or a no-reference model.
     pub fn score_pair<'a>(
         &self,
         distorted: impl Into<ImageInput<'a>>,
         reference: impl Into<ImageInput<'a>>,
     ) -> Result<Score, ModelError> {
+        self.reference_is_given(true)?;
         let distorted = distorted.into();
-        let image = self.open(&distorted)?;
+        let image = distorted.open(&self.decode)?;
         let reference = reference.into();
-        let reference = self.open(&reference)?;
+        let reference = reference.open(&self.decode)?;
         self.named(&distorted, self.model.score(&image, Some(&reference), &self.options))
     }
 
@@ -184,8 +136,8 @@ impl Scorer {
     /// As [`Self::score_pair`].
     pub fn score_single<'a>(&self, distorted: impl Into<ImageInput<'a>>) -> Result<Score, ModelError> {
         let distorted = distorted.into();
-        let image = self.open(&distorted)?;
-        self.named(&distorted, self.model.score(&image, None, &self.options))
+        let image = distorted.open(&self.decode)?;
+        self.named(&distorted, self.score_decoded(&image, None))
     }
 
     /// Scores many images, in their order; one that fails does not stop the others. `reference` is the same for all:
@@ -198,40 +150,72 @@ impl Scorer {
         distorted: impl IntoIterator<Item = ImageInput<'a>>,
         reference: Option<ImageInput<'a>>,
     ) -> Result<Vec<Result<Score, ModelError>>, ModelError> {
-        let prepared = match reference {
-            Some(reference) => Some(self.prepare(reference)?),
-            None if self.model.config().is_full_reference() => return Err(HeadError::ReferenceMissing.into()),
-            None => None,
-        };
-        Ok(distorted
-            .into_iter()
-            .map(|distorted| match &prepared {
-                Some(prepared) => self.score_prepared(distorted, prepared),
-                None => self.score_single(distorted),
-            })
-            .collect())
+        let prepared = reference.map(|reference| self.prepare(reference)).transpose()?;
+        let inputs: Vec<ImageInput<'a>> = distorted.into_iter().collect();
+        let mut scores = Vec::with_capacity(inputs.len());
+        self.score_each(&inputs, prepared.as_ref(), |_, score| {
+            scores.push(score);
+            Ok::<(), ModelError>(())
+        })?;
+        Ok(scores)
     }
 
-    /// Computes and keeps the features of a reference.
+    /// Scores many images, in their order, and hands over each score as it comes, with the image's index. The next
+    /// image is decoded while the network works.
+    ///
+    /// # Errors
+    /// A reference that is missing or not wanted, before anything is scored; the first error of `each`, which ends
+    /// the work. What concerns one image goes to `each`.
+    pub fn score_each<E: From<ModelError>>(
+        &self,
+        distorted: &[ImageInput<'_>],
+        reference: Option<&PreparedReference>,
+        mut each: impl FnMut(usize, Result<Score, ModelError>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        self.reference_is_given(reference.is_some())?;
+        std::thread::scope(|scope| {
+            // Dropped at the end of this closure, before the thread is waited for.
+            let (sender, images) = sync_channel(READ_AHEAD);
+            scope.spawn(move || {
+                for input in distorted {
+                    if sender.send(input.open(&self.decode)).is_err() {
+                        return;
+                    }
+                }
+            });
+            for (index, image) in images.iter().enumerate() {
+                let score = image
+                    .map_err(ModelError::from)
+                    .and_then(|image| self.named(&distorted[index], self.score_decoded(&image, reference)));
+                each(index, score)?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Computes and keeps what the model needs of a reference.
     ///
     /// # Errors
     /// [`ModelError::Core`], [`ModelError::Head`].
     pub fn prepare<'a>(&self, reference: impl Into<ImageInput<'a>>) -> Result<PreparedReference, ModelError> {
-        Ok(self.model.prepare(&*self.open(&reference.into())?, &self.options)?)
+        self.reference_is_given(true)?;
+        let reference = reference.into();
+        let kept = self.model.prepare(&*reference.open(&self.decode)?, &self.options)?;
+        Ok(PreparedReference { model: self.name, kept })
     }
 
     /// Scores a distorted image against a prepared reference: the score of [`Self::score_pair`] at half the work.
     ///
     /// # Errors
-    /// As [`Self::score_pair`].
+    /// As [`Self::score_pair`]; [`ModelError::ForeignReference`] for a reference prepared by another model.
     pub fn score_prepared<'a>(
         &self,
         distorted: impl Into<ImageInput<'a>>,
         reference: &PreparedReference,
     ) -> Result<Score, ModelError> {
         let distorted = distorted.into();
-        let image = self.open(&distorted)?;
-        self.named(&distorted, self.model.score_prepared(&image, reference))
+        let image = distorted.open(&self.decode)?;
+        self.named(&distorted, self.score_decoded(&image, Some(reference)))
     }
 
     /// Scores a batch of tensors; differentiable with respect to them when they are on an autodiff device and the
@@ -248,36 +232,42 @@ impl Scorer {
         distorted: Tensor<4>,
         reference: Option<Tensor<4>>,
     ) -> Result<Tensor<1>, ModelError> {
-        Ok(self.model.score_tensor(distorted, reference, self.options.sampler)?)
+        self.reference_is_given(reference.is_some())?;
+        self.model.score_tensors(distorted, reference, &self.options)
     }
 
-    fn open<'i>(&self, input: &'i ImageInput<'_>) -> Result<Cow<'i, RgbImage>, ModelError> {
-        Ok(match input {
-            ImageInput::Path(path) => Cow::Owned(read_image(path, &self.decode)?),
-            ImageInput::Bytes(bytes) => Cow::Owned(decode_image(bytes, "image in memory", &self.decode)?),
-            ImageInput::Dynamic(DynamicImage::ImageRgb8(image)) => Cow::Borrowed(image),
-            ImageInput::Dynamic(image) => {
-                Cow::Owned(to_rgb8((*image).clone(), "image in memory", &self.decode)?)
-            }
-            ImageInput::Rgb(image) => Cow::Borrowed(*image),
-        })
+    fn reference_is_given(&self, given: bool) -> Result<(), ModelError> {
+        match (self.spec().reference, given) {
+            (ReferenceNeed::FullReference, false) => Err(HeadError::ReferenceMissing.into()),
+            (ReferenceNeed::NoReference, true) => Err(HeadError::ReferenceUnexpected.into()),
+            _ => Ok(()),
+        }
+    }
+
+    fn score_decoded(
+        &self,
+        image: &RgbImage,
+        reference: Option<&PreparedReference>,
+    ) -> Result<Scored, ModelError> {
+        self.reference_is_given(reference.is_some())?;
+        match reference {
+            None => self.model.score(image, None, &self.options),
+            Some(reference) if reference.model != self.name => Err(ModelError::ForeignReference),
+            Some(reference) => self.model.score_prepared(image, &*reference.kept),
+        }
     }
 
     /// Gives a score its meaning, and an error the name of its file.
-    fn named(
-        &self,
-        input: &ImageInput<'_>,
-        score: Result<ImageScore, HeadError>,
-    ) -> Result<Score, ModelError> {
+    fn named(&self, input: &ImageInput<'_>, score: Result<Scored, ModelError>) -> Result<Score, ModelError> {
         let spec = self.spec();
         match (score, input) {
-            (Ok(ImageScore { score, patches }), _) => {
+            (Ok(Scored { score, patches }), _) => {
                 Ok(Score { value: score, direction: spec.direction, range: spec.range, patches })
             }
             (Err(source), ImageInput::Path(path)) => {
-                Err(ModelError::Pair { distorted: path.to_path_buf(), source })
+                Err(ModelError::Pair { distorted: path.to_path_buf(), source: Box::new(source) })
             }
-            (Err(source), _) => Err(source.into()),
+            (Err(source), _) => Err(source),
         }
     }
 }

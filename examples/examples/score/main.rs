@@ -11,12 +11,14 @@ use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{Parser, ValueEnum};
+use clap::Parser;
+use clap::builder::PossibleValuesParser;
 use indicatif::{ProgressBar, ProgressStyle};
 use iqa_models::core::write_atomically;
 use iqa_models::datasets::synthetic::IMAGE_EXTENSIONS;
 use iqa_models::{
-    ReferenceNeed, Scorer, available_devices, device_by_name, heatmap, model_by_name, read_image,
+    ImageInput, MODELS, ModelError, ReferenceNeed, Score, Scorer, available_devices, device_by_name, heatmap,
+    model_by_name, read_image,
 };
 use output::{Format, Writer};
 
@@ -29,11 +31,11 @@ struct Options {
     /// Images to score: files, folders or glob patterns.
     #[arg(required = true)]
     distorted: Vec<String>,
-    /// The model; `wadiqam_fr` and `wadiqam_nr` have bundled weights [default: wadiqam_fr with a reference,
-    /// wadiqam_nr without].
-    #[arg(long, value_enum)]
-    model: Option<Model>,
-    /// Weights to use instead of the bundled ones: safetensors, deepIQA's `.model`, or a `.pth` of lidq92 or pyiqa.
+    /// The model; some have bundled weights [default: wadiqam_fr with a reference, wadiqam_nr without].
+    #[arg(long, value_parser = PossibleValuesParser::new(MODELS.iter().map(|model| model.name)))]
+    model: Option<String>,
+    /// Weights to use instead of the bundled ones: our safetensors; for DIQaM and WaDIQaM also deepIQA's `.model` or a
+    /// `.pth` of lidq92 or pyiqa.
     #[arg(long)]
     weights: Option<PathBuf>,
     /// The pristine original of all the images, for a full-reference model.
@@ -48,26 +50,6 @@ struct Options {
     /// Also draw image, local distortion and patch weights side by side (PNG); for one image.
     #[arg(long)]
     heatmap: Option<PathBuf>,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-#[value(rename_all = "snake_case")]
-enum Model {
-    WadiqamFr,
-    WadiqamNr,
-    DiqamFr,
-    DiqamNr,
-}
-
-impl Model {
-    fn name(self) -> &'static str {
-        match self {
-            Self::WadiqamFr => "wadiqam_fr",
-            Self::WadiqamNr => "wadiqam_nr",
-            Self::DiqamFr => "diqam_fr",
-            Self::DiqamNr => "diqam_nr",
-        }
-    }
 }
 
 fn main() -> ExitCode {
@@ -87,9 +69,8 @@ fn run(options: &Options) -> Result<bool, Box<dyn Error>> {
         println!("{}", available_devices().join("\n"));
         return Ok(true);
     }
-    let model = options
-        .model
-        .map_or(if options.reference.is_some() { "wadiqam_fr" } else { "wadiqam_nr" }, Model::name);
+    let default = if options.reference.is_some() { "wadiqam_fr" } else { "wadiqam_nr" };
+    let model = options.model.as_deref().unwrap_or(default);
     let device = device_by_name(&options.device)?;
     match (model_by_name(model)?.reference, &options.reference) {
         (ReferenceNeed::FullReference, None) => return Err(format!("`{model}` needs --reference").into()),
@@ -104,27 +85,14 @@ fn run(options: &Options) -> Result<bool, Box<dyn Error>> {
     if options.heatmap.is_some() && files.len() != 1 {
         return Err(format!("--heatmap takes one image, not {}", files.len()).into());
     }
-    // With one image the reference is not kept: less memory for the same work.
-    let prepared = match &options.reference {
-        Some(reference) if files.len() > 1 => Some(scorer.prepare(reference)?),
-        _ => None,
-    };
     let bar = ProgressBar::new(files.len() as u64);
     bar.set_style(ProgressStyle::with_template("{bar:30} {pos}/{len} images, {eta} left")?);
     let mut writer = Writer::new(options.format, &scorer, options.reference.as_deref());
-    for file in &files {
-        let score = match (&prepared, &options.reference) {
-            (Some(prepared), _) => scorer.score_prepared(file, prepared),
-            (None, Some(reference)) => scorer.score_pair(file, reference),
-            (None, None) => scorer.score_single(file),
-        };
+    let mut report = |file: &Path, score: Result<Score, ModelError>| -> Result<(), Box<dyn Error>> {
         match score {
             Ok(score) => {
                 bar.suspend(|| writer.write(file, &score))?;
-                if let Some(path) = &options.heatmap {
-                    let image = read_image(file, &iqa_models::DecodeOptions::default())?;
-                    write_png(path, &heatmap(&image, &score.patches, score.direction))?;
-                }
+                draw(options, file, &score)?;
             }
             Err(error) => {
                 complete = false;
@@ -132,9 +100,29 @@ fn run(options: &Options) -> Result<bool, Box<dyn Error>> {
             }
         }
         bar.inc(1);
+        Ok(())
+    };
+    match (&options.reference, files.as_slice()) {
+        // With one image the reference is not kept: less memory for the same work.
+        (Some(reference), [file]) => report(file, scorer.score_pair(file, reference))?,
+        (reference, _) => {
+            let prepared = reference.as_ref().map(|reference| scorer.prepare(reference)).transpose()?;
+            let inputs: Vec<ImageInput<'_>> = files.iter().map(ImageInput::from).collect();
+            scorer.score_each(&inputs, prepared.as_ref(), |index, score| report(&files[index], score))?;
+        }
     }
     bar.finish_and_clear();
     Ok(complete)
+}
+
+/// Draws the heat map, if one was asked for.
+fn draw(options: &Options, file: &Path, score: &Score) -> Result<(), Box<dyn Error>> {
+    let Some(path) = &options.heatmap else { return Ok(()) };
+    let Some(patches) = &score.patches else {
+        return Err("--heatmap: this model does not score patches".into());
+    };
+    let image = read_image(file, &iqa_models::DecodeOptions::default())?;
+    write_png(path, &heatmap(&image, patches, score.direction))
 }
 
 /// The files that the arguments name, and whether every argument named some.
