@@ -5,11 +5,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use iqa_models::Device;
+use iqa_models::datasets::augment::PairAugment;
+use iqa_models::datasets::{DataSet, Direction, ScoreKind, ScoreScale, Strictness};
+use iqa_models::heads::HeadError;
 use iqa_models::heads::wadiqam::{ScoreOptions, Wadiqam, WadiqamConfig};
-use iqa_models::train::wadiqam::{
-    Outcome, TrainingPair, TrainingPairs, ValidationPairs, WadiqamRecipe, train,
+use iqa_models::train::wadiqam::{WadiqamRecipe, train};
+use iqa_models::train::{
+    Outcome, Schedule, SetTraining, SetValidation, TrainError, TrainingPair, TrainingPairs, ValidationPairs,
+    read_log,
 };
-use iqa_models::train::{Schedule, TrainError, read_log};
 use iqa_testkit::textured;
 
 /// Pictures mixed with another one; the label is the part that is left of the first.
@@ -34,7 +38,7 @@ impl Mixed {
                 *value = (f64::from(*value) * (1.0 - quality01) + f64::from(original) * quality01) as u8;
             }
         }
-        TrainingPair { distorted, reference, quality01 }
+        TrainingPair { distorted, reference: Some(reference), quality01 }
     }
 }
 
@@ -74,9 +78,10 @@ fn recipe(model: WadiqamConfig) -> WadiqamRecipe {
     }
 }
 
+static RUNNING: Mutex<()> = Mutex::new(());
+
 /// Dropout and initial weights draw from a generator that is global on a device: one run at a time.
 fn train_alone(recipe: &WadiqamRecipe, data: &Mixed, folder: &Path) -> Result<Outcome, TrainError> {
-    static RUNNING: Mutex<()> = Mutex::new(());
     let _alone = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
     train(recipe, data, &Mixed::new(5), folder, &Device::flex())
 }
@@ -219,4 +224,74 @@ fn a_run_can_start_from_an_earlier_one() {
         };
         assert_eq!((score(&before) - score(&after)).abs() < 1e-6, name == "fr", "{name}");
     }
+}
+
+/// A list on disk as a training set: every image once an epoch, in an order that the epoch and the seed decide.
+#[test]
+fn a_set_on_disk_is_gone_through_once_an_epoch() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut list = String::from("distorted,reference,score\n");
+    for index in 0..6 {
+        textured(40, 36, index).save(folder.path().join(format!("d{index}.png"))).expect("saves");
+        list += &format!("d{index}.png,r{}.png,{index}\n", index % 2);
+    }
+    for index in 0..2 {
+        textured(40, 36, 90 + index).save(folder.path().join(format!("r{index}.png"))).expect("saves");
+    }
+    let path = folder.path().join("list.csv");
+    std::fs::write(&path, list).expect("writes");
+    let scale = ScoreScale::new(ScoreKind::Mos, Direction::HigherIsBetter, 0.0, 5.0).expect("a scale");
+    let set = DataSet::open_csv(&path, folder.path(), "six", scale, Strictness::Strict).expect("opens");
+
+    let augment = PairAugment { horizontal_flip: true, crop: Some((32, 32)), ..PairAugment::default() };
+    let training = SetTraining::new(&set, &[1, 2, 3, 4, 5], augment, 7);
+    let qualities = |training: &SetTraining<'_>, epoch| -> Vec<f64> {
+        (0..5).map(|index| training.pair(epoch, index).expect("reads").quality01).collect()
+    };
+    let (first, second) = (qualities(&training, 0), qualities(&training, 1));
+    let sorted = |mut values: Vec<f64>| {
+        values.sort_by(f64::total_cmp);
+        values
+    };
+    assert_eq!(sorted(first.clone()), [0.2, 0.4, 0.6, 0.8, 1.0]);
+    assert_eq!(sorted(second.clone()), sorted(first.clone()));
+    assert_ne!(first, second);
+    let again = SetTraining::new(&set, &[1, 2, 3, 4, 5], augment, 7);
+    assert_eq!(qualities(&again, 1), second, "the same for the same seed, whatever was asked before");
+    let (a, b) = (training.pair(1, 3).expect("reads"), again.pair(1, 3).expect("reads"));
+    assert_eq!(a.distorted, b.distorted);
+    assert_eq!(a.distorted.dimensions(), (32, 32));
+    assert_eq!(a.reference.map(|image| image.dimensions()), Some((32, 32)));
+
+    let validation = SetValidation::new(&set, &[0, 5]);
+    let pair = validation.pair(1).expect("reads");
+    assert_eq!((pair.quality01, pair.distorted), (1.0, textured(40, 36, 5)));
+    assert_eq!(pair.reference, Some(textured(40, 36, 91)));
+
+    // A network learns from it as from any other data.
+    let recipe = WadiqamRecipe { epochs: 1, ..recipe(WadiqamConfig::wadiqam_fr()) };
+    let _alone = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
+    let run = folder.path().join("run");
+    let outcome = train(&recipe, &training, &validation, &run, &Device::flex()).expect("trains");
+    assert_eq!(outcome.log[0].steps, 3, "five images, two a batch");
+}
+
+#[test]
+fn a_full_reference_model_cannot_learn_without_references() {
+    struct Alone(Mixed);
+    impl TrainingPairs for Alone {
+        fn samples(&self) -> usize {
+            2
+        }
+        fn pair(&self, epoch: u64, index: usize) -> Result<TrainingPair, TrainError> {
+            Ok(TrainingPair { reference: None, ..TrainingPairs::pair(&self.0, epoch, index)? })
+        }
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let _alone = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
+    let run = |config| {
+        train(&recipe(config), &Alone(Mixed::new(2)), &Mixed::new(5), folder.path(), &Device::flex())
+    };
+    let error = run(WadiqamConfig::wadiqam_fr()).expect_err("nothing to compare with");
+    assert!(matches!(error, TrainError::Head(HeadError::ReferenceMissing)), "{error}");
 }

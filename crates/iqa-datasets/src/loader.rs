@@ -135,6 +135,13 @@ struct Job {
     reference: Option<PathBuf>,
 }
 
+impl Job {
+    fn new(set: &DataSet, index: usize) -> Self {
+        let sample = &set.samples()[index];
+        Self { index, distorted: sample.distorted.clone(), reference: sample.reference.clone() }
+    }
+}
+
 impl Loader {
     /// Starts decoding `order`, indices into the set's samples.
     ///
@@ -149,13 +156,7 @@ impl Loader {
         config: LoaderConfig,
         cache: &ReferenceCache,
     ) -> Result<Self, DatasetError> {
-        let jobs: Arc<[Job]> = order
-            .iter()
-            .map(|&index| {
-                let sample = &set.samples()[index];
-                Job { index, distorted: sample.distorted.clone(), reference: sample.reference.clone() }
-            })
-            .collect();
+        let jobs: Arc<[Job]> = order.iter().map(|&index| Job::new(set, index)).collect();
         let threads = config.threads.clamp(1, jobs.len().max(1));
         // Beside its queue, each thread holds one sample more, until there is room.
         let room = config.read_ahead.div_ceil(threads).saturating_sub(1);
@@ -216,6 +217,21 @@ fn decode_each<'a>(
             return;
         }
     }
+}
+
+/// Decodes one sample of a set now.
+///
+/// # Errors
+/// [`DatasetError::Io`], [`DatasetError::Image`], [`DatasetError::PairSize`].
+///
+/// # Panics
+/// When the index is not below the number of samples.
+pub fn load_sample(
+    set: &DataSet,
+    index: usize,
+    cache: &ReferenceCache,
+) -> Result<LoadedSample, DatasetError> {
+    load(&Job::new(set, index), cache)
 }
 
 fn load(job: &Job, cache: &ReferenceCache) -> Result<LoadedSample, DatasetError> {

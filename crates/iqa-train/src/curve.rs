@@ -30,7 +30,7 @@ fn draw(svg: &mut String, rows: &[EpochLog]) -> Result<(), Box<dyn std::error::E
         .x_label_area_size(36)
         .y_label_area_size(56)
         .build_cartesian_2d(1f64..last as f64, 0f64..(highest * 1.05).max(f64::MIN_POSITIVE))?;
-    chart.configure_mesh().x_desc("epoch").y_desc("L1 loss (score units)").draw()?;
+    chart.configure_mesh().x_desc("epoch").y_desc("loss").draw()?;
     let series: [(&str, RGBColor, Loss); 2] = [
         ("training", RGBColor(31, 119, 180), |row| row.train_loss),
         ("validation", RGBColor(214, 39, 40), |row| row.validation_loss),

@@ -1,17 +1,28 @@
-//! What the recipe asks of its data.
+//! What the recipes ask of their data, and the sets that give it.
+
+use std::sync::{Mutex, PoisonError};
 
 use image::RgbImage;
+use iqa_datasets::DataSet;
+use iqa_datasets::augment::PairAugment;
+use iqa_datasets::loader::{ReferenceCache, load_sample};
 use iqa_datasets::synthetic::{SyntheticGrid, SyntheticSample, SyntheticTrain};
+use rand::SeedableRng;
+use rand::seq::SliceRandom;
+use rand_chacha::ChaCha8Rng;
 
-use crate::TrainError;
+use crate::{TrainError, seed};
+
+/// Bytes of decoded references that a [`SetTraining`] or [`SetValidation`] keeps.
+const CACHE_BYTES: usize = 256 << 20;
 
 /// An image with its label.
 #[derive(Clone, Debug)]
 pub struct TrainingPair {
     /// The distorted image.
     pub distorted: RgbImage,
-    /// Its original, of the same size; not looked at by a no-reference model.
-    pub reference: RgbImage,
+    /// Its original, of the same size; `None` in sets without references. Not looked at by a no-reference model.
+    pub reference: Option<RgbImage>,
     /// Quality from 0 (worst end of the label's range) to 1 (best end). The recipe maps it to the direction and
     /// range of the model's score.
     pub quality01: f64,
@@ -27,6 +38,17 @@ pub trait TrainingPairs: Sync {
     /// # Errors
     /// When the sample cannot be read.
     fn pair(&self, epoch: u64, index: usize) -> Result<TrainingPair, TrainError>;
+
+    /// The pairs of a step, `count` of them: one epoch after another, without a gap.
+    ///
+    /// # Errors
+    /// As [`Self::pair`].
+    fn batch(&self, step: usize, count: usize) -> Result<Vec<TrainingPair>, TrainError> {
+        let samples = self.samples();
+        (step * count..(step + 1) * count)
+            .map(|sample| self.pair((sample / samples) as u64, sample % samples))
+            .collect()
+    }
 }
 
 /// A validation set: always the same samples.
@@ -45,7 +67,7 @@ impl From<SyntheticSample> for TrainingPair {
     fn from(sample: SyntheticSample) -> Self {
         // KADID-10k rates from 1 to 5.
         let quality01 = (f64::from(sample.mos) - 1.0) / 4.0;
-        Self { distorted: sample.distorted, reference: sample.reference, quality01 }
+        Self { distorted: sample.distorted, reference: Some(sample.reference), quality01 }
     }
 }
 
@@ -66,5 +88,91 @@ impl ValidationPairs for SyntheticGrid {
 
     fn pair(&self, index: usize) -> Result<TrainingPair, TrainError> {
         Ok(self.sample(index).into())
+    }
+}
+
+/// Rated images of a set on disk to train on, each once an epoch, in an order of its own. An image is decoded when
+/// its turn comes.
+#[derive(Debug)]
+pub struct SetTraining<'a> {
+    samples: SetValidation<'a>,
+    augment: PairAugment,
+    seed: u64,
+    /// The order of the epoch asked for last.
+    order: Mutex<Option<(u64, Vec<usize>)>>,
+}
+
+impl<'a> SetTraining<'a> {
+    /// The samples of `indices`, a part of a [`Split`](iqa_datasets::split::Split), flipped and cropped by `augment`.
+    ///
+    /// # Panics
+    /// When an index is not below the number of samples.
+    pub fn new(set: &'a DataSet, indices: &[usize], augment: PairAugment, seed: u64) -> Self {
+        Self { samples: SetValidation::new(set, indices), augment, seed, order: Mutex::new(None) }
+    }
+
+    /// Which of the indices comes at a place of an epoch.
+    fn shuffled(&self, epoch: u64, place: usize) -> usize {
+        let mut cached = self.order.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*cached {
+            Some((of, order)) if *of == epoch => order[place],
+            _ => {
+                let mut order: Vec<usize> = (0..self.samples()).collect();
+                order.shuffle(&mut ChaCha8Rng::seed_from_u64(seed::derive(self.seed, &[seed::ORDER, epoch])));
+                let index = order[place];
+                *cached = Some((epoch, order));
+                index
+            }
+        }
+    }
+}
+
+impl TrainingPairs for SetTraining<'_> {
+    fn samples(&self) -> usize {
+        self.samples.indices.len()
+    }
+
+    fn pair(&self, epoch: u64, index: usize) -> Result<TrainingPair, TrainError> {
+        let pair = self.samples.pair(self.shuffled(epoch, index))?;
+        let mut rng =
+            ChaCha8Rng::seed_from_u64(seed::derive(self.seed, &[seed::AUGMENT, epoch, index as u64]));
+        let (distorted, reference) =
+            self.augment.apply(&pair.distorted, pair.reference.as_ref(), &mut rng)?;
+        Ok(TrainingPair { distorted, reference, ..pair })
+    }
+}
+
+/// Rated images of a set on disk to validate with, as they are.
+#[derive(Debug)]
+pub struct SetValidation<'a> {
+    set: &'a DataSet,
+    indices: Vec<usize>,
+    cache: ReferenceCache,
+}
+
+impl<'a> SetValidation<'a> {
+    /// The samples of `indices`, a part of a [`Split`](iqa_datasets::split::Split).
+    ///
+    /// # Panics
+    /// When an index is not below the number of samples.
+    pub fn new(set: &'a DataSet, indices: &[usize]) -> Self {
+        assert!(indices.iter().all(|&index| index < set.samples().len()), "an index beyond the set");
+        Self { set, indices: indices.to_vec(), cache: ReferenceCache::new(CACHE_BYTES) }
+    }
+}
+
+impl ValidationPairs for SetValidation<'_> {
+    fn samples(&self) -> usize {
+        self.indices.len()
+    }
+
+    fn pair(&self, index: usize) -> Result<TrainingPair, TrainError> {
+        let index = self.indices[index];
+        let sample = load_sample(self.set, index, &self.cache)?;
+        Ok(TrainingPair {
+            distorted: sample.distorted,
+            reference: sample.reference.map(|image| (*image).clone()),
+            quality01: self.set.scale().quality01(self.set.samples()[index].raw),
+        })
     }
 }

@@ -14,12 +14,16 @@
 
 mod checkpoint;
 mod curve;
+mod data;
+mod epochs;
 mod error;
 mod log;
 mod schedule;
 mod seed;
 pub mod wadiqam;
 
+pub use data::{SetTraining, SetValidation, TrainingPair, TrainingPairs, ValidationPairs};
+pub use epochs::Outcome;
 pub use error::TrainError;
 pub use log::{EpochLog, read_log};
 pub use schedule::Schedule;

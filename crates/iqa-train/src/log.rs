@@ -17,20 +17,21 @@ pub struct EpochLog {
     pub steps: usize,
     /// Learning rate of the last step.
     pub learning_rate: f64,
-    /// Mean training loss over the epoch, in the units of the score.
+    /// Mean training loss over the epoch, in the units of the loss.
     pub train_loss: f64,
-    /// Validation loss after the epoch, in the units of the score.
+    /// Validation loss after the epoch.
     pub validation_loss: f64,
     /// Spearman correlation on the validation set, in quality orientation; `None` where it is undefined.
     pub validation_srcc: Option<f64>,
     /// Pearson correlation on the validation set, in quality orientation; `None` where it is undefined.
     pub validation_plcc: Option<f64>,
+    /// Kendall correlation on the validation set, in quality orientation; `None` where it is undefined.
+    pub validation_krcc: Option<f64>,
     /// Wall-clock seconds the epoch took; the one field that two equal runs do not share.
     pub seconds: f64,
 }
 
-const HEADER: &str =
-    "epoch,steps,learning_rate,train_loss,validation_loss,validation_srcc,validation_plcc,seconds";
+const HEADER: &str = "epoch,steps,learning_rate,train_loss,validation_loss,validation_srcc,validation_plcc,validation_krcc,seconds";
 
 pub(crate) fn write_log(path: &Path, rows: &[EpochLog]) -> Result<(), TrainError> {
     let number = |value: Option<f64>| value.map_or_else(String::new, |value| format!("{value:.6}"));
@@ -38,7 +39,7 @@ pub(crate) fn write_log(path: &Path, rows: &[EpochLog]) -> Result<(), TrainError
     for row in rows {
         let _ = writeln!(
             text,
-            "{},{},{:.3e},{:.6},{:.6},{},{},{:.1}",
+            "{},{},{:.3e},{:.6},{:.6},{},{},{},{:.1}",
             row.epoch,
             row.steps,
             row.learning_rate,
@@ -46,6 +47,7 @@ pub(crate) fn write_log(path: &Path, rows: &[EpochLog]) -> Result<(), TrainError
             row.validation_loss,
             number(row.validation_srcc),
             number(row.validation_plcc),
+            number(row.validation_krcc),
             row.seconds
         );
     }
@@ -74,7 +76,8 @@ pub fn read_log(path: &Path) -> Result<Vec<EpochLog>, TrainError> {
 
 fn parse_row(line: &str) -> Option<EpochLog> {
     let fields: Vec<&str> = line.split(',').collect();
-    let [epoch, steps, learning_rate, train_loss, validation_loss, srcc, plcc, seconds] = fields[..] else {
+    let [epoch, steps, learning_rate, train_loss, validation_loss, srcc, plcc, krcc, seconds] = fields[..]
+    else {
         return None;
     };
     let optional = |field: &str| if field.is_empty() { Some(None) } else { field.parse().ok().map(Some) };
@@ -86,6 +89,7 @@ fn parse_row(line: &str) -> Option<EpochLog> {
         validation_loss: validation_loss.parse().ok()?,
         validation_srcc: optional(srcc)?,
         validation_plcc: optional(plcc)?,
+        validation_krcc: optional(krcc)?,
         seconds: seconds.parse().ok()?,
     })
 }
@@ -106,6 +110,7 @@ mod tests {
             validation_loss: 0.5,
             validation_srcc: None,
             validation_plcc: Some(-0.125),
+            validation_krcc: Some(0.5),
             seconds: 1.5,
         };
         write_log(&path, &[row, EpochLog { epoch: 2, ..row }]).expect("writes");

@@ -4,6 +4,8 @@
 pub(crate) const PATCHES: u64 = 1;
 pub(crate) const DROPOUT: u64 = 2;
 pub(crate) const VALIDATION: u64 = 3;
+pub(crate) const ORDER: u64 = 4;
+pub(crate) const AUGMENT: u64 = 5;
 
 /// A seed for the part of the run that `parts` name; any two differ (SplitMix64's finaliser, Steele et al. 2014).
 pub(crate) fn derive(seed: u64, parts: &[u64]) -> u64 {

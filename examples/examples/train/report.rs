@@ -1,45 +1,96 @@
-//! Agreement of a model with the mean opinion scores, by type, on photographs kept out of training.
+//! Agreement of a model with opinion scores, on images kept out of training.
 
 use std::error::Error;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
+use iqa_models::ScoreSpec;
+use iqa_models::datasets::DataSet;
 use iqa_models::datasets::distort::Distortion;
+use iqa_models::datasets::split::Split;
 use iqa_models::datasets::synthetic::{Reference, SyntheticConfig, SyntheticGrid, SyntheticSample};
-use iqa_models::heads::wadiqam::{ScoreOptions, Wadiqam};
-use iqa_models::metrics::agreement::{bootstrap_interval, plcc, srcc};
+use iqa_models::image::RgbImage;
+use iqa_models::metrics::agreement::{bootstrap_interval, krcc, plcc, srcc};
+use iqa_models::train::{SetValidation, ValidationPairs};
+
+use crate::source::Source;
+
+/// The score of a distorted image, given its reference where there is one.
+pub(crate) type ScoreFn<'a> = &'a dyn Fn(&RgbImage, Option<&RgbImage>) -> Result<f64, Box<dyn Error>>;
 
 /// Scores in quality orientation beside their labels.
 #[derive(Default)]
 struct Scores {
     predicted: Vec<f64>,
-    mos: Vec<f64>,
+    quality: Vec<f64>,
 }
 
 impl Scores {
     fn extend(&mut self, other: &Self) {
         self.predicted.extend(&other.predicted);
-        self.mos.extend(&other.mos);
+        self.quality.extend(&other.quality);
     }
 
     fn srcc(&self) -> String {
-        srcc(&self.predicted, &self.mos).map_or_else(|_| "undefined".into(), |value| format!("{value:.3}"))
+        srcc(&self.predicted, &self.quality)
+            .map_or_else(|_| "undefined".into(), |value| format!("{value:.3}"))
+    }
+
+    /// SRCC with its interval, PLCC, KRCC.
+    fn summary(&self, seed: u64) -> Result<String, Box<dyn Error>> {
+        let interval = bootstrap_interval(srcc, &self.predicted, &self.quality, 1000, 0.95, seed)?;
+        Ok(format!(
+            "SRCC {} (95 % interval {:.3} to {:.3}), PLCC {:.3}, KRCC {:.3}",
+            self.srcc(),
+            interval.low,
+            interval.high,
+            plcc(&self.predicted, &self.quality)?,
+            krcc(&self.predicted, &self.quality)?,
+        ))
     }
 }
 
 /// The report, as Markdown.
-pub(crate) fn report(
-    model: &Wadiqam,
+pub(crate) fn report(source: &Source, spec: ScoreSpec, score: ScoreFn<'_>) -> Result<String, Box<dyn Error>> {
+    match source {
+        Source::Photographs { references, test, trained, left_out, seed, .. } => {
+            on_photographs(references, test, trained, left_out, *seed, spec, score)
+        }
+        Source::Set { set, split, seed } => on_set(set, split, *seed, spec, score),
+    }
+}
+
+fn on_set(
+    set: &DataSet,
+    split: &Split,
+    seed: u64,
+    spec: ScoreSpec,
+    score: ScoreFn<'_>,
+) -> Result<String, Box<dyn Error>> {
+    if split.test().is_empty() {
+        return Ok("The split has no test part.".into());
+    }
+    let test = SetValidation::new(set, split.test());
+    let mut scores = Scores::default();
+    for index in 0..test.samples() {
+        let pair = test.pair(index)?;
+        scores.predicted.push(spec.oriented(score(&pair.distorted, pair.reference.as_ref())?));
+        scores.quality.push(pair.quality01);
+    }
+    Ok(format!("{} images of {}: {}.\n", test.samples(), set.name(), scores.summary(seed)?))
+}
+
+fn on_photographs(
     references: &Arc<Vec<Reference>>,
     test: &[usize],
     trained: &[Distortion],
     left_out: &[Distortion],
     seed: u64,
+    spec: ScoreSpec,
+    score: ScoreFn<'_>,
 ) -> Result<String, Box<dyn Error>> {
     let score = |sample: &SyntheticSample| -> Result<f64, Box<dyn Error>> {
-        let reference = model.config().is_full_reference().then_some(&sample.reference);
-        let score = model.score(&sample.distorted, reference, &ScoreOptions::default())?.score;
-        Ok(model.score_spec().oriented(score))
+        Ok(spec.oriented(score(&sample.distorted, Some(&sample.reference))?))
     };
     let grid = |distortion: Distortion| {
         let config = SyntheticConfig { distortions: vec![distortion], ..SyntheticConfig::default() };
@@ -61,7 +112,7 @@ pub(crate) fn report(
             let sample = grid.sample(index);
             let value = score(&sample)?;
             scores.predicted.push(value);
-            scores.mos.push(f64::from(sample.mos));
+            scores.quality.push(f64::from(sample.mos));
             levels[index % 5] += value / test.len() as f64;
             if sample.level == 5.0 {
                 pristine_cases += 1;
@@ -75,24 +126,20 @@ pub(crate) fn report(
         let _ = writeln!(text, "| {distortion}{mark} | {} | {} |", scores.srcc(), levels.join(", "));
         if left_out.contains(&distortion) { apart.extend(&scores) } else { all.extend(&scores) }
     }
-    let interval = bootstrap_interval(srcc, &all.predicted, &all.mos, 1000, 0.95, seed)?;
     let _ = writeln!(
         text,
-        "\nAll {} trained types together ({} images of {} photographs): SRCC {} (95 % interval {:.3} to {:.3}), PLCC {:.3}.",
+        "\nAll {} trained types together ({} images of {} photographs): {}.",
         trained.len(),
-        all.mos.len(),
+        all.quality.len(),
         test.len(),
-        all.srcc(),
-        interval.low,
-        interval.high,
-        plcc(&all.predicted, &all.mos)?,
+        all.summary(seed)?,
     );
     if !left_out.is_empty() {
         let _ = writeln!(
             text,
             "The {} types left out of training, together ({} images): SRCC {}.",
             left_out.len(),
-            apart.mos.len(),
+            apart.quality.len(),
             apart.srcc(),
         );
     }

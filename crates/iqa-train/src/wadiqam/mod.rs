@@ -4,11 +4,9 @@
 //! pooled score of each image, both by the absolute error. After each epoch the loss on patches drawn once from the
 //! validation images decides which weights are kept.
 
-mod data;
 mod recipe;
 mod run;
 mod validation;
 
-pub use data::{TrainingPair, TrainingPairs, ValidationPairs};
 pub use recipe::WadiqamRecipe;
-pub use run::{Outcome, train};
+pub use run::train;

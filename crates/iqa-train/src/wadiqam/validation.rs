@@ -2,13 +2,13 @@
 
 use burn::tensor::{Device, Tensor, TensorData};
 use image::RgbImage;
+use iqa_heads::HeadError;
 use iqa_heads::wadiqam::{PATCH, PatchPosition, PatchSampler, Pooling, Wadiqam};
-use iqa_metrics::agreement::{plcc, srcc};
 
-use super::data::ValidationPairs;
 use super::recipe::WadiqamRecipe;
 use super::run::target;
-use crate::{TrainError, seed};
+use crate::epochs::Validation;
+use crate::{TrainError, ValidationPairs, seed};
 
 /// Images in one pass through the network.
 const IMAGES: usize = 8;
@@ -19,13 +19,6 @@ pub(super) struct ValidationPatches {
     reference: Option<Vec<u8>>,
     targets: Vec<f64>,
     patches: usize,
-}
-
-/// What a validation finds.
-pub(super) struct ValidationResult {
-    pub(super) loss: f64,
-    pub(super) srcc: Option<f64>,
-    pub(super) plcc: Option<f64>,
 }
 
 impl ValidationPatches {
@@ -46,7 +39,8 @@ impl ValidationPatches {
             let positions = sampler.positions(pair.distorted.width(), pair.distorted.height())?;
             append_patches(&mut drawn.distorted, &pair.distorted, &positions);
             if let Some(reference) = &mut drawn.reference {
-                append_patches(reference, &pair.reference, &positions);
+                let image = pair.reference.as_ref().ok_or(HeadError::ReferenceMissing)?;
+                append_patches(reference, image, &positions);
             }
             drawn.targets.push(target(&recipe.model, pair.quality01));
         }
@@ -54,7 +48,7 @@ impl ValidationPatches {
     }
 
     /// Evaluates a model that is on a plain device.
-    pub(super) fn evaluate(&self, model: &Wadiqam) -> ValidationResult {
+    pub(super) fn evaluate(&self, model: &Wadiqam) -> Validation {
         let device = model.device();
         let (mut loss, mut predictions) = (0.0, Vec::with_capacity(self.targets.len()));
         for (index, targets) in self.targets.chunks(IMAGES).enumerate() {
@@ -78,11 +72,7 @@ impl ValidationPatches {
             predictions.extend(pooled);
         }
         // Both in the model's own direction: a good model correlates positively with its targets.
-        ValidationResult {
-            loss: loss / self.targets.len() as f64,
-            srcc: srcc(&predictions, &self.targets).ok(),
-            plcc: plcc(&predictions, &self.targets).ok(),
-        }
+        Validation::new(loss / self.targets.len() as f64, &predictions, &self.targets)
     }
 }
 

@@ -1,0 +1,219 @@
+//! The loop that all recipes with one optimiser share: read-ahead, epochs, validation, checkpoints, exact resume.
+
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::sync_channel;
+use std::time::Instant;
+
+use burn::module::Module;
+use burn::optim::{GradientsParams, ModuleOptimizer};
+use burn::tensor::Tensor;
+use indicatif::{ProgressBar, ProgressStyle};
+use iqa_core::CoreError;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::checkpoint::{self, RunState};
+use crate::{EpochLog, Schedule, TrainError, curve, log};
+
+/// Batches prepared ahead of the network.
+const READ_AHEAD: usize = 4;
+const CHECKPOINT: &str = "checkpoint.safetensors";
+
+/// Whether a run in that folder has a checkpoint to go on from.
+pub(crate) fn is_begun(folder: &Path) -> bool {
+    folder.join(CHECKPOINT).exists()
+}
+
+/// What a finished run leaves.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// The weights with the lowest validation loss.
+    pub best: PathBuf,
+    /// One row an epoch.
+    pub log: Vec<EpochLog>,
+    /// Index in `log` of the epoch that gave `best`.
+    pub best_epoch: usize,
+    /// The weights as the last step left them.
+    pub last: PathBuf,
+}
+
+/// Loss and correlations of a model on the validation set.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Validation {
+    pub(crate) loss: f64,
+    /// In quality orientation, as the other two; `None` where it is undefined.
+    pub(crate) srcc: Option<f64>,
+    pub(crate) plcc: Option<f64>,
+    pub(crate) krcc: Option<f64>,
+}
+
+impl Validation {
+    /// The correlations of predictions with their targets, both in the same orientation.
+    pub(crate) fn new(loss: f64, predictions: &[f64], targets: &[f64]) -> Self {
+        use iqa_metrics::agreement::{krcc, plcc, srcc};
+        Self {
+            loss,
+            srcc: srcc(predictions, targets).ok(),
+            plcc: plcc(predictions, targets).ok(),
+            krcc: krcc(predictions, targets).ok(),
+        }
+    }
+}
+
+/// How long a run is, and how fast it learns.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Plan {
+    pub(crate) epochs: usize,
+    pub(crate) steps_per_epoch: usize,
+    pub(crate) learning_rate: f64,
+    pub(crate) schedule: Schedule,
+}
+
+/// A recipe with its data, as the loop sees it.
+pub(crate) trait Task: Sync {
+    /// The network, on an autodiff device while it learns.
+    type Model: Module;
+    /// What one step learns from, made ahead on a thread of its own.
+    type Batch: Send;
+    /// The numbers of the run, kept in its checkpoints: a run goes on only under the same.
+    type Recipe: Serialize + DeserializeOwned + Clone;
+
+    fn recipe(&self) -> &Self::Recipe;
+
+    /// The batch of `step`, from 0: a pure function of it, so that a resumed run sees the same.
+    fn batch(&self, step: usize) -> Result<Self::Batch, TrainError>;
+
+    /// The loss to lower, shape `[1]`. Randomness must be seeded from `step`.
+    fn loss(&self, model: &Self::Model, batch: Self::Batch, step: usize) -> Result<Tensor<1>, TrainError>;
+
+    /// Evaluates a model that is on a plain device.
+    fn validate(&self, model: &Self::Model) -> Result<Validation, TrainError>;
+
+    /// Writes the weights of a model that is on a plain device.
+    fn save(&self, model: &Self::Model, path: &Path) -> Result<(), TrainError>;
+}
+
+/// Runs a task's epochs and writes into `folder`; goes on where an earlier run in that folder stopped.
+///
+/// `model` is the one to start with; after a stop its values are replaced by those of the checkpoint.
+pub(crate) fn run<T: Task>(
+    task: &T,
+    plan: &Plan,
+    mut model: T::Model,
+    mut optimiser: ModuleOptimizer,
+    folder: &Path,
+) -> Result<Outcome, TrainError> {
+    std::fs::create_dir_all(folder).map_err(|source| CoreError::Io { path: folder.into(), source })?;
+    let file = |name: &str| folder.join(name);
+    let (best, last) = (file("best.safetensors"), file("last.safetensors"));
+    let checkpoint_file = file(CHECKPOINT);
+
+    let mut state = RunState { recipe: task.recipe().clone(), log: Vec::new() };
+    if checkpoint_file.exists() {
+        let found: RunState<T::Recipe>;
+        (model, optimiser, found) = checkpoint::read(&checkpoint_file, model, optimiser)?;
+        same_recipe(&found.recipe, task.recipe(), plan, &checkpoint_file)?;
+        state.log = found.log;
+    }
+
+    let steps_per_epoch = plan.steps_per_epoch;
+    let steps = plan.epochs * steps_per_epoch;
+    let first_step = state.log.len() * steps_per_epoch;
+    let bar = progress_bar(steps, first_step);
+
+    let model = std::thread::scope(|scope| -> Result<T::Model, TrainError> {
+        // Distorting and decoding go on while the network works.
+        let (sender, batches) = sync_channel(READ_AHEAD);
+        scope.spawn(move || {
+            for step in first_step..steps {
+                if sender.send(task.batch(step)).is_err() {
+                    return; // The loop has ended with an error of its own.
+                }
+            }
+        });
+        // The thread sends a batch a step, or the error that ends the run.
+        let next = || batches.recv().unwrap_or(Err(TrainError::Empty { set: "training" }));
+
+        for epoch in state.log.len()..plan.epochs {
+            let start = Instant::now();
+            let mut sum = 0.0;
+            let mut rate = 0.0;
+            for step in epoch * steps_per_epoch..(epoch + 1) * steps_per_epoch {
+                rate = plan.learning_rate * plan.schedule.factor(step, steps);
+                let loss = task.loss(&model, next()?, step)?;
+                let value = loss.clone().into_scalar::<f64>();
+                if !value.is_finite() {
+                    return Err(TrainError::NonFiniteLoss { step });
+                }
+                let gradients = GradientsParams::from_grads(loss.backward(), &model);
+                model = optimiser.step(rate, model, gradients);
+                sum += value;
+                bar.inc(1);
+                bar.set_message(format!("loss {:.4}", sum / (step % steps_per_epoch + 1) as f64));
+            }
+            let plain = model.valid();
+            let found = task.validate(&plain)?;
+            let row = EpochLog {
+                epoch: epoch + 1,
+                steps: (epoch + 1) * steps_per_epoch,
+                learning_rate: rate,
+                train_loss: sum / steps_per_epoch as f64,
+                validation_loss: found.loss,
+                validation_srcc: found.srcc,
+                validation_plcc: found.plcc,
+                validation_krcc: found.krcc,
+                seconds: start.elapsed().as_secs_f64(),
+            };
+            if state.log.iter().all(|earlier| row.validation_loss < earlier.validation_loss) {
+                task.save(&plain, &best)?;
+            }
+            state.log.push(row);
+            checkpoint::write(&checkpoint_file, &model, &optimiser, &state)?;
+            log::write_log(&file("log.csv"), &state.log)?;
+            curve::write_loss_curve(&file("loss.svg"), &state.log)?;
+            let line = format!(
+                "epoch {:>4}: training loss {:.4}, validation loss {:.4}, SRCC {}",
+                row.epoch,
+                row.train_loss,
+                row.validation_loss,
+                row.validation_srcc.map_or_else(|| "undefined".into(), |srcc| format!("{srcc:.4}")),
+            );
+            // Above the bar where there is one; a bar that is not shown would swallow the line.
+            bar.suspend(|| eprintln!("{line}"));
+        }
+        Ok(model)
+    })?;
+    bar.finish();
+    let best_epoch = (0..state.log.len())
+        .min_by(|&a, &b| state.log[a].validation_loss.total_cmp(&state.log[b].validation_loss))
+        .unwrap_or(0);
+    task.save(&model.valid(), &last)?;
+    Ok(Outcome { best, log: state.log, best_epoch, last })
+}
+
+/// A run goes on under the recipe it was started with; only the number of epochs may grow, and only under a
+/// constant schedule.
+fn same_recipe<R: Serialize>(found: &R, asked: &R, plan: &Plan, path: &Path) -> Result<(), TrainError> {
+    let fields = |recipe: &R| match serde_json::to_value(recipe) {
+        Ok(serde_json::Value::Object(fields)) => fields,
+        _ => serde_json::Map::new(),
+    };
+    let (found, asked) = (fields(found), fields(asked));
+    let epochs = found.get("epochs").and_then(serde_json::Value::as_u64).unwrap_or(u64::MAX);
+    let longer = plan.epochs as u64 >= epochs && plan.schedule == Schedule::Constant;
+    for (field, value) in &asked {
+        if found.get(field) != Some(value) && !(field == "epochs" && longer) {
+            return Err(TrainError::RecipeChanged { path: path.into(), field: field.clone() });
+        }
+    }
+    Ok(())
+}
+
+fn progress_bar(steps: usize, done: usize) -> ProgressBar {
+    let bar = ProgressBar::new(steps as u64).with_position(done as u64);
+    if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} steps, {eta} left, {msg}") {
+        bar.set_style(style);
+    }
+    bar.reset_eta();
+    bar
+}

@@ -1,0 +1,158 @@
+//! Where the images come from: photographs that are distorted on the fly, or a rated set on disk.
+
+use std::error::Error;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::Args;
+use iqa_models::datasets::augment::PairAugment;
+use iqa_models::datasets::distort::Distortion;
+use iqa_models::datasets::split::{Parts, Split, SplitPreset};
+use iqa_models::datasets::synthetic::{
+    Reference, SyntheticConfig, SyntheticGrid, SyntheticTrain, load_references,
+};
+use iqa_models::datasets::{DataSet, DataSetKind, Strictness};
+use iqa_models::train::{SetTraining, SetValidation, TrainingPairs, ValidationPairs};
+
+/// What to train on.
+#[derive(Args)]
+pub(crate) struct SourceOptions {
+    /// Folder of pristine photographs to distort on the fly, each at least 512x384 (or 384x512).
+    #[arg(long, required_unless_present = "set", conflicts_with = "set")]
+    photographs: Option<PathBuf>,
+    /// Photographs to select the weights by: names without extension, separated by commas.
+    #[arg(long, value_delimiter = ',', requires = "photographs", required_unless_present = "set")]
+    validation: Vec<String>,
+    /// Photographs to report on: names without extension, separated by commas.
+    #[arg(long, value_delimiter = ',', requires = "photographs", required_unless_present = "set")]
+    test: Vec<String>,
+    /// Distortions to train on (default: every one but those of `--leave-out`).
+    #[arg(long, value_delimiter = ',', requires = "photographs")]
+    distortions: Vec<Distortion>,
+    /// Distortions to leave out of training and validation, and to report on apart.
+    #[arg(long, value_delimiter = ',', requires = "photographs")]
+    leave_out: Vec<Distortion>,
+    /// A rated set on disk instead of photographs: live, csiq, tid2008, tid2013, kadid10k, pipal or live_challenge.
+    #[arg(long, requires = "root")]
+    set: Option<DataSetKind>,
+    /// The folder of the set.
+    #[arg(long)]
+    root: Option<PathBuf>,
+    /// How the set is split: a paper's preset such as `bosse_tid2013`, or shares such as `0.6,0.2,0.2`; by reference.
+    #[arg(long, default_value = "0.6,0.2,0.2")]
+    split: String,
+    /// Take a set of which images are missing.
+    #[arg(long)]
+    lenient: bool,
+}
+
+/// The images of a run.
+pub(crate) enum Source {
+    Photographs {
+        references: Arc<Vec<Reference>>,
+        training: Vec<usize>,
+        validation: Vec<usize>,
+        test: Vec<usize>,
+        trained: Vec<Distortion>,
+        left_out: Vec<Distortion>,
+        seed: u64,
+    },
+    Set {
+        set: DataSet,
+        split: Split,
+        seed: u64,
+    },
+}
+
+impl Source {
+    pub(crate) fn open(options: &SourceOptions, seed: u64) -> Result<Self, Box<dyn Error>> {
+        if let (Some(kind), Some(root)) = (options.set, &options.root) {
+            let strictness = if options.lenient { Strictness::Lenient } else { Strictness::Strict };
+            let set = DataSet::open(kind, root, strictness)?;
+            let split = split(&set, &options.split, seed)?;
+            return Ok(Self::Set { set, split, seed });
+        }
+        let Some(folder) = &options.photographs else {
+            return Err("give --photographs, or --set with --root".into());
+        };
+        let references = Arc::new(load_references(folder)?);
+        let validation = indices(&references, &options.validation)?;
+        let test = indices(&references, &options.test)?;
+        let kept_out = |index: &usize| validation.contains(index) || test.contains(index);
+        let training = (0..references.len()).filter(|index| !kept_out(index)).collect();
+        let chosen = if options.distortions.is_empty() { Distortion::ALL } else { &options.distortions };
+        let trained = chosen.iter().copied().filter(|kind| !options.leave_out.contains(kind)).collect();
+        let left_out = options.leave_out.clone();
+        Ok(Self::Photographs { references, training, validation, test, trained, left_out, seed })
+    }
+
+    /// What is in it, for the start of a run's output.
+    pub(crate) fn describe(&self) -> String {
+        let (unit, [training, validation, test]) = match self {
+            Self::Photographs { training, validation, test, .. } => {
+                ("photographs", [training.len(), validation.len(), test.len()])
+            }
+            Self::Set { split, .. } => {
+                ("images", [split.train().len(), split.validation().len(), split.test().len()])
+            }
+        };
+        format!("{training} {unit} to train on, {validation} to validate, {test} to test")
+    }
+
+    /// The training set; `augment` is for rated sets: photographs are flipped, scaled and cropped in any case.
+    pub(crate) fn training(
+        &self,
+        augment: PairAugment,
+    ) -> Result<Box<dyn TrainingPairs + '_>, Box<dyn Error>> {
+        Ok(match self {
+            Self::Photographs { references, training, trained, seed, .. } => {
+                let config = SyntheticConfig { distortions: trained.clone(), ..SyntheticConfig::default() };
+                Box::new(SyntheticTrain::new(Arc::clone(references), training, config, *seed)?)
+            }
+            Self::Set { set, split, seed } => Box::new(SetTraining::new(set, split.train(), augment, *seed)),
+        })
+    }
+
+    /// The validation set.
+    pub(crate) fn validation(&self) -> Result<Box<dyn ValidationPairs + '_>, Box<dyn Error>> {
+        Ok(match self {
+            Self::Photographs { references, validation, trained, seed, .. } => {
+                let config = SyntheticConfig { distortions: trained.clone(), ..SyntheticConfig::default() };
+                Box::new(SyntheticGrid::new(Arc::clone(references), validation, config, *seed)?)
+            }
+            Self::Set { set, split, .. } => {
+                if split.validation().is_empty() {
+                    eprintln!("the split has no validation part: weights are selected on the test part");
+                    Box::new(SetValidation::new(set, split.test()))
+                } else {
+                    Box::new(SetValidation::new(set, split.validation()))
+                }
+            }
+        })
+    }
+}
+
+fn split(set: &DataSet, text: &str, seed: u64) -> Result<Split, Box<dyn Error>> {
+    if let Ok(preset) = text.parse::<SplitPreset>() {
+        return preset.splits(set, seed)?.into_iter().next().ok_or_else(|| "a preset without splits".into());
+    }
+    let shares: Vec<f64> = text
+        .split(',')
+        .map(str::parse)
+        .collect::<Result<_, _>>()
+        .map_err(|_| format!("--split {text}: expected a preset or three shares"))?;
+    let shares: [f64; 3] = shares.try_into().map_err(|_| format!("--split {text}: expected three shares"))?;
+    Ok(Split::random(set, Parts::Ratios(shares), seed)?)
+}
+
+fn indices(references: &[Reference], names: &[String]) -> Result<Vec<usize>, Box<dyn Error>> {
+    names
+        .iter()
+        .map(|name| {
+            references
+                .iter()
+                .position(|reference| &reference.name == name)
+                .ok_or_else(|| format!("no photograph is called `{name}`").into())
+        })
+        .collect()
+}
