@@ -177,3 +177,59 @@ fn the_heat_map_marks_the_distorted_region() {
     let (inside, outside) = (inside.0 / inside.1, outside.0 / outside.1);
     assert!(inside > 1.5 * outside, "red is {inside} inside and {outside} outside");
 }
+
+/// What a batch engine does: parts at once, their outputs one after another.
+#[test]
+fn two_shards_at_once_are_one_run() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for name in ["a.png", "b, c.png", "d.png", "e.png", "f.png"] {
+        picture(folder.path(), name, 64, 64);
+    }
+    let pictures = folder.path().display().to_string();
+    for format in ["json", "csv"] {
+        let file = |name: &str| folder.path().join(format!("{name}.{format}"));
+        let start = |shard: &str, name: &str| {
+            let output = file(name).display().to_string();
+            let arguments = ["--format", format, "--shard", shard, "--output", &output, &pictures];
+            example("score").args(arguments).spawn().expect("starts")
+        };
+        let read = |name: &str| std::fs::read_to_string(file(name)).expect("reads");
+        let parts = [start("1/2", "one"), start("2/2", "two")];
+        for mut part in parts {
+            assert!(part.wait().expect("ends").success());
+        }
+        assert!(start("1/1", "whole").wait().expect("ends").success());
+        let (whole, one, two) = (read("whole"), read("one"), read("two"));
+        let header = usize::from(format == "csv");
+        assert_eq!(whole.lines().count(), 5 + header);
+        assert!(one.lines().count() > header && two.lines().count() > header);
+        let merged: Vec<&str> = one.lines().chain(two.lines().skip(header)).collect();
+        assert_eq!(whole.lines().collect::<Vec<_>>(), merged);
+
+        // A run killed while it wrote: two whole lines, and the third up to its middle.
+        let kept: usize = whole.split_inclusive('\n').take(2 + header).map(str::len).sum();
+        std::fs::write(file("killed"), &whole[..kept + 9]).expect("writes");
+        assert!(start("1/1", "killed").wait().expect("ends").success());
+        assert_eq!(read("killed"), whole);
+        // Nothing is left to do, and nothing is done.
+        assert!(start("1/1", "killed").wait().expect("ends").success());
+        assert_eq!(read("killed"), whole);
+    }
+}
+
+#[test]
+fn an_output_of_another_model_is_not_gone_on_with() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let image = picture(folder.path(), "a.png", 64, 64);
+    let output = folder.path().join("scores.json").display().to_string();
+    assert!(score(&["--output", &output, &image]).status.success());
+    let before = std::fs::read(&output).expect("reads");
+    let other = score(&["--output", &output, "--reference", &image, &image]);
+    assert_eq!(other.status.code(), Some(2));
+    assert!(stderr(&other).contains("scores.json, line 1"), "{}", stderr(&other));
+    assert_eq!(std::fs::read(&output).expect("reads"), before);
+    for shard in ["0/2", "3/2", "1", "a/b"] {
+        let refused = score(&["--shard", shard, &image]);
+        assert_eq!(refused.status.code(), Some(2), "{shard}");
+    }
+}

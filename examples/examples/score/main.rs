@@ -8,6 +8,7 @@
 mod output;
 
 use std::error::Error;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -44,12 +45,43 @@ struct Options {
     /// Where to compute; the devices of this build are listed by `--device help`.
     #[arg(long, default_value = "flex")]
     device: String,
-    /// Form of the output; `json` is one object a line.
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    format: Format,
+    /// Form of the output; `json` is one object a line [default: text; json with --output].
+    #[arg(long, value_enum)]
+    format: Option<Format>,
+    /// Write the scores to this file; a run that was stopped goes on after the images it holds.
+    #[arg(long)]
+    output: Option<PathBuf>,
+    /// Score one part of the images: `2/5` is the second of five. The parts' outputs one after another are that of a
+    /// single run.
+    #[arg(long, value_parser = Shard::parse)]
+    shard: Option<Shard>,
     /// Also draw image, local distortion and patch weights side by side (PNG); for one image.
     #[arg(long)]
     heatmap: Option<PathBuf>,
+}
+
+/// Part `index` (from 0) of `count`.
+#[derive(Clone, Copy)]
+struct Shard {
+    index: usize,
+    count: usize,
+}
+
+impl Shard {
+    fn parse(text: &str) -> Result<Self, String> {
+        let expected = || "expected a part of all, such as 2/5".to_owned();
+        let (part, count) = text.split_once('/').ok_or_else(expected)?;
+        match (part.parse::<usize>(), count.parse()) {
+            (Ok(part), Ok(count)) if (1..=count).contains(&part) => Ok(Self { index: part - 1, count }),
+            _ => Err(expected()),
+        }
+    }
+
+    /// Its part of so many images, which the parts divide evenly and in their order.
+    fn of(self, images: usize) -> Range<usize> {
+        let start = |index| images * index / self.count;
+        start(self.index)..start(self.index + 1)
+    }
 }
 
 fn main() -> ExitCode {
@@ -81,13 +113,25 @@ fn run(options: &Options) -> Result<bool, Box<dyn Error>> {
         Some(weights) => Scorer::with_weights(model, weights, &device)?,
         None => Scorer::new(model, &device)?,
     };
-    let (files, mut complete) = expand(&options.distorted);
+    let (mut files, mut complete) = expand(&options.distorted);
+    if let Some(shard) = options.shard {
+        files = files[shard.of(files.len())].to_vec();
+    }
+    let default = if options.output.is_some() { Format::Json } else { Format::Text };
+    let format = options.format.unwrap_or(default);
+    let mut writer = Writer::new(format, &scorer, options.reference.as_deref());
+    if let Some(path) = &options.output {
+        let done = writer.go_on_in(path)?;
+        files.retain(|file| !done.contains(file));
+    }
+    if files.is_empty() {
+        return Ok(complete);
+    }
     if options.heatmap.is_some() && files.len() != 1 {
         return Err(format!("--heatmap takes one image, not {}", files.len()).into());
     }
     let bar = ProgressBar::new(files.len() as u64);
     bar.set_style(ProgressStyle::with_template("{bar:30} {pos}/{len} images, {eta} left")?);
-    let mut writer = Writer::new(options.format, &scorer, options.reference.as_deref());
     let mut report = |file: &Path, score: Result<Score, ModelError>| -> Result<(), Box<dyn Error>> {
         match score {
             Ok(score) => {
