@@ -1,7 +1,44 @@
 //! Convolutional networks for features: VGG16, VGG19, ResNet18, ResNet50 and Inception-v3, as in torchvision.
+//!
+//! [`BackboneConfig`] says which network and which layers are wanted; the [`Backbone`] made from it is cut off behind
+//! the deepest of them and gives their outputs through [`FeatureExtractor`]. Layer names, shapes for every input size,
+//! and random initialisation are torchvision's, and its weight files load strictly ([`Backbone::load`]).
+//!
+//! | network | paper |
+//! |---|---|
+//! | VGG | Simonyan, Zisserman, "Very Deep Convolutional Networks for Large-Scale Image Recognition", ICLR 2015 |
+//! | ResNet | He et al., "Deep Residual Learning for Image Recognition", CVPR 2016 |
+//! | Inception-v3 | Szegedy et al., "Rethinking the Inception Architecture for Computer Vision", CVPR 2016 |
+//!
+//! Images come normalised ([`Architecture::normalisation`]).
+//!
+//! ```
+//! use burn::tensor::{Device, Tensor};
+//! use iqa_backbones::{Architecture, BackboneConfig, FeatureExtractor};
+//!
+//! # fn example(images: Tensor<4>, device: &Device) {
+//! let network = BackboneConfig::four_scales(Architecture::ResNet50).init(device).fuse();
+//! let images = Architecture::ResNet50.normalisation().apply(images);
+//! for (info, features) in network.feature_info().iter().zip(network.forward_features(images)) {
+//!     assert_eq!(features.dims()[1], info.channels);
+//! }
+//! # }
+//! ```
 
 mod architecture;
+mod backbone;
+mod config;
 mod error;
+mod inception;
+mod layers;
+mod resnet;
+mod vgg;
+mod weights;
 
-pub use architecture::Architecture;
+pub use architecture::{Architecture, Normalisation};
+pub use backbone::{Backbone, FeatureExtractor, FeatureInfo};
+pub use config::BackboneConfig;
 pub use error::BackboneError;
+pub use inception::InceptionV3;
+pub use resnet::ResNet;
+pub use vgg::Vgg;

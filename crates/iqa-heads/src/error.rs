@@ -1,5 +1,6 @@
 use std::path::PathBuf;
 
+use iqa_backbones::BackboneError;
 use iqa_core::CoreError;
 use thiserror::Error;
 
@@ -10,6 +11,9 @@ pub enum HeadError {
     /// From a lower crate: reading files and weights.
     #[error(transparent)]
     Core(#[from] CoreError),
+    /// From a lower crate: a network for features.
+    #[error(transparent)]
+    Backbone(#[from] BackboneError),
     /// A full-reference model was given no reference.
     #[error("a full-reference model needs a reference image")]
     ReferenceMissing,

@@ -2,11 +2,13 @@
 //!
 //! | module | paper |
 //! |---|---|
+//! | [`multi_branch`] | Dutta, Das, Shah: frozen and learned difference branches, and a no-reference one |
 //! | [`wadiqam`] | Bosse et al., "Deep Neural Networks for No-Reference and Full-Reference Image Quality Assessment", IEEE TIP 27(1), 2018, arXiv:1612.01697 |
 //!
 //! Images go `(distorted, reference)`, in that order, everywhere.
 
 mod error;
+pub mod multi_branch;
 pub mod wadiqam;
 
 pub use error::HeadError;

@@ -2,6 +2,8 @@
 //!
 //! Fixtures lie in `tests/fixtures`, each folder with the script of `tests/fixtures/generate` that made it.
 
+pub mod closed_form;
+
 use std::path::{Path, PathBuf};
 
 use image::{Rgb, RgbImage};

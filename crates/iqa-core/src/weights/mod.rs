@@ -92,7 +92,7 @@ impl NamedTensors {
         }
     }
 
-    /// Reads safetensors (f16, bf16, f32 or f64) from memory; `origin` is what errors call the source.
+    /// Reads safetensors (f16, bf16, f32, f64, or the 64-bit integers of PyTorch's counters) from memory; `origin` is what errors call the source.
     ///
     /// # Errors
     /// [`CoreError::WeightsFormat`] when the bytes are damaged or hold another element type,
@@ -199,6 +199,13 @@ impl NamedTensors {
     /// Drops tensors that a format carries though the model has no use for them.
     pub fn discard(&mut self, unwanted: impl Fn(&str) -> bool) {
         self.tensors.retain(|key, _| !unwanted(key));
+    }
+
+    /// The tensors of both; where a name is in both, that of `other`.
+    #[must_use]
+    pub fn joined(mut self, other: Self) -> Self {
+        self.tensors.extend(other.tensors);
+        self
     }
 
     /// A metadata entry; only safetensors files have any.
@@ -351,6 +358,7 @@ fn decode(view: &TensorView<'_>) -> Option<Vec<f32>> {
             bytes.as_chunks::<2>().0.iter().map(|b| half::bf16::from_le_bytes(*b).to_f32()).collect()
         }
         Dtype::F64 => bytes.as_chunks::<8>().0.iter().map(|b| f64::from_le_bytes(*b) as f32).collect(),
+        Dtype::I64 => bytes.as_chunks::<8>().0.iter().map(|b| i64::from_le_bytes(*b) as f32).collect(),
         _ => return None,
     })
 }

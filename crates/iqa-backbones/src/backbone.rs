@@ -1,0 +1,124 @@
+//! One face for all networks.
+
+use burn::module::Module;
+use burn::tensor::{Device, Tensor};
+
+use crate::layers::Statistics;
+use crate::{BackboneConfig, InceptionV3, ResNet, Vgg};
+
+/// What a tapped layer gives (timm's `feature_info`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FeatureInfo {
+    /// torchvision's name of the layer.
+    pub name: String,
+    /// Channels of its output.
+    pub channels: usize,
+    /// How many times smaller than the image its output is, each way; about so for Inception, whose first layers are
+    /// not padded.
+    pub reduction: usize,
+}
+
+/// A network that gives the outputs of some of its layers.
+pub trait FeatureExtractor: Module {
+    /// Name, channels and reduction of the features, in the order in which they come.
+    fn feature_info(&self) -> Vec<FeatureInfo>;
+
+    /// The outputs of the tapped layers, batch norm by its running statistics: the same on every device, and
+    /// differentiable on an autodiff one.
+    ///
+    /// # Shapes
+    /// - `images`: `[n, 3, height, width]`, normalised
+    /// - returns one `[n, channels, about height / reduction, about width / reduction]` a tap
+    ///
+    /// # Panics
+    /// When the images do not have three channels, or are smaller than [`BackboneConfig::minimum_size`].
+    fn forward_features(&self, images: Tensor<4>) -> Vec<Tensor<4>>;
+
+    /// As [`Self::forward_features`], but on an autodiff device batch norm goes by the statistics of the batch and
+    /// updates its running ones.
+    ///
+    /// # Panics
+    /// As [`Self::forward_features`].
+    fn forward_features_training(&self, images: Tensor<4>) -> Vec<Tensor<4>>;
+
+    /// Folds batch norm by its running statistics into the convolutions before it: the same features, faster. The network
+    /// can then be neither trained as before nor saved. Nothing to do for a network without batch norm.
+    #[must_use]
+    fn fuse(self) -> Self;
+}
+
+/// Any of the networks. Create it with [`BackboneConfig`].
+#[derive(Module, Debug)]
+#[allow(clippy::large_enum_variant, reason = "one value a model")]
+pub enum Backbone {
+    /// VGG16 or VGG19.
+    Vgg(Vgg),
+    /// ResNet18 or ResNet50.
+    ResNet(ResNet),
+    /// Inception-v3.
+    Inception(InceptionV3),
+}
+
+impl Backbone {
+    /// The configuration the network was made from.
+    pub fn config(&self) -> &BackboneConfig {
+        match self {
+            Self::Vgg(network) => &network.config,
+            Self::ResNet(network) => &network.config,
+            Self::Inception(network) => &network.config,
+        }
+    }
+
+    /// The device that holds the weights.
+    pub fn device(&self) -> Device {
+        match self {
+            Self::Vgg(network) => network.device(),
+            Self::ResNet(network) => network.device(),
+            Self::Inception(network) => network.device(),
+        }
+    }
+
+    /// Whether batch norms have been folded into the convolutions ([`FeatureExtractor::fuse`]).
+    pub fn is_fused(&self) -> bool {
+        match self {
+            Self::Vgg(_) => false,
+            Self::ResNet(network) => network.is_fused(),
+            Self::Inception(network) => network.is_fused(),
+        }
+    }
+
+    fn features(&self, images: Tensor<4>, statistics: Statistics) -> Vec<Tensor<4>> {
+        assert_eq!(images.dims()[1], 3, "images must be [n, 3, height, width]");
+        match self {
+            Self::Vgg(network) => network.features(images),
+            Self::ResNet(network) => network.features(images, statistics),
+            Self::Inception(network) => network.features(images, statistics),
+        }
+    }
+}
+
+impl FeatureExtractor for Backbone {
+    fn feature_info(&self) -> Vec<FeatureInfo> {
+        match self {
+            Self::Vgg(network) => network.plan.feature_info(),
+            Self::ResNet(network) => network.plan.feature_info(),
+            Self::Inception(network) => network.plan.feature_info(),
+        }
+    }
+
+    fn forward_features(&self, images: Tensor<4>) -> Vec<Tensor<4>> {
+        self.features(images, Statistics::Running)
+    }
+
+    fn forward_features_training(&self, images: Tensor<4>) -> Vec<Tensor<4>> {
+        self.features(images, Statistics::Batch)
+    }
+
+    fn fuse(self) -> Self {
+        match self {
+            Self::Vgg(network) => Self::Vgg(network),
+            Self::ResNet(network) => Self::ResNet(network.fuse()),
+            Self::Inception(network) => Self::Inception(network.fuse()),
+        }
+    }
+}

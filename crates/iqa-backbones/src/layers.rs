@@ -1,0 +1,131 @@
+//! What the networks are built from.
+
+use burn::module::Module;
+use burn::nn::conv::Conv2dConfig;
+use burn::nn::{BatchNorm, BatchNormConfig, Initializer, PaddingConfig2d};
+use burn::tensor::activation::relu;
+use burn::tensor::module::{avg_pool2d, batch_norm, max_pool2d};
+use burn::tensor::ops::{AvgPoolOptions, MaxPoolOptions};
+use burn::tensor::{Device, Tensor};
+use iqa_kernels::Conv2d;
+
+/// What batch norm goes by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Statistics {
+    /// Its running statistics.
+    Running,
+    /// Those of the batch, on an autodiff device.
+    Batch,
+}
+
+/// Extents of a convolution.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Geometry {
+    pub(crate) kernel: [usize; 2],
+    pub(crate) stride: usize,
+    /// Rows above and below, columns left and right.
+    pub(crate) padding: [usize; 2],
+}
+
+/// Normal with variance `2 / fan_out` (torchvision's `kaiming_normal_(mode="fan_out", nonlinearity="relu")`).
+pub(crate) fn kaiming_fan_out() -> Initializer {
+    Initializer::KaimingNormal { gain: std::f64::consts::SQRT_2, fan_out_only: true }
+}
+
+/// A convolution without bias.
+pub(crate) fn conv(
+    channels: [usize; 2],
+    geometry: Geometry,
+    initializer: Initializer,
+    device: &Device,
+) -> Conv2d {
+    let [rows, columns] = geometry.padding;
+    Conv2dConfig::new(channels, geometry.kernel)
+        .with_stride([geometry.stride; 2])
+        .with_padding(PaddingConfig2d::Explicit(rows, columns, rows, columns))
+        .with_bias(false)
+        .with_initializer(initializer)
+        .init(device)
+        .into()
+}
+
+/// A convolution without bias and the batch norm behind it; once fused, a convolution with bias.
+#[derive(Module, Debug)]
+pub(crate) struct ConvNorm {
+    conv: Conv2d,
+    bn: Option<BatchNorm>,
+}
+
+impl ConvNorm {
+    pub(crate) fn new(
+        channels: [usize; 2],
+        geometry: Geometry,
+        initializer: Initializer,
+        epsilon: f64,
+        device: &Device,
+    ) -> Self {
+        Self {
+            conv: conv(channels, geometry, initializer, device),
+            bn: Some(BatchNormConfig::new(channels[1]).with_epsilon(epsilon).init(device)),
+        }
+    }
+
+    pub(crate) fn is_fused(&self) -> bool {
+        self.bn.is_none()
+    }
+
+    pub(crate) fn device(&self) -> Device {
+        self.conv.weight.device()
+    }
+
+    pub(crate) fn forward(&self, x: Tensor<4>, statistics: Statistics) -> Tensor<4> {
+        let x = self.conv.forward(x);
+        match &self.bn {
+            None => x,
+            Some(bn) => normalise(bn, x, statistics),
+        }
+    }
+
+    pub(crate) fn forward_relu(&self, x: Tensor<4>, statistics: Statistics) -> Tensor<4> {
+        match &self.bn {
+            None => self.conv.forward_relu(x),
+            Some(bn) => relu(normalise(bn, self.conv.forward(x), statistics)),
+        }
+    }
+
+    /// One convolution in place of both.
+    pub(crate) fn fuse(self) -> Self {
+        let conv = match &self.bn {
+            Some(bn) => self.conv.fold_batch_norm(bn),
+            None => self.conv,
+        };
+        Self { conv, bn: None }
+    }
+}
+
+fn normalise(bn: &BatchNorm, x: Tensor<4>, statistics: Statistics) -> Tensor<4> {
+    match statistics {
+        Statistics::Batch => bn.forward(x),
+        Statistics::Running => batch_norm(
+            x,
+            bn.gamma.val(),
+            bn.beta.val(),
+            bn.running_mean.value_sync(),
+            bn.running_var.value_sync(),
+            bn.epsilon,
+        ),
+    }
+}
+
+/// The largest of each square.
+pub(crate) fn max_pool(x: Tensor<4>, kernel: usize, stride: usize, padding: usize) -> Tensor<4> {
+    let options = MaxPoolOptions::new([kernel; 2]).with_stride([stride; 2]).with_padding([padding; 2]);
+    max_pool2d(x, options)
+}
+
+/// The mean of each 3x3 square, zeros beyond the border counted (torchvision's `avg_pool2d` in Inception).
+pub(crate) fn average_pool_3x3(x: Tensor<4>) -> Tensor<4> {
+    let options =
+        AvgPoolOptions::new([3, 3]).with_stride([1, 1]).with_padding([1, 1]).with_count_include_pad(true);
+    avg_pool2d(x, options)
+}

@@ -1,0 +1,187 @@
+//! What a multi-branch model is made of.
+
+use burn::config::Config;
+use burn::nn::LinearConfig;
+use burn::tensor::Device;
+use iqa_backbones::{Architecture, Backbone, BackboneConfig};
+use iqa_core::{Direction, ReferenceNeed, ScoreSpec};
+use serde::{Deserialize, Serialize};
+
+use super::model::MultiBranch;
+use crate::HeadError;
+
+/// Which branches take part (the ablation of the paper's Table 2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Branches {
+    /// The frozen one alone.
+    Frp,
+    /// The frozen and the learned difference.
+    FrpFrnp,
+    /// Both and the no-reference branch: the paper's model.
+    All,
+}
+
+impl Branches {
+    /// The settings of Table 2, in its order.
+    pub const ALL: [Self; 3] = [Self::Frp, Self::FrpFrnp, Self::All];
+
+    /// How many there are.
+    pub const fn count(self) -> usize {
+        match self {
+            Self::Frp => 1,
+            Self::FrpFrnp => 2,
+            Self::All => 3,
+        }
+    }
+}
+
+/// Where VGG is tapped; the paper's text allows both. For the other networks there is one reading.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TapRule {
+    /// The last activation before the next pool: `relu2_2`, `relu3_3`, `relu4_3`, `relu5_3` in VGG16.
+    DeepestActivation,
+    /// The output of the first four pools.
+    AfterPool,
+}
+
+/// Configuration of [`MultiBranch`].
+#[derive(Config, Debug, PartialEq)]
+pub struct MultiBranchConfig {
+    /// The network of every branch.
+    pub architecture: Architecture,
+    /// The branches.
+    #[config(default = "Branches::All")]
+    pub branches: Branches,
+    /// Where VGG is tapped.
+    #[config(default = "TapRule::DeepestActivation")]
+    pub taps: TapRule,
+    /// Widths of the perceptron's hidden layers. The paper says "three fully-connected layers": two, and the output.
+    #[config(default = "vec![512, 128]")]
+    pub hidden: Vec<usize>,
+    /// Divides the channels of the frozen branch; for tests: pretrained weights have the whole width.
+    #[config(default = 1)]
+    pub frp_width_divisor: usize,
+    /// Divides the channels of the branches that learn; 1 in the paper.
+    #[config(default = 1)]
+    pub width_divisor: usize,
+    /// Which way the score grows.
+    #[config(default = "Direction::HigherIsBetter")]
+    pub direction: Direction,
+    /// Nominal range of the score: that of the data's opinion scores, 1 to 5 for KADID-10k.
+    #[config(default = "(1.0, 5.0)")]
+    pub range: (f64, f64),
+}
+
+impl MultiBranchConfig {
+    /// The paper's model on VGG16.
+    pub fn vgg16() -> Self {
+        Self::new(Architecture::Vgg16)
+    }
+
+    /// The paper's model on ResNet50.
+    pub fn resnet50() -> Self {
+        Self::new(Architecture::ResNet50)
+    }
+
+    /// The paper's model on Inception-v3.
+    pub fn inception_v3() -> Self {
+        Self::new(Architecture::InceptionV3)
+    }
+
+    /// The same topology at a sixteenth of the width, for tests.
+    #[must_use]
+    pub fn tiny(self) -> Self {
+        let hidden = self.hidden.iter().map(|width| width / 16).collect();
+        Self { frp_width_divisor: 16, width_divisor: 16, hidden, ..self }
+    }
+
+    /// What the score means.
+    pub fn score_spec(&self) -> ScoreSpec {
+        ScoreSpec { direction: self.direction, range: self.range, reference: ReferenceNeed::FullReference }
+    }
+
+    /// The network of the frozen branch.
+    pub fn frp(&self) -> BackboneConfig {
+        BackboneConfig { width_divisor: self.frp_width_divisor, ..self.backbone() }
+    }
+
+    /// The network of the branches that learn.
+    pub fn learned(&self) -> BackboneConfig {
+        BackboneConfig { width_divisor: self.width_divisor, ..self.backbone() }
+    }
+
+    fn backbone(&self) -> BackboneConfig {
+        let architecture = self.architecture;
+        if self.taps == TapRule::DeepestActivation || !self.is_vgg() {
+            return BackboneConfig::four_scales(architecture);
+        }
+        // A pool is the first layer of its resolution.
+        let layers = architecture.layers();
+        let pools = layers.windows(2).filter(|pair| pair[1].reduction > pair[0].reduction);
+        BackboneConfig::new(architecture, pools.take(4).map(|pair| pair[1].name.clone()).collect())
+    }
+
+    fn is_vgg(&self) -> bool {
+        matches!(self.architecture, Architecture::Vgg16 | Architecture::Vgg19)
+    }
+
+    /// Inputs of the perceptron: 4224 (VGG16), 5568 (ResNet50), 3936 (Inception-v3) for the paper's models.
+    ///
+    /// # Errors
+    /// [`HeadError::Backbone`].
+    pub fn features(&self) -> Result<usize, HeadError> {
+        let sum = |config: BackboneConfig| -> Result<usize, HeadError> {
+            Ok(config.feature_info()?.iter().map(|tap| tap.channels).sum())
+        };
+        Ok(sum(self.frp())? + (self.branches.count() - 1) * sum(self.learned())?)
+    }
+
+    /// Checks a configuration that was read from a file.
+    ///
+    /// # Errors
+    /// [`HeadError::InvalidConfig`] naming the field, [`HeadError::Backbone`].
+    pub fn validate(&self) -> Result<(), HeadError> {
+        self.features()?;
+        if self.hidden.contains(&0) {
+            return Err(HeadError::InvalidConfig {
+                field: "hidden",
+                found: format!("{:?}", self.hidden),
+                expected: "widths above 0",
+            });
+        }
+        let (low, high) = self.range;
+        if !(low < high && low.is_finite() && high.is_finite()) {
+            return Err(HeadError::InvalidConfig {
+                field: "range",
+                found: format!("{:?}", self.range),
+                expected: "(lowest, highest)",
+            });
+        }
+        Ok(())
+    }
+
+    /// A model around a frozen branch; the others start with random weights, as torchvision's do, the perceptron as
+    /// PyTorch's linear layers, with the middle of the range as the last bias.
+    ///
+    /// `frp` is taken to a plain device of the same kind and stays there.
+    ///
+    /// # Panics
+    /// When [`Self::validate`] would fail, or `frp` is another network than [`Self::frp`].
+    pub fn init(&self, frp: Backbone, device: &Device) -> MultiBranch {
+        let inputs = self.validate().and_then(|()| self.features()).unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(frp.config(), &self.frp(), "the frozen branch is another network");
+        let learned = |is_there: bool| is_there.then(|| self.learned().init(device));
+        let widths: Vec<usize> = [inputs].into_iter().chain(self.hidden.iter().copied()).chain([1]).collect();
+        let mlp = widths.windows(2).map(|pair| LinearConfig::new(pair[0], pair[1]).init(device)).collect();
+        MultiBranch::new(
+            learned(self.branches.count() >= 2),
+            learned(self.branches == Branches::All),
+            mlp,
+            frp,
+            self.clone(),
+        )
+        .with_mean(f64::midpoint(self.range.0, self.range.1))
+    }
+}

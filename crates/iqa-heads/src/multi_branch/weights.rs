@@ -1,0 +1,135 @@
+//! Weight files: the whole model in one, the frozen branch included.
+//!
+//! A trained model must score without the ImageNet weights at hand, so a file holds them too (59 MB of VGG16 in single
+//! precision). Tensors keep torchvision's names behind `frp.`, `frnp.` and `nr.`; the perceptron is `mlp.0`, `mlp.1`, ...
+
+use std::path::Path;
+
+use burn::tensor::Device;
+use iqa_backbones::{Backbone, BackboneConfig, BackboneError};
+use iqa_core::{NamedTensors, Precision};
+
+use super::config::{Branches, MultiBranchConfig};
+use super::model::MultiBranch;
+use crate::HeadError;
+
+/// Metadata key under which the files keep the configuration, as JSON.
+const CONFIG_KEY: &str = "multi_branch_config";
+/// Before the names of the frozen branch.
+const FRP: &str = "frp.";
+
+type Names = Vec<(String, String)>;
+
+/// `(path in the module, name in the file)` of a branch's parameters.
+fn branch_names(config: &BackboneConfig, path: &str, prefix: &str) -> Result<Names, BackboneError> {
+    let names = config.parameter_names()?.into_iter();
+    Ok(names.map(|(inner, name)| (format!("{path}{inner}"), format!("{prefix}{name}"))).collect())
+}
+
+/// The same of everything but the frozen branch.
+fn names(config: &MultiBranchConfig) -> Result<Names, BackboneError> {
+    let mut names = Vec::new();
+    if config.branches.count() >= 2 {
+        names.extend(branch_names(&config.learned(), "frnp.", "frnp.")?);
+    }
+    if config.branches == Branches::All {
+        names.extend(branch_names(&config.learned(), "nr.", "nr.")?);
+    }
+    for layer in 0..=config.hidden.len() {
+        for parameter in ["weight", "bias"] {
+            let name = format!("mlp.{layer}.{parameter}");
+            names.push((name.clone(), name));
+        }
+    }
+    Ok(names)
+}
+
+impl MultiBranch {
+    /// Loads a file that [`Self::save`] wrote. Of `expected` the architecture must be the file's; all else comes from the
+    /// file.
+    ///
+    /// # Errors
+    /// [`HeadError::Core`], [`HeadError::UnknownLayout`], [`HeadError::WrongModel`], [`HeadError::Backbone`].
+    pub fn load(
+        path: impl AsRef<Path>,
+        expected: &MultiBranchConfig,
+        device: &Device,
+    ) -> Result<Self, HeadError> {
+        Self::from_tensors(NamedTensors::read(path)?, expected, device)
+    }
+
+    /// As [`Self::load`], from tensors already read.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub fn from_tensors(
+        mut tensors: NamedTensors,
+        expected: &MultiBranchConfig,
+        device: &Device,
+    ) -> Result<Self, HeadError> {
+        let path = tensors.origin().to_path_buf();
+        let Some(config) = MultiBranchConfig::stored_in(&tensors)? else {
+            let expected = "a multi-branch model as saved by its training";
+            return Err(HeadError::UnknownLayout { path, expected });
+        };
+        if config.architecture != expected.architecture {
+            return Err(HeadError::WrongModel {
+                path,
+                expected: format!("a multi-branch model on {}", expected.architecture),
+                found: format!("one on {}", config.architecture),
+            });
+        }
+        let mut frozen = tensors.clone();
+        frozen.discard(|key| !key.starts_with(FRP));
+        tensors.discard(|key| key.starts_with(FRP));
+        let frp: Backbone = config.frp().init(device);
+        let frp = frozen.load_into(frp, &branch_names(&config.frp(), "", FRP)?)?;
+        Ok(tensors.load_into(config.init(frp, device), &names(&config)?)?)
+    }
+
+    /// Writes the weights of all branches with their configuration as safetensors, atomically.
+    ///
+    /// # Errors
+    /// [`HeadError::Core`], [`HeadError::Backbone`] for a fused model.
+    pub fn save(&self, path: &Path, precision: Precision) -> Result<(), HeadError> {
+        self.to_tensors(path)?.write_safetensors(path, precision)?;
+        Ok(())
+    }
+
+    /// The weights of all branches, with the configuration as metadata.
+    ///
+    /// # Errors
+    /// As [`Self::save`].
+    pub fn to_tensors(&self, origin: &Path) -> Result<NamedTensors, HeadError> {
+        for branch in [Some(&self.frp), self.frnp.as_ref(), self.nr.as_ref()].into_iter().flatten() {
+            if branch.is_fused() {
+                let architecture = branch.config().architecture;
+                return Err(BackboneError::Fused { architecture }.into());
+            }
+        }
+        let config = serde_json::to_string(&self.config).map_err(|source| {
+            iqa_core::CoreError::WeightsFormat { path: origin.into(), source: source.into() }
+        })?;
+        let frozen =
+            NamedTensors::from_module(&self.frp, &branch_names(&self.config.frp(), "", FRP)?, origin)?;
+        let learned = NamedTensors::from_module(self, &names(&self.config)?, origin)?;
+        Ok(learned.joined(frozen).with_metadata(CONFIG_KEY, config))
+    }
+}
+
+impl MultiBranchConfig {
+    /// The configuration that our own files carry beside the weights; `None` in a file of another origin.
+    ///
+    /// # Errors
+    /// [`HeadError::Core`], [`HeadError::InvalidConfig`] when it is damaged.
+    pub fn stored_in(tensors: &NamedTensors) -> Result<Option<Self>, HeadError> {
+        let Some(json) = tensors.metadata(CONFIG_KEY) else { return Ok(None) };
+        let config: Self = serde_json::from_str(json).map_err(|error| iqa_core::CoreError::Metadata {
+            path: tensors.origin().into(),
+            key: CONFIG_KEY.into(),
+            expected: format!("a configuration as JSON ({error})"),
+        })?;
+        config.validate()?;
+        Ok(Some(config))
+    }
+}
