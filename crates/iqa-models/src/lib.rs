@@ -1,7 +1,8 @@
 //! Deep image-quality assessment on Burn: how good does an image look to a person?
 //!
 //! [`Scorer`] opens a model by name and scores images. The bundled models need no download. Everything below it is
-//! re-exported: [`heads`] (the networks), [`train`] (their recipes), [`metrics`], [`datasets`] and [`core`].
+//! re-exported: [`heads`] (the networks), [`backbones`], [`train`] (their recipes), [`metrics`], [`datasets`] and
+//! [`core`].
 //!
 //! # Features
 //! | feature | device names | what it brings |
@@ -12,6 +13,7 @@
 //! | `cuda` | `cuda` | NVIDIA GPUs, without libtorch |
 //! | `hdf5` | | reads the official Chainer weights |
 //! | `learner` | | Burn's training-step traits on the models, for its `Learner` |
+//! | `download` | | pretrained backbones from the network, see [`backbones::pretrained`] |
 
 mod error;
 mod heatmap;
@@ -28,6 +30,7 @@ pub use scorer::{PreparedReference, Score, Scorer};
 
 pub use burn::tensor::{Device, Tensor};
 pub use image;
+pub use iqa_backbones as backbones;
 pub use iqa_core as core;
 pub use iqa_core::{
     AlphaPolicy, DecodeOptions, Direction, ReferenceNeed, ScoreSpec, available_devices, device_by_name,
