@@ -5,7 +5,8 @@
 
 Needs a Python with torch 2.9 and torchvision; installs nothing. PyTorch runs in `inference_mode` (but for the training
 step), with contiguous and with channels-last tensors; the faster counts. Both sides take turns in one sitting, after two
-rounds that do not count; of two runs in a turn the second counts. The figures are medians in milliseconds.
+rounds that do not count. In a turn the first run does not count, as it wakes the threads; of the others (nine of a single
+layer, one of a network) the median counts. The figures are medians over the rounds, in milliseconds.
 """
 
 import argparse
@@ -68,7 +69,7 @@ def features(last):
 
 
 def pair(last):
-    """From two decoded 8-bit images of 512x384; pyiqa's module where pyiqa is there."""
+    """From two decoded 8-bit images of 512x384, in the 165 patches of pyiqa's grid; pyiqa's module where it is there."""
     images = [torch.randint(0, 256, (384, 512, 3), dtype=torch.uint8) for _ in range(2)]
     model = Wadiqam().eval()
     try:
@@ -85,7 +86,8 @@ def pair(last):
 
     def patches(image):
         image = image.permute(2, 0, 1).float() / 255
-        cut = image.unfold(1, 32, 32).unfold(2, 32, 32).permute(1, 2, 0, 3, 4).reshape(-1, 3, 32, 32)
+        # pyiqa leaves out the last row and column of patches where the side is a multiple of 32.
+        cut = image[:, :-32, :-32].unfold(1, 32, 32).unfold(2, 32, 32).permute(1, 2, 0, 3, 4).reshape(-1, 3, 32, 32)
         return cut.to(memory_format=torch.channels_last) if last else cut
 
     return lambda: pool(*model(*map(patches, images)), 1).item()
@@ -128,13 +130,16 @@ def rest():
     time.sleep(0.05)
 
 
-def clock(work):
-    """The second of two runs: the first wakes the threads."""
+def clock(work, repeats):
+    """The median of some runs in a row, after one that wakes the threads."""
     rest()
     work()
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
+    seconds = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        work()
+        seconds.append(time.perf_counter() - start)
+    return statistics.median(seconds)
 
 
 def compare(name, peer, threads, rounds):
@@ -142,20 +147,20 @@ def compare(name, peer, threads, rounds):
     environment = {**os.environ, "RAYON_NUM_THREADS": str(threads)}
     ours = subprocess.Popen([peer], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
 
+    repeats = 9 if name.startswith("conv") else 1
+
     def our_turn():
         rest()
-        for _ in range(2):
-            ours.stdin.write(name + "\n")
-            ours.stdin.flush()
-            seconds = float(ours.stdout.readline())
-        return seconds
+        ours.stdin.write(f"{name} {repeats}\n")
+        ours.stdin.flush()
+        return float(ours.stdout.readline())
 
     training = name == "wadiqam_training_step"
     works = [WORK[name](last) for last in (False, True)]
     times = [[], [], []]
     with torch.inference_mode(not training):
         for turn in range(rounds + 2):
-            figures = [our_turn(), clock(works[0]), clock(works[1])]
+            figures = [our_turn(), *(clock(work, repeats) for work in works)]
             if turn >= 2:
                 for series, figure in zip(times, figures):
                     series.append(figure)

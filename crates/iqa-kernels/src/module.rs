@@ -4,7 +4,7 @@ use burn::module::{Content, DisplaySettings, Module, ModuleDisplay, Param};
 use burn::nn::{BatchNorm, PaddingConfig2d};
 use burn::tensor::activation::relu;
 use burn::tensor::module::{conv2d, max_pool2d};
-use burn::tensor::ops::MaxPoolOptions;
+use burn::tensor::ops::{ConvOptions, MaxPoolOptions};
 use burn::tensor::{Tensor, TensorData};
 
 use crate::cpu::{Finish, Geometry};
@@ -195,7 +195,7 @@ impl Conv2d {
             return crate::ops::convolve(input, weight, bias, options);
         }
         let bias = self.bias.as_ref().map(Param::val);
-        let mut x = conv2d(input, weight, bias, geometry.options(self.groups));
+        let mut x = conv2d(input, weight, bias, burn_options(&geometry, self.groups));
         if finish.relu {
             x = relu(x);
         }
@@ -222,6 +222,12 @@ impl Conv2d {
             horizontal,
         }
     }
+}
+
+/// The same for Burn's own convolution.
+pub(crate) fn burn_options(geometry: &Geometry, groups: usize) -> ConvOptions<2> {
+    let padding = [geometry.vertical.into(), geometry.horizontal.into()];
+    ConvOptions::new_with_padding(geometry.stride, padding, geometry.dilation, groups)
 }
 
 fn read<const D: usize>(values: Tensor<D>) -> Vec<f64> {

@@ -47,11 +47,22 @@ pub(crate) trait ConvOps: Backend {
 
 impl ConvOps for Flex {
     fn convolve(x: FlexTensor, weight: FlexTensor, bias: FlexTensor, options: Options) -> FlexTensor {
-        let x = Image::of(&x);
         let packed = options.cache.packed(&weight);
         let original = values(&weight);
         let bias = values(&bias);
-        x.convolve(&packed.with(&original), &bias, &options.geometry, options.finish)
+        let result =
+            Image::of(&x).convolve(&packed.with(&original), &bias, &options.geometry, options.finish);
+        recycle(x);
+        result
+    }
+}
+
+/// Keeps the memory of a tensor that nobody else holds for coming results.
+fn recycle(tensor: FlexTensor) {
+    let memory = tensor.data_arc();
+    drop(tensor);
+    if let Some(Ok(values)) = Arc::into_inner(memory).map(Bytes::try_into_vec) {
+        cpu::recycle(values);
     }
 }
 
@@ -210,21 +221,19 @@ mod autodiff {
         type State = State;
 
         fn backward(self, ops: Ops<State, 3>, grads: &mut Gradients, _: &mut Checkpointer) {
-            let gradient = grads.consume::<Flex>(&ops.node);
+            let given = grads.consume::<Flex>(&ops.node);
             let [node_x, node_weight, node_bias] = ops.parents;
             let State { x, weight, y, geometry, finish } = ops.state;
-            let y = Image::of(&y);
-            let gradient = Image::of(&gradient);
-            let gradient = Image {
-                size: y.size,
-                values: match finish {
-                    Finish { pool: true, relu } => {
-                        Cow::Owned(cpu::max_pool2_backward(&y.values, y.size, &gradient.values, relu))
-                    }
-                    Finish { relu: true, .. } => Cow::Owned(cpu::relu_backward(&y.values, &gradient.values)),
-                    Finish { .. } => gradient.values,
-                },
+            let above = Image::of(&given);
+            let size = Image::of(&y).size;
+            let unfinished = match finish {
+                Finish { pool: true, relu } => {
+                    Some(cpu::max_pool2_backward(&Image::of(&y).values, size, &above.values, relu))
+                }
+                Finish { relu: true, .. } => Some(cpu::relu_backward(&Image::of(&y).values, &above.values)),
+                Finish { .. } => None,
             };
+            let gradient = Image { size, values: unfinished.as_deref().map_or(above.values, Cow::Borrowed) };
             if let Some(node) = node_bias {
                 let sums = cpu::bias_gradient(&gradient.values, gradient.size);
                 let shape = [sums.len()];
@@ -239,6 +248,10 @@ mod autodiff {
             if let Some(node) = node_x {
                 grads.register::<Flex>(node.id, input_gradient(&x, &weight, &gradient, &geometry));
             }
+            drop(gradient);
+            unfinished.into_iter().for_each(cpu::recycle);
+            recycle(given);
+            recycle(y);
         }
     }
 
@@ -262,7 +275,7 @@ mod autodiff {
                 x.clone(),
                 weight.clone(),
                 image(gradient.values.to_vec(), gradient.size),
-                geometry.options(1),
+                crate::module::burn_options(geometry, 1),
             ),
         }
     }

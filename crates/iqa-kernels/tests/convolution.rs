@@ -174,6 +174,30 @@ fn layers_of_the_networks_agree_with_the_definition() {
     }
 }
 
+#[test]
+fn weight_gradients_of_the_networks_agree_with_the_definition() {
+    // Tiles of both sizes, more of them than go through the stages together, and channels that fill no vector.
+    let cases = [
+        (size(3, 62, 66, 32), 32, square(3, 1, 1)),
+        (size(70, 2, 2, 64), 96, square(3, 1, 1)),
+        (size(5, 30, 26, 100), 52, square(3, 1, 0)),
+        (size(2, 23, 31, 20), 40, square(3, 2, 1)),
+        (size(1, 31, 33, 3), 20, square(7, 2, 3)),
+    ];
+    for (seed, (input, out, geometry)) in (0..).zip(cases) {
+        let case = Case { input, out, geometry, seed };
+        let gradient = values(case.output().values(), seed + 3);
+        let (x, shape) = (case.x(), case.shape());
+        let mut expected = vec![0.0; shape.iter().product()];
+        case.products(|to, from, weight| {
+            expected[weight] += f64::from(gradient[to]) * f64::from(x[from]);
+        });
+        let found = cpu::weight_gradient(&x, input, &gradient, case.output(), &geometry);
+        let error = relative_error(&found, &expected);
+        assert!(error <= WINOGRAD, "{case:?}: {error:.1e}");
+    }
+}
+
 fn cases(kernels: impl Strategy<Value = [usize; 2]>) -> impl Strategy<Value = Case> {
     let sizes = (0..3_usize, 1..14_usize, 1..14_usize, 1..20_usize, 1..40_usize);
     let steps = (1..3_usize, 1..3_usize, 1..3_usize);

@@ -1,20 +1,26 @@
-//! Sums in the order of the definition: any kernel, stride, dilation.
+//! Matrix products without the matrix: any kernel, stride, dilation.
 //!
-//! Some output pixels at a time, two vectors of output channels: for each place of the kernel, the input pixels under
-//! it are rows of the inner loop. Nothing is copied, save that images of few channels get their border of zeros
-//! first, so that a whole row of the kernel is one run of values.
+//! Each output pixel is a row of a matrix, the input values under its kernel; a panel of the weights is the other
+//! matrix. In channels-last order a row of the kernel covers one run of values, so that the rows of the matrix are
+//! read where they lie; only pixels at the border, where zeros lie between, go tap by tap. Images of few channels have
+//! runs too short for that: their rows are gathered, for some pixels at a time.
+//!
+//! The values under a kernel are cut into blocks so that the weights of a block stay in the first-level cache while
+//! all pixels of a task go by.
 
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::simd::{self, load, panel_width, store};
 use super::weights::Panels;
-use super::{Geometry, Size};
+use super::{Geometry, Size, buffers};
 
-/// Output pixels of a task.
+/// Most output pixels of a task.
 const TASK: usize = 96;
-/// Below this number of input channels, rows of the kernel are read as one run.
-const FEW: usize = 16;
+/// Below this number of input channels, the values under the kernel are gathered.
+const FEW: usize = 32;
+/// Most values in a block: sixteen output channels' weights of it take 20 KiB.
+const BLOCK: usize = 320;
 
 struct Task<'a> {
     x: &'a [f32],
@@ -24,10 +30,23 @@ struct Task<'a> {
     bias: &'a [f32],
     output: Size,
     relu: bool,
-    /// Runs of `run` values, `[vertical, horizontal]` of them.
-    taps: [usize; 2],
-    run: usize,
+    /// The values under a kernel, copied one after another.
+    gather: bool,
+    blocks: &'a [Block],
     zeros: &'a [f32],
+}
+
+/// Some of the values under a kernel: channels `from..from + len` of `taps` taps in a row; all channels if there are
+/// several taps.
+#[derive(Debug, Clone, Copy)]
+struct Block {
+    /// Row and column of the first tap.
+    tap: [usize; 2],
+    taps: usize,
+    from: usize,
+    len: usize,
+    /// Values before this block.
+    before: usize,
 }
 
 pub(super) fn convolve(
@@ -39,63 +58,83 @@ pub(super) fn convolve(
     output: Size,
     relu: bool,
 ) -> Vec<f32> {
-    let mut result = vec![0.0; output.values()];
+    let mut result = buffers::take(output.values());
     if result.is_empty() {
         return result;
     }
     let mut padded_bias = vec![0.0; weights.panels * simd::panel()];
     padded_bias[..bias.len()].copy_from_slice(bias);
-    let [high, wide] = geometry.kernel;
-    let merge = input.channels < FEW && geometry.dilation[1] == 1 && wide > 1;
-    let (bordered, input, geometry) = if merge {
-        let (bordered, size) = with_border(x, input, geometry);
-        let geometry = Geometry { vertical: [0; 2], horizontal: [0; 2], ..*geometry };
-        (Some(bordered), size, geometry)
-    } else {
-        (None, input, *geometry)
-    };
-    let (taps, run) = if merge { ([high, 1], wide * input.channels) } else { ([high, wide], input.channels) };
-    let zeros = vec![0.0; run];
+    let gather = input.channels < FEW;
+    let zeros = vec![0.0; BLOCK];
+    let blocks = if gather { gathered_blocks(input, geometry) } else { blocks(input, geometry) };
     let task = Task {
-        x: bordered.as_deref().unwrap_or(x),
+        x,
         input,
-        geometry,
+        geometry: *geometry,
         weights,
         bias: &padded_bias,
         output,
         relu,
-        taps,
-        run,
+        gather,
+        blocks: &blocks,
         zeros: &zeros,
     };
     let arch = simd::arch();
-    result.par_chunks_mut(TASK * output.channels).enumerate().for_each(|(index, piece)| {
-        arch.dispatch(Run { task: &task, first: index * TASK, piece });
+    // Small images are cut finer, so that all threads have work.
+    let pixels = (output.pixels() / 16).clamp(TASK / 4, TASK).next_multiple_of(12);
+    result.par_chunks_mut(pixels * output.channels).enumerate().for_each(|(index, piece)| {
+        let count = piece.len() / output.channels;
+        let width = simd::panel();
+        let area = geometry.kernel[0] * geometry.kernel[1];
+        let rows = if gather { count * area * input.channels } else { 0 };
+        simd::with_scratch(count.next_multiple_of(12) * width + rows, |scratch| {
+            arch.dispatch(Run { task: &task, first: index * pixels, piece, scratch });
+        });
     });
     result
 }
 
-/// The images with their zeros around them.
-fn with_border(x: &[f32], input: Size, geometry: &Geometry) -> (Vec<f32>, Size) {
-    let [top, bottom] = geometry.vertical;
-    let [left, right] = geometry.horizontal;
-    let size = Size { height: input.height + top + bottom, width: input.width + left + right, ..input };
-    let mut bordered = vec![0.0; size.values()];
-    let row = input.width * input.channels;
-    if row > 0 {
-        for (index, from) in x.chunks_exact(row).enumerate() {
-            let [image, y] = [index / input.height, index % input.height];
-            let at = ((image * size.height + y + top) * size.width + left) * size.channels;
-            bordered[at..at + row].copy_from_slice(from);
+/// Whole rows of the kernel where they are one run and short enough, else parts of them.
+fn blocks(input: Size, geometry: &Geometry) -> Vec<Block> {
+    let [high, wide] = geometry.kernel;
+    let channels = input.channels;
+    let mut blocks = Vec::new();
+    let mut before = 0;
+    for row in 0..high {
+        // As many taps as fit, at least one; where taps do not touch, one.
+        let most = if geometry.dilation[1] == 1 { (BLOCK / channels).max(1) } else { 1 };
+        let parts = wide.div_ceil(most);
+        for part in 0..parts {
+            let [start, end] = [part * wide / parts, (part + 1) * wide / parts];
+            let taps = end - start;
+            let cuts = channels.div_ceil(BLOCK);
+            for cut in 0..cuts {
+                let [from, to] = [cut * channels / cuts, (cut + 1) * channels / cuts];
+                let len = taps * (to - from);
+                blocks.push(Block { tap: [row, start], taps, from, len, before });
+                before += len;
+            }
         }
     }
-    (bordered, size)
+    blocks
+}
+
+/// The same for values that lie one after another.
+fn gathered_blocks(input: Size, geometry: &Geometry) -> Vec<Block> {
+    let depth = geometry.kernel[0] * geometry.kernel[1] * input.channels;
+    let cuts = depth.div_ceil(BLOCK);
+    let block = |cut: usize| {
+        let [from, to] = [cut * depth / cuts, (cut + 1) * depth / cuts];
+        Block { tap: [0, 0], taps: 1, from, len: to - from, before: from }
+    };
+    (0..cuts).map(block).collect()
 }
 
 struct Run<'a> {
     task: &'a Task<'a>,
     first: usize,
     piece: &'a mut [f32],
+    scratch: &'a mut [f32],
 }
 
 impl WithSimd for Run<'_> {
@@ -110,44 +149,52 @@ impl WithSimd for Run<'_> {
 impl Run<'_> {
     #[inline(always)]
     fn run<S: Simd, const ROWS: usize>(self, simd: S) {
-        let Self { task, first, piece } = self;
+        let Self { task, first, piece, scratch } = self;
         let channels = task.output.channels;
         let width = panel_width::<S>();
-        let pixels = piece.len() / channels;
-        let zero = simd.splat_f32s(0.0);
+        let count = piece.len() / channels;
+        let mut corners = [Corner::default(); TASK];
+        let corners = &mut corners[..count];
+        for (r, corner) in corners.iter_mut().enumerate() {
+            *corner = task.corner(first + r);
+        }
+        let (sums, gathered) = scratch.split_at_mut(count.next_multiple_of(12) * width);
+        if task.gather {
+            task.gather(corners, gathered);
+        }
+        let depth = gathered.len() / count;
         for panel in 0..task.weights.panels {
             let weights = task.weights.panel(0, panel, width);
-            let bias = &task.bias[panel * width..][..width];
-            for start in (0..pixels).step_by(ROWS) {
-                let mut corners = [Corner { image: 0, y: 0, x: 0 }; ROWS];
-                for (r, corner) in corners.iter_mut().enumerate() {
-                    *corner = task.corner(first + (start + r).min(pixels - 1));
-                }
-                // A row of the kernel at a time: sums of sums round less than one long sum.
-                let mut sums = [[zero; 2]; ROWS];
-                for row in 0..task.taps[0] {
+            for (index, block) in task.blocks.iter().enumerate() {
+                let weights = &weights[block.before * width..][..block.len * width];
+                for start in (0..count).step_by(ROWS) {
+                    let zero = simd.splat_f32s(0.0);
                     let mut part = [[zero; 2]; ROWS];
-                    for tap in row * task.taps[1]..(row + 1) * task.taps[1] {
+                    if task.gather {
                         let mut rows: [&[f32]; ROWS] = [&[]; ROWS];
-                        for (row, corner) in rows.iter_mut().zip(corners) {
-                            *row = task.row(corner, tap);
+                        for (r, row) in rows.iter_mut().enumerate() {
+                            let pixel = (start + r).min(count - 1);
+                            *row = &gathered[pixel * depth + block.from..][..block.len];
                         }
-                        simd::accumulate(simd, &mut part, rows, &weights[tap * task.run * width..]);
+                        simd::accumulate(simd, &mut part, rows, weights);
+                    } else {
+                        task.rows(simd, block, corners, start, &mut part, weights);
                     }
-                    for (sum, part) in sums.iter_mut().zip(part) {
-                        *sum = [simd.add_f32s(sum[0], part[0]), simd.add_f32s(sum[1], part[1])];
+                    // Sums of sums round less than one long sum.
+                    let sums = &mut sums[start * width..][..ROWS * width];
+                    for (sum, part) in sums.chunks_exact_mut(width).zip(part) {
+                        let (left, right) = sum.split_at_mut(S::F32_LANES);
+                        if index == 0 {
+                            store::<S>(left, part[0]);
+                            store::<S>(right, part[1]);
+                        } else {
+                            store::<S>(left, simd.add_f32s(load::<S>(left), part[0]));
+                            store::<S>(right, simd.add_f32s(load::<S>(right), part[1]));
+                        }
                     }
-                }
-                for (r, [left, right]) in sums.into_iter().enumerate().take(pixels - start) {
-                    let mut left = simd.add_f32s(left, load::<S>(bias));
-                    let mut right = simd.add_f32s(right, load::<S>(&bias[S::F32_LANES..]));
-                    if task.relu {
-                        [left, right] = [simd.max_f32s(left, zero), simd.max_f32s(right, zero)];
-                    }
-                    let pixel = &mut piece[(start + r) * channels..][..channels];
-                    write(simd, &mut pixel[panel * width..], left, right);
                 }
             }
+            task.finish(simd, panel, sums, piece);
         }
     }
 }
@@ -167,35 +214,107 @@ fn write<S: Simd>(simd: S, target: &mut [f32], left: S::f32s, right: S::f32s) {
     }
 }
 
-/// Where the kernel's first place lies for an output pixel; may be outside the image.
-#[derive(Clone, Copy)]
+/// Where the kernel's first tap lies for an output pixel; may be outside the image.
+#[derive(Clone, Copy, Default)]
 struct Corner {
     image: usize,
     y: usize,
     x: usize,
+    /// Whether the whole kernel lies inside the image.
+    inside: bool,
 }
 
 impl Task<'_> {
     #[inline(always)]
     fn corner(&self, pixel: usize) -> Corner {
         let Size { height, width, .. } = self.output;
+        let Geometry { kernel, stride, dilation, vertical, horizontal } = self.geometry;
         let [x, rest] = [pixel % width, pixel / width];
-        Corner {
-            image: rest / height,
-            y: (rest % height * self.geometry.stride[0]).wrapping_sub(self.geometry.vertical[0]),
-            x: (x * self.geometry.stride[1]).wrapping_sub(self.geometry.horizontal[0]),
+        let y = (rest % height * stride[0]).wrapping_sub(vertical[0]);
+        let x = (x * stride[1]).wrapping_sub(horizontal[0]);
+        let reaches = |at: usize, axis: usize, length: usize| {
+            at < length && at + (kernel[axis] - 1) * dilation[axis] < length
+        };
+        let inside = reaches(y, 0, self.input.height) && reaches(x, 1, self.input.width);
+        Corner { image: rest / height, y, x, inside }
+    }
+
+    /// The values of one tap: zeros outside the image.
+    #[inline(always)]
+    fn pixel(&self, corner: Corner, row: usize, column: usize) -> Option<usize> {
+        let Size { height, width, channels, .. } = self.input;
+        let y = corner.y.wrapping_add(row * self.geometry.dilation[0]);
+        let x = corner.x.wrapping_add(column * self.geometry.dilation[1]);
+        (y < height && x < width).then(|| ((corner.image * height + y) * width + x) * channels)
+    }
+
+    /// The products of a block for the pixels from `start` on, read where they lie.
+    #[inline(always)]
+    fn rows<S: Simd, const ROWS: usize>(
+        &self,
+        simd: S,
+        block: &Block,
+        corners: &[Corner],
+        start: usize,
+        part: &mut [[S::f32s; 2]; ROWS],
+        weights: &[f32],
+    ) {
+        let last = corners.len() - 1;
+        let group: [Corner; ROWS] = std::array::from_fn(|r| corners[(start + r).min(last)]);
+        let [row, column] = block.tap;
+        let whole = group.iter().all(|corner| corner.inside);
+        // The same products in the same order, in one run or tap by tap.
+        let [steps, len] = if whole { [1, block.len] } else { [block.taps, block.len / block.taps] };
+        for step in 0..steps {
+            let mut rows: [&[f32]; ROWS] = [&[]; ROWS];
+            for (values, corner) in rows.iter_mut().zip(group) {
+                *values = match self.pixel(corner, row, column + step) {
+                    Some(at) => &self.x[at + block.from..][..len],
+                    None => &self.zeros[..len],
+                };
+            }
+            let weights = &weights[step * len * panel_width::<S>()..];
+            simd::accumulate(simd, part, rows, weights);
         }
     }
 
+    /// The values under the kernels at `corners`, one after another.
     #[inline(always)]
-    fn row(&self, corner: Corner, tap: usize) -> &[f32] {
-        let Size { height, width, channels, .. } = self.input;
-        let y = corner.y.wrapping_add(tap / self.taps[1] * self.geometry.dilation[0]);
-        let x = corner.x.wrapping_add(tap % self.taps[1] * self.geometry.dilation[1]);
-        if y < height && x < width {
-            &self.x[((corner.image * height + y) * width + x) * channels..][..self.run]
-        } else {
-            self.zeros
+    fn gather(&self, corners: &[Corner], gathered: &mut [f32]) {
+        let [high, wide] = self.geometry.kernel;
+        let channels = self.input.channels;
+        let runs = self.geometry.dilation[1] == 1;
+        let run = wide * channels;
+        for (corner, target) in corners.iter().zip(gathered.chunks_exact_mut(high * run)) {
+            for (row, target) in target.chunks_exact_mut(run).enumerate() {
+                if let (true, true, Some(at)) = (runs, corner.inside, self.pixel(*corner, row, 0)) {
+                    target.copy_from_slice(&self.x[at..at + run]);
+                    continue;
+                }
+                for (column, target) in target.chunks_exact_mut(channels).enumerate() {
+                    match self.pixel(*corner, row, column) {
+                        Some(at) => target.copy_from_slice(&self.x[at..at + channels]),
+                        None => target.fill(0.0),
+                    }
+                }
+            }
+        }
+    }
+
+    /// Bias and ReLU over the sums of a panel, and into the result.
+    #[inline(always)]
+    fn finish<S: Simd>(&self, simd: S, panel: usize, sums: &[f32], piece: &mut [f32]) {
+        let width = panel_width::<S>();
+        let bias = &self.bias[panel * width..][..width];
+        let [left_bias, right_bias] = [load::<S>(bias), load::<S>(&bias[S::F32_LANES..])];
+        let zero = simd.splat_f32s(0.0);
+        for (pixel, sums) in piece.chunks_exact_mut(self.output.channels).zip(sums.chunks_exact(width)) {
+            let mut left = simd.add_f32s(load::<S>(sums), left_bias);
+            let mut right = simd.add_f32s(load::<S>(&sums[S::F32_LANES..]), right_bias);
+            if self.relu {
+                [left, right] = [simd.max_f32s(left, zero), simd.max_f32s(right, zero)];
+            }
+            write(simd, &mut pixel[panel * width..], left, right);
         }
     }
 }

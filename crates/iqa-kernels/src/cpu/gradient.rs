@@ -4,7 +4,8 @@ use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::simd::{self, load, panel_width, store};
-use super::{Geometry, Size};
+use super::winograd::{self, F2, F4};
+use super::{Algorithm, Geometry, Size};
 
 /// The sum of the gradients of all pixels, for each channel.
 pub fn bias_gradient(gradient: &[f32], output: Size) -> Vec<f32> {
@@ -36,6 +37,10 @@ type Pairs = Vec<(u32, u32)>;
 
 /// The gradient of the weights, `[out, in, kernel height, kernel width]`: for each place of the kernel, the products
 /// of the input under it with the gradient of the output, summed over all pixels.
+///
+/// In the domain of Winograd's tiles where the convolution itself is, if there are many tiles: a few do not repay
+/// the transform of the sums, and tap by tap a gradient to which nothing contributes is exactly zero, which optimisers
+/// that divide by its size (Adam) are grateful for.
 pub fn weight_gradient(
     x: &[f32],
     input: Size,
@@ -43,6 +48,22 @@ pub fn weight_gradient(
     output: Size,
     geometry: &Geometry,
 ) -> Vec<f32> {
+    const MANY: usize = 64;
+    let many =
+        |tile: usize| output.images * output.height.div_ceil(tile) * output.width.div_ceil(tile) >= MANY;
+    match Algorithm::choose(geometry, input, output.channels) {
+        Algorithm::Winograd4 if many(4) => {
+            winograd::weight_gradient::<F4, 6, 4>(x, input, gradient, output, geometry)
+        }
+        Algorithm::Winograd2 if many(2) => {
+            winograd::weight_gradient::<F2, 4, 2>(x, input, gradient, output, geometry)
+        }
+        _ => direct(x, input, gradient, output, geometry),
+    }
+}
+
+/// Tap by tap.
+fn direct(x: &[f32], input: Size, gradient: &[f32], output: Size, geometry: &Geometry) -> Vec<f32> {
     assert!(x.len().max(gradient.len()) <= u32::MAX as usize, "more values than offsets reach");
     let [high, wide] = geometry.kernel;
     let area = high * wide;

@@ -4,6 +4,7 @@
 //! `[out, in, kernel height, kernel width]`. Results do not depend on the number of threads, nor on how a batch
 //! is divided: each output value is summed in the same order wherever it lies.
 
+mod buffers;
 mod direct;
 mod gradient;
 mod pool;
@@ -13,6 +14,7 @@ mod winograd;
 
 use rayon::prelude::*;
 
+pub use buffers::give as recycle;
 pub use gradient::{bias_gradient, weight_gradient};
 pub use pool::{max_pool2, max_pool2_backward, relu_backward};
 pub use weights::{PackedWeights, Weights, transposed};
@@ -85,12 +87,6 @@ impl Geometry {
         Some(Self { vertical, horizontal, ..*self })
     }
 
-    /// The same for Burn's own convolution.
-    pub(crate) fn options(&self, groups: usize) -> burn::tensor::ops::ConvOptions<2> {
-        let padding = [self.vertical.into(), self.horizontal.into()];
-        burn::tensor::ops::ConvOptions::new_with_padding(self.stride, padding, self.dilation, groups)
-    }
-
     fn is_plain_3x3(&self) -> bool {
         self.kernel == [3, 3] && self.stride == [1, 1] && self.dilation == [1, 1]
     }
@@ -98,7 +94,7 @@ impl Geometry {
 
 /// Images `[n, channels, height, width]` in channels-last order.
 pub fn channels_last(x: &[f32], size: Size) -> Vec<f32> {
-    let mut result = vec![0.0; size.values()];
+    let mut result = buffers::take(size.values());
     let area = size.height * size.width;
     let image = area * size.channels;
     if image == 0 {
@@ -221,7 +217,12 @@ pub fn convolve_by(
         ),
         Algorithm::Direct => {
             let result = direct::convolve(x, input, weights.direct(), bias, geometry, full, finish.relu);
-            if finish.pool { max_pool2(&result, full) } else { (result, full) }
+            if !finish.pool {
+                return (result, full);
+            }
+            let pooled = max_pool2(&result, full);
+            recycle(result);
+            pooled
         }
     }
 }

@@ -2,12 +2,12 @@
 
 use rayon::prelude::*;
 
-use super::Size;
+use super::{Size, buffers};
 
 /// The largest of each 2x2 square; an odd last row or column is dropped.
 pub fn max_pool2(x: &[f32], input: Size) -> (Vec<f32>, Size) {
     let output = Size { height: input.height / 2, width: input.width / 2, ..input };
-    let mut result = vec![0.0; output.values()];
+    let mut result = buffers::take(output.values());
     if result.is_empty() {
         return (result, output);
     }
@@ -31,7 +31,7 @@ pub fn max_pool2(x: &[f32], input: Size) -> (Vec<f32>, Size) {
 /// The gradient before a ReLU: `gradient` where its output `y` is positive.
 pub fn relu_backward(y: &[f32], gradient: &[f32]) -> Vec<f32> {
     assert_eq!(y.len(), gradient.len(), "a gradient of another size");
-    let mut result = vec![0.0; y.len()];
+    let mut result = buffers::take(y.len());
     let step = 1 << 16;
     result.par_chunks_mut(step).zip(y.par_chunks(step)).zip(gradient.par_chunks(step)).for_each(
         |((result, y), gradient)| {
@@ -51,13 +51,20 @@ pub fn max_pool2_backward(y: &[f32], input: Size, gradient: &[f32], relu: bool) 
     let Size { images, height, width, channels } = input;
     let [high, wide] = [height / 2, width / 2];
     assert_eq!(gradient.len(), images * high * wide * channels, "a gradient of another size");
-    let mut result = vec![0.0; input.values()];
     let row = width * channels;
-    if high == 0 || wide == 0 || result.is_empty() {
-        return result;
+    if high == 0 || wide == 0 || input.values() == 0 {
+        return vec![0.0; input.values()];
     }
+    let mut result = buffers::take(input.values());
     result.par_chunks_mut(height * row).zip(y.par_chunks(height * row)).enumerate().for_each(
         |(image, (result, y))| {
+            // What the pooling dropped.
+            result[2 * high * row..].fill(0.0);
+            if width % 2 == 1 {
+                for line in result.chunks_exact_mut(row) {
+                    line[row - channels..].fill(0.0);
+                }
+            }
             for pooled in 0..high {
                 let gradient = &gradient[(image * high + pooled) * wide * channels..][..wide * channels];
                 let y = &y[2 * pooled * row..][..2 * row];
