@@ -53,10 +53,10 @@ pub enum MetricsError {
         list: List,
     },
     /// The least-squares search for a logistic curve did not end.
-    #[error("the logistic fit did not converge after {evaluations} evaluations")]
+    #[error("the logistic fit did not converge from any of {starts} starts")]
     NotConverged {
-        /// Evaluations of the curve spent.
-        evaluations: usize,
+        /// Starts of the search.
+        starts: usize,
     },
     /// A confidence level outside (0, 1), or no resamples.
     #[error("a confidence interval needs a level in (0, 1) and resamples, not {level} and {resamples}")]

@@ -1,8 +1,8 @@
 //! Figures of agreement against SciPy (`tests/fixtures/generate/agreement.py`), closed forms and their own laws.
 
 use iqa_metrics::agreement::{
-    Agreement, LogisticFit, LogisticKind, average_ranks, bootstrap_interval, krcc, mae, main_score, plcc,
-    rmse, srcc,
+    Agreement, LogisticFit, LogisticKind, TestResult, average_ranks, bootstrap_interval, krcc, mae,
+    main_score, paired_bootstrap, plcc, rmse, srcc, variance_f_test, williams_test,
 };
 use iqa_metrics::{List, MetricsError};
 use proptest::collection::vec;
@@ -14,8 +14,8 @@ const CLOSED_FORM: f64 = 1e-12;
 /// Two least-squares searches that end in the same valley.
 const FITTED: f64 = 1e-6;
 
-fn fixture() -> Value {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/agreement/agreement.json");
+fn fixture(name: &str) -> Value {
+    let path = format!("{}/../../tests/fixtures/agreement/{name}.json", env!("CARGO_MANIFEST_DIR"));
     serde_json::from_str(&std::fs::read_to_string(path).expect("a fixture")).expect("JSON")
 }
 
@@ -27,6 +27,8 @@ fn list(value: &Value) -> Vec<f64> {
     value.as_array().expect("a list").iter().map(number).collect()
 }
 
+type Figure = fn(&[f64], &[f64]) -> Result<f64, MetricsError>;
+
 #[track_caller]
 fn assert_near(what: &str, found: f64, expected: f64, tolerance: f64) {
     let error = (found - expected).abs() / expected.abs().max(1.0);
@@ -35,7 +37,7 @@ fn assert_near(what: &str, found: f64, expected: f64, tolerance: f64) {
 
 #[test]
 fn figures_agree_with_scipy() {
-    for (name, case) in fixture()["cases"].as_object().expect("cases") {
+    for (name, case) in fixture("agreement")["cases"].as_object().expect("cases") {
         let (x, y) = (list(&case["predicted"]), list(&case["subjective"]));
         let found = Agreement::new(&x, &y).expect("defined");
         let figures = [
@@ -56,12 +58,27 @@ fn figures_agree_with_scipy() {
 }
 
 #[test]
+fn a_thousand_vectors_with_ties_agree_with_scipy() {
+    let fixture = fixture("ties");
+    let cases = fixture["cases"].as_array().expect("cases");
+    assert_eq!(cases.len(), 1000);
+    for (index, case) in cases.iter().enumerate() {
+        let (x, y) = (list(&case[0]), list(&case[1]));
+        for (at, name, figure) in [(2, "plcc", plcc as Figure), (3, "srcc", srcc), (4, "krcc", krcc)] {
+            let found = figure(&x, &y).expect("defined");
+            assert_near(&format!("{index} {name}"), found, number(&case[at]), CLOSED_FORM);
+        }
+    }
+}
+
+#[test]
 fn logistic_fits_agree_with_scipy() {
-    for (name, case) in fixture()["cases"].as_object().expect("cases") {
+    for (name, case) in fixture("agreement")["cases"].as_object().expect("cases") {
         let (x, y) = (list(&case["predicted"]), list(&case["subjective"]));
         for (kind, key) in [(LogisticKind::FourParameter, "four"), (LogisticKind::FiveParameter, "five")] {
             let Some(expected) = case.get(key) else { continue };
-            let found = Agreement::after_fit(kind, &x, &y).expect("fits");
+            let found =
+                Agreement::after_fit(kind, &x, &y).unwrap_or_else(|error| panic!("{name} {key}: {error}"));
             assert_near(&format!("{name} {key} plcc"), found.plcc, number(&expected["plcc"]), FITTED);
             assert_near(&format!("{name} {key} rmse"), found.rmse, number(&expected["rmse"]), FITTED);
             assert_eq!(found.srcc, srcc(&x, &y).expect("defined"), "ranks are those of the predictions");
@@ -152,7 +169,11 @@ fn huge_and_tiny_values_do_not_overflow() {
 
 /// Correlated normal pairs, from uniform ones by Box and Muller.
 fn bivariate(n: usize, rho: f64) -> (Vec<f64>, Vec<f64>) {
-    let mut state = 88_172_645_463_325_252u64;
+    bivariate_from(n, rho, 0)
+}
+
+fn bivariate_from(n: usize, rho: f64, seed: u64) -> (Vec<f64>, Vec<f64>) {
+    let mut state = 88_172_645_463_325_252u64 ^ seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
     let mut uniform = || {
         state ^= state << 13;
         state ^= state >> 7;
@@ -191,6 +212,106 @@ fn resamples_without_a_figure_are_counted() {
         bootstrap_interval(srcc, &[1.0, 2.0, 3.0], &[1.0, 3.0, 2.0], 1000, 0.9, 1).expect("defined");
     // All three draws alike: 3 of 27 cases.
     assert!((60..170).contains(&interval.undefined), "{interval:?}");
+}
+
+#[test]
+fn five_parameters_fit_at_least_as_well_as_four() {
+    for seed in 0..200 {
+        let (x, y) = bivariate_from(30, 0.6, seed);
+        let [four, five] = [LogisticKind::FourParameter, LogisticKind::FiveParameter]
+            .map(|kind| Agreement::after_fit(kind, &x, &y).expect("fits"));
+        assert!(five.rmse <= four.rmse * (1.0 + 1e-9), "{seed}: {} above {}", five.rmse, four.rmse);
+        assert!(five.plcc.is_finite() && four.plcc > 0.0);
+    }
+}
+
+#[test]
+fn tests_of_significance_agree_with_scipy() {
+    for (index, case) in fixture("significance")["cases"].as_array().expect("cases").iter().enumerate() {
+        let [first, second, subjective] = ["first", "second", "subjective"].map(|key| list(&case[key]));
+        let errors = |list: &[f64]| list.iter().zip(&subjective).map(|(a, b)| a - b).collect::<Vec<f64>>();
+        for (test, found) in [
+            ("williams", williams_test(&first, &second, &subjective)),
+            ("f_test", variance_f_test(&errors(&first), &errors(&second))),
+        ] {
+            let (found, expected) = (found.expect("defined"), list(&case[test]));
+            assert_near(&format!("{index} {test}"), found.statistic, expected[0], 1e-9);
+            // Of the value itself, so that small probabilities count.
+            let error = (found.p_value / expected[1] - 1.0).abs();
+            assert!(error < 1e-8, "{index} {test}: p {} against {}", found.p_value, expected[1]);
+        }
+    }
+}
+
+/// Lists of zero mean and given correlations, by Cholesky's factor of their matrix.
+fn with_correlations(n: usize, r12: f64, r13: f64, r23: f64) -> [Vec<f64>; 3] {
+    let wave = |k: usize| {
+        let angle = move |i: usize| std::f64::consts::TAU * (k * i) as f64 / n as f64;
+        (0..n).map(move |i| angle(i).cos()).collect::<Vec<f64>>()
+    };
+    // Waves of different lengths are orthogonal, and of one norm.
+    let [a, b, c] = [wave(1), wave(2), wave(3)];
+    let side = (1.0 - r12 * r12).sqrt();
+    let (x, y) = (r13, (r23 - r12 * r13) / side);
+    let z = (1.0 - x * x - y * y).sqrt();
+    let first = a.iter().zip(&b).map(|(a, b)| r12 * a + side * b).collect();
+    let second = (0..n).map(|i| x * a[i] + y * b[i] + z * c[i]).collect();
+    [first, second, a]
+}
+
+#[test]
+fn williams_test_gives_a_published_example() {
+    // The R package psych, `r.test(n = 103, r12 = .4, r13 = .5, r23 = .1)`: t -0.89, p 0.37.
+    let [first, second, subjective] = with_correlations(103, 0.4, 0.5, 0.1);
+    assert_near("r12", plcc(&first, &subjective).expect("defined"), 0.4, CLOSED_FORM);
+    assert_near("r23", plcc(&first, &second).expect("defined"), 0.1, CLOSED_FORM);
+    let found = williams_test(&first, &second, &subjective).expect("defined");
+    assert!((found.statistic + 0.89).abs() < 0.005 && (found.p_value - 0.37).abs() < 0.005, "{found:?}");
+    let turned = williams_test(&second, &first, &subjective).expect("defined");
+    assert_eq!((turned.statistic, turned.p_value), (-found.statistic, found.p_value));
+}
+
+#[test]
+fn equal_models_are_not_told_apart_and_unequal_ones_are() {
+    let [mut williams, mut bootstrap] = [0; 2];
+    const TRIALS: usize = 400;
+    for trial in 0..TRIALS {
+        let (_, subjective) = bivariate_from(60, 0.0, 1 + trial as u64);
+        let (first, second): (Vec<f64>, Vec<f64>) = bivariate_from(60, 0.4, 5000 + trial as u64);
+        let add = |noise: &[f64]| subjective.iter().zip(noise).map(|(s, n)| s + n).collect::<Vec<f64>>();
+        let (first, second) = (add(&first), add(&second));
+        let test = williams_test(&first, &second, &subjective).expect("defined");
+        williams += usize::from(test.p_value < 0.05);
+        let paired = paired_bootstrap(srcc, &first, &second, &subjective, 200, 0.95, 1).expect("defined");
+        bootstrap += usize::from(paired.p_value < 0.05);
+        assert_eq!(paired.interval.undefined, 0);
+    }
+    // 5 % of the trials, within four standard deviations (and what a bootstrap of 60 pairs adds).
+    let share = |count: usize| count as f64 / TRIALS as f64;
+    assert!((share(williams) - 0.05).abs() < 0.044, "Williams {williams}");
+    assert!((share(bootstrap) - 0.05).abs() < 0.06, "bootstrap {bootstrap}");
+
+    let (close, subjective) = bivariate(200, 0.8);
+    let (far, _) = bivariate_from(200, 0.0, 7);
+    let found = paired_bootstrap(srcc, &close, &far, &subjective, 500, 0.95, 1).expect("defined");
+    assert!(found.p_value < 0.01 && found.interval.low > 0.0, "{found:?}");
+    let found = williams_test(&far, &close, &subjective).expect("defined");
+    assert!(found.p_value < 1e-6 && found.statistic < 0.0, "{found:?}");
+}
+
+#[test]
+fn a_model_does_not_differ_from_itself() {
+    let (x, y) = bivariate(50, 0.8);
+    assert_eq!(williams_test(&x, &x, &y), Ok(TestResult { statistic: 0.0, p_value: 1.0 }));
+    let paired = paired_bootstrap(srcc, &x, &x, &y, 100, 0.9, 1).expect("defined");
+    assert_eq!((paired.difference, paired.interval.low, paired.interval.high), (0.0, 0.0, 0.0));
+    assert_eq!(paired.p_value, 1.0);
+    let errors: Vec<f64> = x.iter().zip(&y).map(|(x, y)| x - y).collect();
+    let same = variance_f_test(&errors, &errors).expect("defined");
+    assert_eq!(same.statistic, 1.0);
+    assert_near("p", same.p_value, 1.0, CLOSED_FORM);
+    assert!(williams_test(&x[..3], &x[..3], &y[..3]).is_err());
+    assert!(variance_f_test(&errors, &[1.0; 50]).is_err());
 }
 
 /// Tau-b by its definition, over all pairs.

@@ -43,24 +43,47 @@ pub fn bootstrap_interval(
 ) -> Result<Interval, MetricsError> {
     check(predicted, subjective, 2)?;
     figure(predicted, subjective)?;
+    let figures =
+        resamples_of([predicted, subjective], resamples, level, seed, |[predicted, subjective]| {
+            figure(predicted, subjective)
+        })?;
+    Ok(interval(&figures, resamples, level))
+}
+
+/// The figures of `resamples` draws of whole rows of `lists`, which are of one length, where they are defined; sorted,
+/// and at least one.
+pub(super) fn resamples_of<const N: usize>(
+    lists: [&[f64]; N],
+    resamples: usize,
+    level: f64,
+    seed: u64,
+    figure: impl Fn([&[f64]; N]) -> Result<f64, MetricsError>,
+) -> Result<Vec<f64>, MetricsError> {
     if !(level > 0.0 && level < 1.0) || resamples == 0 {
         return Err(MetricsError::Interval { level, resamples });
     }
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    let pairs = predicted.len();
-    let (mut a, mut b) = (vec![0.0; pairs], vec![0.0; pairs]);
+    let pairs = lists[0].len();
+    let mut drawn: [Vec<f64>; N] = std::array::from_fn(|_| vec![0.0; pairs]);
     let mut figures = Vec::with_capacity(resamples);
     for _ in 0..resamples {
-        for (a, b) in a.iter_mut().zip(&mut b) {
+        for row in 0..pairs {
             let index = rng.random_range(0..pairs);
-            (*a, *b) = (predicted[index], subjective[index]);
+            for (drawn, list) in drawn.iter_mut().zip(lists) {
+                drawn[row] = list[index];
+            }
         }
-        figures.extend(figure(&a, &b));
+        figures.extend(figure(std::array::from_fn(|list| drawn[list].as_slice())));
     }
     if figures.is_empty() {
         return Err(MetricsError::TooShort { found: pairs, needed: pairs + 1 });
     }
     figures.sort_unstable_by(f64::total_cmp);
+    Ok(figures)
+}
+
+/// The central `level` of sorted figures.
+pub(super) fn interval(figures: &[f64], resamples: usize, level: f64) -> Interval {
     let quantile = |p: f64| {
         let position = p * (figures.len() - 1) as f64;
         let below = position as usize;
@@ -68,5 +91,5 @@ pub fn bootstrap_interval(
         figures[below] + (position - below as f64) * (figures[above] - figures[below])
     };
     let tail = (1.0 - level) / 2.0;
-    Ok(Interval { low: quantile(tail), high: quantile(1.0 - tail), undefined: resamples - figures.len() })
+    Interval { low: quantile(tail), high: quantile(1.0 - tail), undefined: resamples - figures.len() }
 }

@@ -1,5 +1,5 @@
 use levenberg_marquardt::{LeastSquaresProblem, LevenbergMarquardt};
-use nalgebra::{DVector, Dyn, OMatrix, Owned, U1};
+use nalgebra::{DVector, Dyn, OMatrix, Owned, U1, U2, Vector2};
 
 use super::correlation::{check, plcc};
 use crate::MetricsError;
@@ -13,7 +13,13 @@ pub enum LogisticKind {
     FiveParameter,
 }
 
-/// A logistic curve fitted to scores by least squares (Levenberg-Marquardt).
+/// A logistic curve fitted to scores by least squares.
+///
+/// Both curves are linear in all but two parameters, place and steepness of the bend. Those two are searched by
+/// Levenberg and Marquardt's method, from a few starts; the others follow from them (variable projection: Golub and
+/// Pereyra 1973, with Kaufman's derivatives of 1975). So a fit also ends where the best curve is a limit, as on scores
+/// that agree nearly linearly: there the curve of five parameters tends to a cubic, `b1` growing without bound while
+/// `b2` goes to 0. The search stops at `b2 = 0.001` over the standard deviation of the predictions.
 ///
 /// ```
 /// use iqa_metrics::agreement::{LogisticFit, LogisticKind};
@@ -26,11 +32,25 @@ pub enum LogisticKind {
 #[derive(Clone, Debug, PartialEq)]
 pub struct LogisticFit {
     kind: LogisticKind,
-    /// For the standardised predictor `(x - centre) / scale`.
-    parameters: Vec<f64>,
+    bend: Bend,
+    /// Factors of the bend, of the predictor, and the constant; for the standardised predictor.
+    factors: [f64; 3],
     centre: f64,
     scale: f64,
 }
+
+/// Place and steepness, for the standardised predictor `(x - centre) / scale`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Bend {
+    place: f64,
+    steepness: f64,
+}
+
+/// Bounds of the steepness: a straight line to the eye, and a step.
+const STEEPNESS: [f64; 2] = [1e-3, 1e4];
+/// Where the search starts, in the middle of the predictions: a gentle and a steep bend, as the surface has more than
+/// one valley. More starts would find steps that fit the noise, which the curves of the papers do not.
+const STARTS: [f64; 2] = [1.0, 4.0];
 
 impl LogisticFit {
     /// Fits a curve that maps predictions to subjective scores.
@@ -38,69 +58,72 @@ impl LogisticFit {
     /// # Errors
     /// As [`plcc`], with as many pairs needed as the curve has parameters and one; [`MetricsError::NotConverged`].
     pub fn new(kind: LogisticKind, predicted: &[f64], subjective: &[f64]) -> Result<Self, MetricsError> {
-        let count = match kind {
+        let parameters = match kind {
             LogisticKind::FourParameter => 4,
             LogisticKind::FiveParameter => 5,
         };
-        check(predicted, subjective, count + 1)?;
-        let sign = plcc(predicted, subjective)?.signum();
+        check(predicted, subjective, parameters + 1)?;
+        // Lists without spread have no fit.
+        plcc(predicted, subjective)?;
         let n = predicted.len() as f64;
         let centre = predicted.iter().sum::<f64>() / n;
         let scale = (predicted.iter().map(|x| (x - centre).powi(2)).sum::<f64>() / n).sqrt();
-        let x: Vec<f64> = predicted.iter().map(|x| (x - centre) / scale).collect();
-        let low = subjective.iter().copied().fold(f64::INFINITY, f64::min);
-        let high = subjective.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        let mean = subjective.iter().sum::<f64>() / n;
-        // A steep and a gentle start: the better end is kept, as the surface has more than one valley.
-        let starts: Vec<Vec<f64>> = [1.0, 4.0]
-            .into_iter()
-            .map(|steepness| match kind {
-                LogisticKind::FourParameter => {
-                    let (end, start) = if sign < 0.0 { (low, high) } else { (high, low) };
-                    vec![end, start, 0.0, 1.0 / steepness]
-                }
-                LogisticKind::FiveParameter => vec![sign * (high - low), steepness, 0.0, 0.0, mean],
-            })
-            .collect();
-        let solver = LevenbergMarquardt::new().with_patience(400);
-        let mut best: Option<(f64, DVector<f64>)> = None;
-        let mut evaluations = 0;
-        for start in starts {
-            let problem = Problem { kind, x: &x, y: subjective, p: DVector::from_vec(start) };
-            let (solved, report) = solver.minimize(problem);
-            evaluations += report.number_of_evaluations;
-            let finite = report.objective_function.is_finite() && solved.p.iter().all(|p| p.is_finite());
-            let better = best.as_ref().is_none_or(|(objective, _)| report.objective_function < *objective);
-            if report.termination.was_successful() && finite && better {
-                best = Some((report.objective_function, solved.p));
-            }
+        let x = DVector::from_iterator(predicted.len(), predicted.iter().map(|x| (x - centre) / scale));
+        let y = DVector::from_column_slice(subjective);
+
+        let mut starts = STARTS.map(|steepness| Bend { place: 0.0, steepness }).to_vec();
+        if kind == LogisticKind::FiveParameter {
+            // The curve of four parameters is one of five: never worse than that.
+            starts.extend(search(LogisticKind::FourParameter, &x, &y, &starts));
         }
-        match best {
-            Some((_, p)) => Ok(Self { kind, parameters: p.as_slice().to_vec(), centre, scale }),
-            None => Err(MetricsError::NotConverged { evaluations }),
-        }
+        let bend =
+            search(kind, &x, &y, &starts).ok_or(MetricsError::NotConverged { starts: starts.len() })?;
+        Ok(Self { kind, bend, factors: Problem::new(kind, &x, &y, bend).factors(), centre, scale })
     }
 
     /// The curve at a prediction, in the units of the subjective scores.
     pub fn predict(&self, score: f64) -> f64 {
-        curve(self.kind, &self.parameters, (score - self.centre) / self.scale)
+        let x = (score - self.centre) / self.scale;
+        let [bend, line, constant] = self.factors;
+        bend * self.bend.at(x) + line * x + constant
     }
 
     /// The parameters `b1, b2, ...` of the formula in [`LogisticKind`], in the units of the predictions.
     pub fn parameters(&self) -> Vec<f64> {
-        let p = &self.parameters;
+        let [bend, line, constant] = self.factors;
+        let place = self.bend.place * self.scale + self.centre;
+        let start = constant + bend * self.bend.start();
         match self.kind {
             LogisticKind::FourParameter => {
-                vec![p[0], p[1], p[2] * self.scale + self.centre, p[3].abs() * self.scale]
+                vec![start + bend, start, place, self.scale / self.bend.steepness]
             }
-            LogisticKind::FiveParameter => vec![
-                p[0],
-                p[1] / self.scale,
-                p[2] * self.scale + self.centre,
-                p[3] / self.scale,
-                p[4] - p[3] * self.centre / self.scale,
-            ],
+            LogisticKind::FiveParameter => {
+                let slope = line / self.scale;
+                let constant = start + bend / 2.0 - slope * self.centre;
+                vec![bend, self.bend.steepness / self.scale, place, slope, constant]
+            }
         }
+    }
+}
+
+impl Bend {
+    /// `1 / (1 + exp(-z))` at `z = steepness (x - place)`, less 1 where the bend is on the left: it is then small at the
+    /// other predictions, and keeps its digits however far away it is. No overflow at either end.
+    fn at(self, x: f64) -> f64 {
+        let z = self.steepness * (x - self.place);
+        if self.place > 0.0 { logistic(z) } else { -logistic(-z) }
+    }
+
+    /// The value far to the left.
+    fn start(self) -> f64 {
+        if self.place > 0.0 { 0.0 } else { -1.0 }
+    }
+
+    /// Derivatives with respect to the place and to the logarithm of the steepness.
+    fn derivatives(self, x: f64) -> [f64; 2] {
+        let z = self.steepness * (x - self.place);
+        let slope = logistic(z) * logistic(-z);
+        [-slope * self.steepness, slope * z]
     }
 }
 
@@ -109,64 +132,97 @@ fn logistic(z: f64) -> f64 {
     if z >= 0.0 { 1.0 / (1.0 + (-z).exp()) } else { z.exp() / (1.0 + z.exp()) }
 }
 
-fn curve(kind: LogisticKind, p: &[f64], x: f64) -> f64 {
-    match kind {
-        LogisticKind::FourParameter => (p[0] - p[1]) * logistic((x - p[2]) / p[3].abs()) + p[1],
-        // 1/2 - 1/(1 + exp(z)) is logistic(z) - 1/2.
-        LogisticKind::FiveParameter => p[0] * (logistic(p[1] * (x - p[2])) - 0.5) + p[3] * x + p[4],
-    }
+/// The bend with the least squared errors that a search from one of the starts ends at.
+fn search(kind: LogisticKind, x: &DVector<f64>, y: &DVector<f64>, starts: &[Bend]) -> Option<Bend> {
+    let solver = LevenbergMarquardt::new().with_patience(400);
+    let ends = starts.iter().filter_map(|&start| {
+        let (solved, report) = solver.minimize(Problem::new(kind, x, y, start));
+        let error = solved.errors.norm_squared();
+        (report.termination.was_successful() && error.is_finite()).then_some((error, solved.bend))
+    });
+    ends.min_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, bend)| bend)
 }
 
+/// Errors of the best curve with a given bend, as a function of the bend.
 struct Problem<'a> {
     kind: LogisticKind,
-    x: &'a [f64],
-    y: &'a [f64],
-    p: DVector<f64>,
+    x: &'a DVector<f64>,
+    y: &'a DVector<f64>,
+    bend: Bend,
+    /// What of the bend is neither line nor constant, scaled to unit length.
+    direction: DVector<f64>,
+    /// Factor of the bend in the best curve.
+    factor: f64,
+    /// `y` less the best curve.
+    errors: DVector<f64>,
 }
 
-impl LeastSquaresProblem<f64, Dyn, Dyn> for Problem<'_> {
-    type ResidualStorage = Owned<f64, Dyn, U1>;
-    type JacobianStorage = Owned<f64, Dyn, Dyn>;
-    type ParameterStorage = Owned<f64, Dyn, U1>;
-
-    fn set_params(&mut self, p: &DVector<f64>) {
-        self.p.copy_from(p);
+impl<'a> Problem<'a> {
+    fn new(kind: LogisticKind, x: &'a DVector<f64>, y: &'a DVector<f64>, bend: Bend) -> Self {
+        let empty = || DVector::zeros(0);
+        let mut problem = Self { kind, x, y, bend, direction: empty(), factor: 0.0, errors: empty() };
+        problem.solve();
+        problem
     }
 
-    fn params(&self) -> DVector<f64> {
-        self.p.clone()
+    /// The best curve with the bend at hand.
+    fn solve(&mut self) {
+        // Twice: a faint bend is nearly a line, and the first pass leaves rounding of the size of what is sought.
+        let rest = self.without_line(self.without_line(self.x.map(|x| self.bend.at(x))));
+        let length = rest.norm();
+        let direction = rest / length;
+        let y = self.without_line(self.y.clone());
+        let along = direction.dot(&y);
+        self.factor = along / length;
+        self.errors = &y - &direction * along;
+        self.direction = direction;
+    }
+
+    /// Takes out the constant, and the line where the curve has one; `x` has mean 0 and mean square 1.
+    fn without_line(&self, mut values: DVector<f64>) -> DVector<f64> {
+        values.add_scalar_mut(-values.mean());
+        if self.kind == LogisticKind::FiveParameter {
+            let slope = self.x.dot(&values) / self.x.norm_squared();
+            values.axpy(-slope, self.x, 1.0);
+        }
+        values
+    }
+
+    /// Factors of bend, predictor and constant.
+    fn factors(&self) -> [f64; 3] {
+        let rest = self.y - self.x.map(|x| self.factor * self.bend.at(x));
+        let line = match self.kind {
+            LogisticKind::FourParameter => 0.0,
+            LogisticKind::FiveParameter => self.x.dot(&rest) / self.x.norm_squared(),
+        };
+        [self.factor, line, rest.mean() - line * self.x.mean()]
+    }
+}
+
+impl LeastSquaresProblem<f64, Dyn, U2> for Problem<'_> {
+    type ResidualStorage = Owned<f64, Dyn, U1>;
+    type JacobianStorage = Owned<f64, Dyn, U2>;
+    type ParameterStorage = Owned<f64, U2, U1>;
+
+    fn set_params(&mut self, p: &Vector2<f64>) {
+        self.bend = Bend { place: p[0], steepness: p[1].exp().clamp(STEEPNESS[0], STEEPNESS[1]) };
+        self.solve();
+    }
+
+    fn params(&self) -> Vector2<f64> {
+        Vector2::new(self.bend.place, self.bend.steepness.ln())
     }
 
     fn residuals(&self) -> Option<DVector<f64>> {
-        let p = self.p.as_slice();
-        Some(DVector::from_iterator(
-            self.x.len(),
-            self.x.iter().zip(self.y).map(|(&x, &y)| curve(self.kind, p, x) - y),
-        ))
+        Some(self.errors.clone())
     }
 
-    fn jacobian(&self) -> Option<OMatrix<f64, Dyn, Dyn>> {
-        let p = self.p.as_slice();
-        let mut jacobian = OMatrix::<f64, Dyn, Dyn>::zeros(self.x.len(), p.len());
-        for (row, &x) in self.x.iter().enumerate() {
-            let derivatives: [f64; 5] = match self.kind {
-                LogisticKind::FourParameter => {
-                    let width = p[3].abs();
-                    let z = (x - p[2]) / width;
-                    let s = logistic(z);
-                    let slope = (p[0] - p[1]) * s * (1.0 - s);
-                    [s, 1.0 - s, -slope / width, -slope * z / width * p[3].signum(), 0.0]
-                }
-                LogisticKind::FiveParameter => {
-                    let s = logistic(p[1] * (x - p[2]));
-                    let slope = p[0] * s * (1.0 - s);
-                    [s - 0.5, slope * (x - p[2]), -slope * p[1], x, 1.0]
-                }
-            };
-            for (column, derivative) in derivatives.into_iter().take(p.len()).enumerate() {
-                jacobian[(row, column)] = derivative;
-            }
-        }
-        Some(jacobian)
+    fn jacobian(&self) -> Option<OMatrix<f64, Dyn, U2>> {
+        let columns: [DVector<f64>; 2] = std::array::from_fn(|parameter| {
+            let derivative = self.without_line(self.x.map(|x| self.bend.derivatives(x)[parameter]));
+            let along = self.direction.dot(&derivative);
+            (&self.direction * along - derivative) * self.factor
+        });
+        Some(OMatrix::<f64, Dyn, U2>::from_columns(&columns))
     }
 }
