@@ -1,7 +1,8 @@
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use iqa_datasets::split::{LeakyImageSplit, Parts, Split, SplitPreset};
-use iqa_datasets::{DataSet, DataSetKind, DatasetError};
+use iqa_datasets::{DataSet, DataSetKind, DatasetError, Strictness};
 
 use super::trees::Folder;
 
@@ -48,6 +49,32 @@ fn no_reference_is_on_two_sides_of_any_preset_on_any_set() {
         }
         for (parts, seed) in [([0.6, 0.2, 0.2], 7), ([0.8, 0.0, 0.2], 8), ([0.5, 0.25, 0.25], 9)] {
             check(&set, &Split::random(&set, Parts::Ratios(parts), seed).expect("splits"));
+        }
+    }
+}
+
+#[test]
+fn nor_of_a_set_read_from_a_list() {
+    for kind in DataSetKind::ALL {
+        let folder = Folder::of(kind);
+        let published = folder.strict(kind);
+        let relative =
+            |path: &Path| path.strip_prefix(folder.path()).expect("in the folder").display().to_string();
+        let mut list = "distorted,reference,score\n".to_owned();
+        for sample in published.samples() {
+            let reference = sample.reference.as_deref().map(relative).unwrap_or_default();
+            list += &format!("{},{reference},{}\n", relative(&sample.distorted), sample.raw);
+        }
+        let list = folder.write("list.csv", list);
+        let set = DataSet::open_csv(&list, folder.path(), "a list", published.scale(), Strictness::Strict)
+            .expect("a good list");
+        assert_eq!(set.samples().len(), published.samples().len());
+        assert_eq!(set.reference_ids().len(), published.reference_ids().len());
+        for preset in SplitPreset::ALL {
+            // What fits the set fits its list.
+            let splits = preset.splits(&set, 4).ok();
+            assert_eq!(splits.is_some(), preset.splits(&published, 4).is_ok(), "{preset:?} on {kind:?}");
+            splits.iter().flatten().for_each(|split| check(&set, split));
         }
     }
 }
