@@ -16,6 +16,7 @@
 //! | `download` | | pretrained backbones from the network, see [`backbones::pretrained`] |
 
 mod error;
+mod evaluation;
 mod heatmap;
 mod input;
 mod models;
@@ -23,6 +24,7 @@ mod registry;
 mod scorer;
 
 pub use error::ModelError;
+pub use evaluation::EvaluatedScorer;
 pub use heatmap::heatmap;
 pub use input::ImageInput;
 pub use registry::{MODELS, ModelInfo, model_by_name};

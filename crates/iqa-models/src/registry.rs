@@ -43,6 +43,11 @@ impl ModelInfo {
         matches!(self.weights, Weights::Bundled(_))
     }
 
+    /// The weights inside this crate, as a safetensors file.
+    pub(crate) fn bundled_weights(&self) -> Option<&'static [u8]> {
+        if let Weights::Bundled(bytes) = self.weights { Some(bytes) } else { None }
+    }
+
     /// The model with the weights inside this crate.
     pub(crate) fn open_bundled(&self, device: &Device) -> Result<Box<dyn AnyModel>, ModelError> {
         match self.weights {

@@ -3,9 +3,10 @@ use std::path::PathBuf;
 use iqa_core::CoreError;
 use iqa_datasets::DatasetError;
 use iqa_heads::HeadError;
+use iqa_metrics::MetricsError;
 use thiserror::Error;
 
-/// What can go wrong in a training run.
+/// What can go wrong in training and evaluation.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum TrainError {
@@ -59,6 +60,62 @@ pub enum TrainError {
     /// The learning curve could not be drawn.
     #[error("{path}: cannot draw the learning curve: {reason}", path = path.display())]
     Curve {
+        /// The picture.
+        path: PathBuf,
+        /// The drawing library's reason.
+        reason: String,
+    },
+    /// A figure of agreement that does not exist.
+    #[error(transparent)]
+    Metrics(#[from] MetricsError),
+    /// A model has no score for an image.
+    #[error("{image}: {source}", image = image.display())]
+    Scoring {
+        /// The image.
+        image: PathBuf,
+        /// The model's reason.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A file of scores that does not hold what it should.
+    #[error("{path}, line {line}: expected {expected}, found `{found}`", path = path.display())]
+    Scores {
+        /// The file.
+        path: PathBuf,
+        /// Line, from 1.
+        line: usize,
+        /// What belongs there.
+        expected: String,
+        /// What is there.
+        found: String,
+    },
+    /// A file of scores is of another evaluation.
+    #[error("{path}: scores of another {what}: expected {expected}, found {found}; use another folder", path = path.display())]
+    OtherScores {
+        /// The file.
+        path: PathBuf,
+        /// What differs.
+        what: &'static str,
+        /// That of this evaluation.
+        expected: String,
+        /// That of the file.
+        found: String,
+    },
+    /// A file of scores that another run is writing.
+    #[error("{path}: another run is writing this file", path = path.display())]
+    InUse {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Splits without a test part cannot be reported on.
+    #[error("the splits of `{preset}` have no test part: its tests are on other sets")]
+    NoTestPart {
+        /// Name of the preset.
+        preset: &'static str,
+    },
+    /// A scatter plot could not be drawn.
+    #[error("{path}: cannot draw the plot: {reason}", path = path.display())]
+    Drawing {
         /// The picture.
         path: PathBuf,
         /// The drawing library's reason.

@@ -11,12 +11,15 @@
 //!
 //! Every file is written to a temporary name and renamed, after each epoch. A run that was killed goes on from
 //! its last epoch and, on a deterministic backend such as `flex`, ends with the same weights bit for bit.
+//!
+//! [`evaluation`] measures how a model agrees with people on a data set.
 
 mod checkpoint;
 mod curve;
 mod data;
 mod epochs;
 mod error;
+pub mod evaluation;
 mod log;
 mod schedule;
 mod seed;

@@ -1,0 +1,148 @@
+//! The figures that papers report.
+
+use iqa_core::Direction;
+use iqa_datasets::{DataSet, Direction as Better};
+use iqa_metrics::MetricsError;
+use iqa_metrics::agreement::{Agreement, LogisticFit, LogisticKind, mae, plcc, rmse};
+use serde::{Deserialize, Serialize};
+
+use super::scores::Scores;
+
+/// Agreement of a model with people on some images. Predictions and ratings are both taken as qualities, higher being
+/// better, by the directions that model and set declare; signs are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Figures {
+    /// Pearson's linear correlation of the predictions themselves, -1 to 1.
+    pub plcc: f64,
+    /// Spearman's rank correlation, -1 to 1.
+    pub srcc: f64,
+    /// Kendall's rank correlation (tau-b), -1 to 1.
+    pub krcc: f64,
+    /// PLCC + SRCC, -2 to 2.
+    pub main_score: f64,
+    /// Root mean squared error in the units of the ratings, the model's nominal range being mapped to theirs; `None`
+    /// for a model without one.
+    pub rmse: Option<f64>,
+    /// Mean absolute error, likewise.
+    pub mae: Option<f64>,
+    /// After the logistic curve of four parameters; `None` where it cannot be fitted.
+    pub four_parameters: Option<Fitted>,
+    /// After the logistic curve of five parameters; `None` where it cannot be fitted.
+    pub five_parameters: Option<Fitted>,
+}
+
+/// Figures after a logistic fit, which may fall as well as rise.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Fitted {
+    /// Pearson's linear correlation.
+    pub plcc: f64,
+    /// Root mean squared error, in the units of the ratings.
+    pub rmse: f64,
+    /// Mean absolute error, in the units of the ratings.
+    pub mae: f64,
+}
+
+/// One of the figures; `None` where it is not defined.
+pub type Figure = fn(&Figures) -> Option<f64>;
+
+/// Every figure with its name.
+pub const FIGURES: [(&str, Figure); 10] = [
+    ("PLCC", |figures| Some(figures.plcc)),
+    ("SRCC", |figures| Some(figures.srcc)),
+    ("KRCC", |figures| Some(figures.krcc)),
+    ("PLCC + SRCC", |figures| Some(figures.main_score)),
+    ("RMSE", |figures| figures.rmse),
+    ("MAE", |figures| figures.mae),
+    ("PLCC, 4 parameters", |figures| figures.four_parameters.map(|fitted| fitted.plcc)),
+    ("RMSE, 4 parameters", |figures| figures.four_parameters.map(|fitted| fitted.rmse)),
+    ("PLCC, 5 parameters", |figures| figures.five_parameters.map(|fitted| fitted.plcc)),
+    ("RMSE, 5 parameters", |figures| figures.five_parameters.map(|fitted| fitted.rmse)),
+];
+
+/// Some of the images of a set, and the figures on them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Part {
+    /// A type of distortion, a subset, or `all`.
+    pub name: String,
+    /// Images with a finite score.
+    pub images: usize,
+    /// The figures; `None` where they are not defined.
+    pub figures: Option<Figures>,
+    /// Why they are not.
+    pub undefined: Option<String>,
+}
+
+/// Predictions and ratings as qualities.
+pub(super) struct Qualities {
+    pub(super) predicted: Vec<f64>,
+    pub(super) subjective: Vec<f64>,
+    /// Whether both are in the units of the ratings.
+    pub(super) same_units: bool,
+}
+
+impl Qualities {
+    /// Of every image of the set, not finite where the score is not.
+    pub(super) fn new(set: &DataSet, scores: &Scores) -> Self {
+        let (low, high) = set.scale().range();
+        let rating = |raw: f64| match set.scale().direction() {
+            Better::HigherIsBetter => raw,
+            Better::LowerIsBetter => low + high - raw,
+        };
+        let sign = match scores.key.direction {
+            Direction::HigherIsBetter => 1.0,
+            Direction::LowerIsBetter => -1.0,
+        };
+        let (scale, shift) = match scores.key.range {
+            [Some(from), Some(to)] if from < to => {
+                let scale = (high - low) / (to - from);
+                (scale, low - scale * if sign > 0.0 { from } else { -to })
+            }
+            _ => (1.0, 0.0),
+        };
+        Self {
+            predicted: scores.values.iter().map(|score| sign * score * scale + shift).collect(),
+            subjective: set.samples().iter().map(|sample| rating(sample.raw)).collect(),
+            same_units: scores.key.range.iter().all(Option::is_some),
+        }
+    }
+
+    /// Of some of the images, those without a finite score left out.
+    pub(super) fn of(&self, indices: &[usize]) -> Self {
+        let finite = || indices.iter().filter(|&&index| self.predicted[index].is_finite());
+        Self {
+            predicted: finite().map(|&index| self.predicted[index]).collect(),
+            subjective: finite().map(|&index| self.subjective[index]).collect(),
+            same_units: self.same_units,
+        }
+    }
+
+    pub(super) fn part(&self, name: &str) -> Part {
+        let figures = self.figures();
+        let undefined = figures.as_ref().err().map(ToString::to_string);
+        Part { name: name.into(), images: self.predicted.len(), figures: figures.ok(), undefined }
+    }
+
+    pub(super) fn figures(&self) -> Result<Figures, MetricsError> {
+        let found = Agreement::new(&self.predicted, &self.subjective)?;
+        Ok(Figures {
+            plcc: found.plcc,
+            srcc: found.srcc,
+            krcc: found.krcc,
+            main_score: found.main_score(),
+            rmse: self.same_units.then_some(found.rmse),
+            mae: self.same_units.then_some(found.mae),
+            four_parameters: self.fitted(LogisticKind::FourParameter),
+            five_parameters: self.fitted(LogisticKind::FiveParameter),
+        })
+    }
+
+    fn fitted(&self, kind: LogisticKind) -> Option<Fitted> {
+        let fit = LogisticFit::new(kind, &self.predicted, &self.subjective).ok()?;
+        let mapped: Vec<f64> = self.predicted.iter().map(|&score| fit.predict(score)).collect();
+        Some(Fitted {
+            plcc: plcc(&mapped, &self.subjective).ok()?,
+            rmse: rmse(&mapped, &self.subjective).ok()?,
+            mae: mae(&mapped, &self.subjective).ok()?,
+        })
+    }
+}

@@ -1,0 +1,65 @@
+//! How well a model agrees with people on a data set.
+//!
+//! [`score_set`] runs a model over a set and writes each score as it comes, so that a run that was stopped goes on
+//! where it was. [`report`] turns scores into the figures of the papers, [`write_scatter`] into a picture:
+//!
+//! ```
+//! use image::RgbImage;
+//! use indicatif::ProgressBar;
+//! use iqa_core::{Direction, ReferenceNeed, ScoreSpec};
+//! use iqa_datasets::{DataSet, Direction as Better, ScoreKind, ScoreScale, Strictness};
+//! use iqa_train::evaluation::{EvaluatedModel, ReportConfig, report, score_set};
+//!
+//! /// Takes dark pictures for bad ones.
+//! struct Darkness;
+//!
+//! impl EvaluatedModel for Darkness {
+//!     type Reference = ();
+//!     type Error = std::convert::Infallible;
+//!     fn name(&self) -> String {
+//!         "darkness".into()
+//!     }
+//!     fn weights(&self) -> String {
+//!         "none".into()
+//!     }
+//!     fn spec(&self) -> ScoreSpec {
+//!         ScoreSpec::new(Direction::LowerIsBetter, 0.0, 255.0, ReferenceNeed::NoReference)
+//!     }
+//!     fn prepare(&self, _: &RgbImage) -> Result<(), Self::Error> {
+//!         Ok(())
+//!     }
+//!     fn score(&self, distorted: &RgbImage, _: Option<&()>) -> Result<f64, Self::Error> {
+//!         Ok(255.0 - f64::from(distorted.get_pixel(0, 0)[0]))
+//!     }
+//! }
+//!
+//! # let folder = tempfile::tempdir()?;
+//! # let folder = folder.path();
+//! # let mut list = "distorted,score\n".to_owned();
+//! # for (index, mos) in [1, 2, 3, 5, 4].into_iter().enumerate() {
+//! #     RgbImage::from_pixel(8, 8, image::Rgb([40 * index as u8; 3])).save(folder.join(format!("{index}.png")))?;
+//! #     list += &format!("{index}.png,{mos}\n");
+//! # }
+//! # std::fs::write(folder.join("list.csv"), list)?;
+//! let scale = ScoreScale::new(ScoreKind::Mos, Better::HigherIsBetter, 1.0, 5.0)?;
+//! let set = DataSet::open_csv(&folder.join("list.csv"), folder, "five", scale, Strictness::Strict)?;
+//! let scores = score_set(&Darkness, &set, &folder.join("scores.csv"), &ProgressBar::hidden())?;
+//! let report = report(&set, &scores, None, &ReportConfig::default())?;
+//! // Of ten pairs of pictures, one is in the wrong order.
+//! assert_eq!(report.whole.figures.expect("defined").krcc, 0.8);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod comparison;
+mod figures;
+mod report;
+mod run;
+mod scatter;
+mod scores;
+
+pub use comparison::{Comparison, Difference, Significance};
+pub use figures::{FIGURES, Figure, Figures, Fitted, Part};
+pub use report::{Intervals, Report, ReportConfig, SplitSummary, Summary, report};
+pub use run::{EvaluatedModel, score_set};
+pub use scatter::write_scatter;
+pub use scores::{ScoreKey, Scores, sha256};

@@ -1,0 +1,115 @@
+//! A model over a data set.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use image::RgbImage;
+use indicatif::ProgressBar;
+use iqa_core::{ReferenceNeed, ScoreSpec};
+use iqa_datasets::loader::{Loader, LoaderConfig, ReferenceCache};
+use iqa_datasets::{DataSet, DatasetError};
+
+use super::scores::{ScoreFile, ScoreKey, Scores};
+use crate::TrainError;
+
+/// Decoded references held; they are asked for one after the other.
+const CACHE_BYTES: usize = 64 << 20;
+
+/// A model or measure as an evaluation sees it.
+pub trait EvaluatedModel {
+    /// What is computed once of a reference, for all its distorted versions.
+    type Reference;
+    /// Why an image has no score.
+    type Error: std::error::Error + Send + Sync + 'static;
+
+    /// Its name.
+    fn name(&self) -> String;
+
+    /// A digest of its weights and of every option that changes scores: scores under another one are not mixed with
+    /// these.
+    fn weights(&self) -> String;
+
+    /// Direction, range and reference need of its scores.
+    fn spec(&self) -> ScoreSpec;
+
+    /// Prepares a reference.
+    ///
+    /// # Errors
+    /// When the image is not one that the model can work on.
+    fn prepare(&self, reference: &RgbImage) -> Result<Self::Reference, Self::Error>;
+
+    /// Scores an image; the reference is there if and only if [`Self::spec`] asks for one.
+    ///
+    /// # Errors
+    /// When the image is not one that the model can work on.
+    fn score(&self, distorted: &RgbImage, reference: Option<&Self::Reference>) -> Result<f64, Self::Error>;
+}
+
+/// Scores every image of a set, into a file that grows by a line an image. Images that the file holds already are not
+/// scored again; a line that was being written when an earlier run ended is.
+///
+/// Images are scored reference by reference, each reference being prepared once, and decoded ahead on threads.
+/// `bar` is set to the number of images and moves with them.
+///
+/// # Errors
+/// [`TrainError::OtherScores`] when the file is of another set, model or weights; [`TrainError::Scores`] when it is
+/// damaged; [`TrainError::InUse`] while another run writes it; [`TrainError::Dataset`] for an image that cannot be
+/// decoded, or a set without references where the model needs them; [`TrainError::Scoring`] for one that the model
+/// refuses; [`TrainError::Core`] for what cannot be written. Scores before the failure are kept.
+pub fn score_set<M: EvaluatedModel>(
+    model: &M,
+    set: &DataSet,
+    path: &Path,
+    bar: &ProgressBar,
+) -> Result<Scores, TrainError> {
+    let spec = model.spec();
+    let needs_reference = spec.reference == ReferenceNeed::FullReference;
+    if needs_reference && set.samples().iter().any(|sample| sample.reference.is_none()) {
+        return Err(DatasetError::SplitUnit { name: set.name().into(), expected: "with" }.into());
+    }
+    let key = ScoreKey::new(set, model.name(), model.weights(), spec);
+    let mut file = ScoreFile::open(path, key, set)?;
+    let order: Vec<usize> = by_reference(set).into_iter().filter(|&index| !file.has(index)).collect();
+    bar.set_length(set.samples().len() as u64);
+    bar.set_position((set.samples().len() - order.len()) as u64);
+
+    let mut prepared: Option<(PathBuf, M::Reference)> = None;
+    for loaded in Loader::new(set, &order, LoaderConfig::default(), &ReferenceCache::new(CACHE_BYTES))? {
+        let loaded = loaded?;
+        let sample = &set.samples()[loaded.index];
+        let refused = |image: &Path, source: M::Error| TrainError::Scoring {
+            image: image.into(),
+            source: Box::new(source),
+        };
+        if let (true, Some(path), Some(image)) = (needs_reference, &sample.reference, &loaded.reference)
+            && prepared.as_ref().is_none_or(|(held, _)| held != path)
+        {
+            // The old one goes first: two at once would be twice the memory.
+            drop(prepared.take());
+            let reference = model.prepare(image).map_err(|source| refused(path, source))?;
+            prepared = Some((path.clone(), reference));
+        }
+        let reference = prepared.as_ref().map(|(_, reference)| reference);
+        let score =
+            model.score(&loaded.distorted, reference).map_err(|source| refused(&sample.distorted, source))?;
+        file.push(loaded.index, score)?;
+        bar.inc(1);
+    }
+    file.finish()
+}
+
+/// Indices of the samples: those of one reference after those of another, each in the order of the labels.
+fn by_reference(set: &DataSet) -> Vec<usize> {
+    let mut first_seen: HashMap<&PathBuf, usize> = HashMap::new();
+    let mut order: Vec<(usize, usize)> = set
+        .samples()
+        .iter()
+        .enumerate()
+        .map(|(index, sample)| {
+            let group = sample.reference.as_ref().map_or(0, |path| *first_seen.entry(path).or_insert(index));
+            (group, index)
+        })
+        .collect();
+    order.sort_unstable();
+    order.into_iter().map(|(_, index)| index).collect()
+}

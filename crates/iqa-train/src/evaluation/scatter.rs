@@ -1,0 +1,153 @@
+//! Scores against ratings as a picture.
+
+use std::error::Error;
+use std::ops::Range;
+use std::path::Path;
+
+use iqa_core::{Direction, write_atomically};
+use iqa_datasets::{DataSet, Direction as Better, ScoreKind};
+use iqa_metrics::agreement::{LogisticFit, LogisticKind};
+use plotters::prelude::*;
+
+use super::scores::Scores;
+use crate::TrainError;
+
+const SIZE: (u32, u32) = (760, 560);
+/// Types told apart by colour; with more of them all points have one.
+const COLOURED_TYPES: usize = 8;
+const CURVE_POINTS: usize = 200;
+
+/// One colour of points, and what it stands for.
+type Series = (Option<String>, RGBColor, Vec<(f64, f64)>);
+
+/// Draws each image's rating over its score as SVG, both as published, with the logistic curve of five parameters that
+/// is fitted to them. Points are coloured by type of distortion when there are few.
+///
+/// # Errors
+/// [`TrainError::Drawing`] when no score is finite or the picture cannot be made; [`TrainError::Core`] when it cannot be
+/// written.
+///
+/// # Panics
+/// When `scores` are not of `set`.
+pub fn write_scatter(path: &Path, set: &DataSet, scores: &Scores) -> Result<(), TrainError> {
+    let mut svg = String::new();
+    draw(&mut svg, set, scores)
+        .map_err(|error| TrainError::Drawing { path: path.into(), reason: error.to_string() })?;
+    Ok(write_atomically(path, svg.as_bytes())?)
+}
+
+fn draw(svg: &mut String, set: &DataSet, scores: &Scores) -> Result<(), Box<dyn Error>> {
+    let points: Vec<(f64, f64)> = points(set, scores).map(|(_, point)| point).collect();
+    let (x, y) = (extent(points.iter().map(|p| p.0)), extent(points.iter().map(|p| p.1)));
+    let (Some(x), Some(y)) = (x, y) else { return Err("no image has a finite score".into()) };
+    let area = SVGBackend::with_string(svg, SIZE).into_drawing_area();
+    area.fill(&WHITE)?;
+    let mut chart = ChartBuilder::on(&area)
+        .margin(12)
+        .x_label_area_size(40)
+        .y_label_area_size(60)
+        .build_cartesian_2d(x.clone(), y)?;
+    let better = |higher: bool| if higher { "higher is better" } else { "lower is better" };
+    let kind = match set.scale().kind() {
+        ScoreKind::Mos => "MOS",
+        ScoreKind::Dmos => "DMOS",
+    };
+    chart
+        .configure_mesh()
+        .x_desc(format!(
+            "{} ({})",
+            scores.key.model,
+            better(scores.key.direction == Direction::HigherIsBetter)
+        ))
+        .y_desc(format!(
+            "{kind} of {} ({})",
+            set.name(),
+            better(set.scale().direction() == Better::HigherIsBetter)
+        ))
+        .light_line_style(TRANSPARENT)
+        .draw()?;
+    for (name, color, points) in series(set, scores) {
+        let circles = points.into_iter().map(|point| Circle::new(point, 2, color.mix(0.55).filled()));
+        let drawn = chart.draw_series(circles)?;
+        if let Some(name) = name {
+            drawn.label(name).legend(move |(x, y)| Circle::new((x + 10, y), 4, color.filled()));
+        }
+    }
+    let (predicted, rated): (Vec<f64>, Vec<f64>) = points.iter().copied().unzip();
+    // Of the published numbers: the fit of qualities is the same curve, turned.
+    if let Ok(fit) = LogisticFit::new(LogisticKind::FiveParameter, &predicted, &rated) {
+        let (low, high) = predicted.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), &value| {
+            (low.min(value), high.max(value))
+        });
+        let curve = (0..=CURVE_POINTS).map(|step| {
+            let at = low + (high - low) * step as f64 / CURVE_POINTS as f64;
+            (at, fit.predict(at))
+        });
+        chart
+            .draw_series(LineSeries::new(curve, BLACK.stroke_width(2)))?
+            .label("logistic fit, 5 parameters")
+            .legend(|(x, y)| PathElement::new([(x, y), (x + 20, y)], BLACK.stroke_width(2)));
+    }
+    chart
+        .configure_series_labels()
+        .position(SeriesLabelPosition::LowerRight)
+        .background_style(WHITE.mix(0.85))
+        .border_style(BLACK.mix(0.4))
+        .draw()?;
+    area.present()?;
+    Ok(())
+}
+
+/// Finite scores with their ratings, and the sample's index.
+fn points<'a>(set: &'a DataSet, scores: &'a Scores) -> impl Iterator<Item = (usize, (f64, f64))> + 'a {
+    let point = |(index, sample): (usize, &iqa_datasets::Sample)| (index, (scores.values[index], sample.raw));
+    set.samples().iter().enumerate().map(point).filter(|(_, point)| point.0.is_finite())
+}
+
+fn series(set: &DataSet, scores: &Scores) -> Vec<Series> {
+    let name = |index: usize| set.samples()[index].type_name.as_deref();
+    let mut names: Vec<&str> = points(set, scores).filter_map(|(index, _)| name(index)).collect();
+    names.sort_unstable();
+    names.dedup();
+    let coloured = (2..=COLOURED_TYPES).contains(&names.len());
+    if !coloured {
+        return vec![(None, RGBColor(31, 119, 180), points(set, scores).map(|(_, point)| point).collect())];
+    }
+    let of = |wanted: Option<&str>| -> Vec<(f64, f64)> {
+        points(set, scores).filter(|(index, _)| name(*index) == wanted).map(|(_, point)| point).collect()
+    };
+    let mut series: Vec<Series> = names
+        .iter()
+        .zip(COLOURS)
+        .map(|(type_name, color)| (Some(type_name.replace('_', " ")), color, of(Some(type_name))))
+        .collect();
+    let rest = of(None);
+    if !rest.is_empty() {
+        series.push((Some("other".into()), RGBColor(127, 127, 127), rest));
+    }
+    series
+}
+
+/// Eight colours that people with colour-blindness tell apart (Okabe and Ito, 2008), the yellow darkened.
+const COLOURS: [RGBColor; COLOURED_TYPES] = [
+    RGBColor(0, 114, 178),
+    RGBColor(213, 94, 0),
+    RGBColor(0, 158, 115),
+    RGBColor(204, 121, 167),
+    RGBColor(230, 159, 0),
+    RGBColor(86, 180, 233),
+    RGBColor(180, 168, 20),
+    RGBColor(90, 90, 90),
+];
+
+/// From the least to the largest value, with a margin; `None` without values.
+fn extent(values: impl Iterator<Item = f64>) -> Option<Range<f64>> {
+    let (low, high) = values
+        .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)));
+    if low > high {
+        return None;
+    }
+    // A single value gets a range around it.
+    let margin = if high > low { 0.04 * (high - low) } else { 0.5 };
+    Some(low - margin..high + margin)
+}
