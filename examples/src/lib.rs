@@ -1,1 +1,5 @@
 //! What the example programs share.
+
+mod evaluation;
+
+pub use evaluation::{Evaluation, evaluate};
