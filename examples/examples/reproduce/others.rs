@@ -58,9 +58,13 @@ const fn turned(srcc: f64, plcc: f64) -> Published {
 }
 
 /// The 25 distortions of KADID-10k on photographs, rated with that set's mean opinion scores.
-const fn synthetic(model: &'static str) -> Ours {
-    let evaluation = Evaluation { folder: "kadid_kodak", lenient: true, ..on(model, "kadid10k") };
+const fn synthetic(model: &'static str, patches: Option<usize>) -> Ours {
+    let evaluation = Evaluation { folder: "kadid_kodak", lenient: true, patches, ..on(model, "kadid10k") };
     Ours::Evaluation(evaluation)
+}
+
+const fn synthetic_patches(count: usize) -> Ours {
+    synthetic("wadiqam_fr", Some(count))
 }
 
 pub(crate) const ENTRIES: &[Entry] = &[
@@ -235,10 +239,27 @@ pub(crate) const ENTRIES: &[Entry] = &[
                them. The bundled WaDIQaM weights were trained on such ratings, of other photographs. The set is made by \
                the example `synthesize`.",
         rows: &[
-            row("psnr", "PSNR", NONE, synthetic("psnr")),
-            row("ssim", "SSIM", NONE, synthetic("ssim")),
-            row("wadiqam_fr", "WaDIQaM-FR, bundled weights", NONE, synthetic("wadiqam_fr")),
-            row("wadiqam_nr", "WaDIQaM-NR, bundled weights", NONE, synthetic("wadiqam_nr")),
+            row("psnr", "PSNR", NONE, synthetic("psnr", None)),
+            row("ssim", "SSIM", NONE, synthetic("ssim", None)),
+            row("wadiqam_fr", "WaDIQaM-FR, bundled weights", NONE, synthetic("wadiqam_fr", None)),
+            row("wadiqam_nr", "WaDIQaM-NR, bundled weights", NONE, synthetic("wadiqam_nr", None)),
+        ],
+    },
+    Entry {
+        id: "synthetic-patches",
+        paper: Paper::StandIn,
+        place: "none",
+        what: "the figure of Bosse et al. on the number of patches, on the set of synthetic-kadid10k",
+        note: "WaDIQaM-FR with the bundled weights; each image is scored by patches at the same random places.",
+        rows: &[
+            row("1", "1 patch", NONE, synthetic_patches(1)),
+            row("2", "2 patches", NONE, synthetic_patches(2)),
+            row("4", "4 patches", NONE, synthetic_patches(4)),
+            row("8", "8 patches", NONE, synthetic_patches(8)),
+            row("16", "16 patches", NONE, synthetic_patches(16)),
+            row("32", "32 patches", NONE, synthetic_patches(32)),
+            row("64", "64 patches", NONE, synthetic_patches(64)),
+            row("128", "128 patches", NONE, synthetic_patches(128)),
         ],
     },
 ];
