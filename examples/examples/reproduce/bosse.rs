@@ -6,7 +6,7 @@ use crate::catalogue::{Entry, Evaluation, NONE, Ours, Paper, Part, Summary, Trai
 use Ours::Nothing;
 
 const fn ten(run: &'static str, recipe: &'static str, set: &'static str, split: &'static str) -> Training {
-    Training { run, recipe, set, split, seeds: 10, summary: Summary::Mean }
+    Training { run, recipe, set, split, seeds: 10, weights: "best.safetensors", summary: Summary::Mean }
 }
 
 const DIQAM_FR: &str = "--recipe wadiqam --model diqam_fr --preset paper";
