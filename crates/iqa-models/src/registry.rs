@@ -2,10 +2,11 @@
 
 use burn::tensor::Device;
 use iqa_core::{NamedTensors, ReferenceNeed};
+use iqa_heads::multi_branch::MultiBranchConfig;
 use iqa_heads::wadiqam::WadiqamConfig;
 
 use crate::ModelError;
-use crate::models::{AnyModel, open_wadiqam};
+use crate::models::{AnyModel, open_multi_branch, open_wadiqam};
 
 /// A model that can be opened by name.
 #[derive(Clone, Copy, Debug)]
@@ -31,6 +32,7 @@ enum Weights {
 #[derive(Clone, Copy, Debug)]
 enum Kind {
     Wadiqam(fn() -> WadiqamConfig),
+    MultiBranch(fn() -> MultiBranchConfig),
 }
 
 impl ModelInfo {
@@ -67,10 +69,13 @@ impl ModelInfo {
     ) -> Result<Box<dyn AnyModel>, ModelError> {
         match self.kind {
             Kind::Wadiqam(config) => open_wadiqam(&config(), tensors, device),
+            Kind::MultiBranch(config) => open_multi_branch(&config(), tensors, device),
         }
     }
 }
 
+const MULTI_BRANCH: &str = "`best.safetensors` of a run of the example `train` with `--recipe multibranch`; no trained \
+                            weights are published";
 const DEEP_IQA: &str = "the official ones are at github.com/dmaniry/deepIQA";
 
 use ReferenceNeed::{FullReference, NoReference};
@@ -96,6 +101,24 @@ pub static MODELS: &[ModelInfo] = &[
         Kind::Wadiqam(WadiqamConfig::diqam_fr),
     ),
     ModelInfo::new("diqam_nr", NoReference, Weights::File(DEEP_IQA), Kind::Wadiqam(WadiqamConfig::diqam_nr)),
+    ModelInfo::new(
+        "multibranch_vgg16",
+        FullReference,
+        Weights::File(MULTI_BRANCH),
+        Kind::MultiBranch(MultiBranchConfig::vgg16),
+    ),
+    ModelInfo::new(
+        "multibranch_resnet50",
+        FullReference,
+        Weights::File(MULTI_BRANCH),
+        Kind::MultiBranch(MultiBranchConfig::resnet50),
+    ),
+    ModelInfo::new(
+        "multibranch_inception_v3",
+        FullReference,
+        Weights::File(MULTI_BRANCH),
+        Kind::MultiBranch(MultiBranchConfig::inception_v3),
+    ),
 ];
 
 /// The model of that name.

@@ -3,6 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 
 use image::RgbImage;
+use iqa_core::{Direction, ScoreSpec};
 use iqa_datasets::DataSet;
 use iqa_datasets::augment::PairAugment;
 use iqa_datasets::loader::{ReferenceCache, load_sample};
@@ -39,6 +40,14 @@ pub trait TrainingPairs: Sync {
     /// When the sample cannot be read.
     fn pair(&self, epoch: u64, index: usize) -> Result<TrainingPair, TrainError>;
 
+    /// The mean label, from 0 to 1: by default that of 64 samples of the first epoch, evenly spread.
+    ///
+    /// # Errors
+    /// As [`Self::pair`].
+    fn mean_quality01(&self) -> Result<f64, TrainError> {
+        mean_of_some(self.samples(), |index| self.pair(0, index))
+    }
+
     /// The pairs of a step, `count` of them: one epoch after another, without a gap.
     ///
     /// # Errors
@@ -61,6 +70,23 @@ pub trait ValidationPairs: Sync {
     /// # Errors
     /// When the sample cannot be read.
     fn pair(&self, index: usize) -> Result<TrainingPair, TrainError>;
+
+    /// The mean label, from 0 to 1: by default that of 64 samples, evenly spread.
+    ///
+    /// # Errors
+    /// As [`Self::pair`].
+    fn mean_quality01(&self) -> Result<f64, TrainError> {
+        mean_of_some(self.samples(), |index| self.pair(index))
+    }
+}
+
+fn mean_of_some(
+    samples: usize,
+    pair: impl Fn(usize) -> Result<TrainingPair, TrainError>,
+) -> Result<f64, TrainError> {
+    let count = samples.min(64);
+    let labels = (0..count).map(|index| Ok(pair(index * samples / count)?.quality01));
+    Ok(labels.sum::<Result<f64, TrainError>>()? / count as f64)
 }
 
 impl From<SyntheticSample> for TrainingPair {
@@ -91,16 +117,18 @@ impl ValidationPairs for SyntheticGrid {
     }
 }
 
-/// Rated images of a set on disk to train on, each once an epoch, in an order of its own. An image is decoded when
-/// its turn comes.
+/// Samples to train on, each once an epoch, in an order of its own. One is made when its turn comes.
 #[derive(Debug)]
-pub struct SetTraining<'a> {
-    samples: SetValidation<'a>,
+pub struct Shuffled<V> {
+    samples: V,
     augment: PairAugment,
     seed: u64,
     /// The order of the epoch asked for last.
     order: Mutex<Option<(u64, Vec<usize>)>>,
 }
+
+/// Rated images of a set on disk to train on.
+pub type SetTraining<'a> = Shuffled<SetValidation<'a>>;
 
 impl<'a> SetTraining<'a> {
     /// The samples of `indices`, a part of a [`Split`](iqa_datasets::split::Split), flipped and cropped by `augment`.
@@ -108,16 +136,23 @@ impl<'a> SetTraining<'a> {
     /// # Panics
     /// When an index is not below the number of samples.
     pub fn new(set: &'a DataSet, indices: &[usize], augment: PairAugment, seed: u64) -> Self {
-        Self { samples: SetValidation::new(set, indices), augment, seed, order: Mutex::new(None) }
+        Self::over(SetValidation::new(set, indices), augment, seed)
+    }
+}
+
+impl<V: ValidationPairs> Shuffled<V> {
+    /// Samples that are otherwise the same in every epoch, flipped and cropped by `augment`.
+    pub fn over(samples: V, augment: PairAugment, seed: u64) -> Self {
+        Self { samples, augment, seed, order: Mutex::new(None) }
     }
 
-    /// Which of the indices comes at a place of an epoch.
+    /// Which of the samples comes at a place of an epoch.
     fn shuffled(&self, epoch: u64, place: usize) -> usize {
         let mut cached = self.order.lock().unwrap_or_else(PoisonError::into_inner);
         match &*cached {
             Some((of, order)) if *of == epoch => order[place],
             _ => {
-                let mut order: Vec<usize> = (0..self.samples()).collect();
+                let mut order: Vec<usize> = (0..self.samples.samples()).collect();
                 order.shuffle(&mut ChaCha8Rng::seed_from_u64(seed::derive(self.seed, &[seed::ORDER, epoch])));
                 let index = order[place];
                 *cached = Some((epoch, order));
@@ -127,9 +162,9 @@ impl<'a> SetTraining<'a> {
     }
 }
 
-impl TrainingPairs for SetTraining<'_> {
+impl<V: ValidationPairs> TrainingPairs for Shuffled<V> {
     fn samples(&self) -> usize {
-        self.samples.indices.len()
+        self.samples.samples()
     }
 
     fn pair(&self, epoch: u64, index: usize) -> Result<TrainingPair, TrainError> {
@@ -139,6 +174,10 @@ impl TrainingPairs for SetTraining<'_> {
         let (distorted, reference) =
             self.augment.apply(&pair.distorted, pair.reference.as_ref(), &mut rng)?;
         Ok(TrainingPair { distorted, reference, ..pair })
+    }
+
+    fn mean_quality01(&self) -> Result<f64, TrainError> {
+        self.samples.mean_quality01()
     }
 }
 
@@ -174,5 +213,19 @@ impl ValidationPairs for SetValidation<'_> {
             reference: sample.reference.map(|image| (*image).clone()),
             quality01: self.set.scale().quality01(self.set.samples()[index].raw),
         })
+    }
+
+    fn mean_quality01(&self) -> Result<f64, TrainError> {
+        let label = |&index: &usize| self.set.scale().quality01(self.set.samples()[index].raw);
+        Ok(self.indices.iter().map(label).sum::<f64>() / self.indices.len() as f64)
+    }
+}
+
+/// The label on the scale of a score.
+pub(crate) fn target(spec: &ScoreSpec, quality01: f64) -> f64 {
+    let (low, high) = spec.range;
+    match spec.direction {
+        Direction::HigherIsBetter => low + quality01 * (high - low),
+        Direction::LowerIsBetter => high - quality01 * (high - low),
     }
 }

@@ -1,6 +1,6 @@
 //! Training recipes of the papers, with exact resume.
 //!
-//! [`wadiqam`] trains DIQaM and WaDIQaM. A run writes into one folder:
+//! [`wadiqam`] trains DIQaM and WaDIQaM, [`multi_branch`] the model of Dutta et al. A run writes into one folder:
 //!
 //! | file | what |
 //! |---|---|
@@ -21,11 +21,12 @@ mod epochs;
 mod error;
 pub mod evaluation;
 mod log;
+pub mod multi_branch;
 mod schedule;
 mod seed;
 pub mod wadiqam;
 
-pub use data::{SetTraining, SetValidation, TrainingPair, TrainingPairs, ValidationPairs};
+pub use data::{SetTraining, SetValidation, Shuffled, TrainingPair, TrainingPairs, ValidationPairs};
 pub use epochs::Outcome;
 pub use error::TrainError;
 pub use log::{EpochLog, read_log};

@@ -15,6 +15,18 @@ pub enum Schedule {
         /// Rate of the last step over the full rate.
         final_fraction: f64,
     },
+    /// Falls by the same factor from each stage to the next, to the given part of the full rate in the last.
+    Geometric {
+        /// Rate of the last stage over the full rate.
+        final_fraction: f64,
+        /// Stages of the same number of steps; the epochs, usually.
+        stages: usize,
+    },
+    /// Falls along half a cosine.
+    Cosine {
+        /// Rate of the last step over the full rate.
+        final_fraction: f64,
+    },
 }
 
 impl Schedule {
@@ -26,6 +38,15 @@ impl Schedule {
                 let rise = (step + 1) as f64 / (warmup_steps + 1) as f64;
                 let progress = step as f64 / (steps.max(2) - 1) as f64;
                 rise.min(1.0) * (1.0 + (final_fraction - 1.0) * progress.min(1.0))
+            }
+            Self::Geometric { final_fraction, stages } => {
+                let stage = (step * stages / steps.max(1)).min(stages.saturating_sub(1));
+                final_fraction.powf(stage as f64 / (stages.max(2) - 1) as f64)
+            }
+            Self::Cosine { final_fraction } => {
+                let progress = (step as f64 / (steps.max(2) - 1) as f64).min(1.0);
+                final_fraction
+                    + (1.0 - final_fraction) * (1.0 + (std::f64::consts::PI * progress).cos()) / 2.0
             }
         }
     }
@@ -44,6 +65,24 @@ mod tests {
         assert!((line.factor(200, 101) - 0.02).abs() < 1e-12, "flat after the end");
         assert_eq!(Schedule::Constant.factor(7, 9), 1.0);
         assert_eq!(line.factor(0, 1), 1.0);
+    }
+
+    #[test]
+    fn a_geometric_fall_has_as_many_stages_as_it_says() {
+        // 1e-2^(e / (E - 1)) in epoch e of E = 3, ten steps each.
+        let schedule = Schedule::Geometric { final_fraction: 1e-2, stages: 3 };
+        for (step, expected) in [(0, 1.0), (9, 1.0), (10, 0.1), (19, 0.1), (20, 0.01), (29, 0.01), (40, 0.01)]
+        {
+            assert!((schedule.factor(step, 30) - expected).abs() < 1e-12, "step {step}");
+        }
+    }
+
+    #[test]
+    fn a_cosine_falls_by_half_in_the_middle() {
+        let schedule = Schedule::Cosine { final_fraction: 0.2 };
+        for (step, expected) in [(0, 1.0), (50, 0.6), (100, 0.2), (150, 0.2)] {
+            assert!((schedule.factor(step, 101) - expected).abs() < 1e-12, "step {step}");
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! ```
 #![allow(clippy::print_stdout, reason = "a program's report goes to standard output")]
 
+mod multi_branch;
 mod report;
 mod source;
 mod wadiqam;
@@ -15,6 +16,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, ValueEnum};
 use iqa_models::core::{device_by_name, write_atomically};
+use multi_branch::MultiBranchOptions;
 use source::{Source, SourceOptions};
 use wadiqam::WadiqamOptions;
 
@@ -39,12 +41,17 @@ struct Options {
     common: Common,
     #[command(flatten, next_help_heading = "Recipe wadiqam")]
     wadiqam: WadiqamOptions,
+    #[command(flatten, next_help_heading = "Recipe multibranch")]
+    multi_branch: MultiBranchOptions,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
 enum Recipe {
     /// DIQaM and WaDIQaM (Bosse et al. 2018).
     Wadiqam,
+    /// The multi-branch model (Dutta et al.).
+    #[value(name = "multibranch")]
+    MultiBranch,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -102,6 +109,7 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     let Options { common, output, .. } = options;
     let text = match options.recipe {
         Recipe::Wadiqam => options.wadiqam.run(common, &source, output, &device)?,
+        Recipe::MultiBranch => options.multi_branch.run(common, &source, output, &device)?,
     };
     println!("{text}");
     Ok(write_atomically(&output.join("report.md"), text.as_bytes())?)

@@ -7,13 +7,12 @@ use std::sync::Arc;
 use iqa_models::ScoreSpec;
 use iqa_models::datasets::DataSet;
 use iqa_models::datasets::distort::Distortion;
-use iqa_models::datasets::split::Split;
-use iqa_models::datasets::synthetic::{Reference, SyntheticConfig, SyntheticGrid, SyntheticSample};
+use iqa_models::datasets::synthetic::{Reference, SyntheticGrid, SyntheticSample};
 use iqa_models::image::RgbImage;
 use iqa_models::metrics::agreement::{bootstrap_interval, krcc, plcc, srcc};
 use iqa_models::train::{SetValidation, ValidationPairs};
 
-use crate::source::Source;
+use crate::source::{Sides, Source, synthetic};
 
 /// The score of a distorted image, given its reference where there is one.
 pub(crate) type ScoreFn<'a> = &'a dyn Fn(&RgbImage, Option<&RgbImage>) -> Result<f64, Box<dyn Error>>;
@@ -53,8 +52,9 @@ impl Scores {
 /// The report, as Markdown.
 pub(crate) fn report(source: &Source, spec: ScoreSpec, score: ScoreFn<'_>) -> Result<String, Box<dyn Error>> {
     match source {
-        Source::Photographs { references, test, trained, left_out, seed, .. } => {
-            on_photographs(references, test, trained, left_out, *seed, spec, score)
+        Source::Photographs { references, test, trained, left_out, size, seed, .. } => {
+            let photographs = Photographs { references, test, trained, left_out, size: *size };
+            on_photographs(&photographs, *seed, spec, score)
         }
         Source::Set { set, split, seed } => on_set(set, split, *seed, spec, score),
     }
@@ -62,15 +62,15 @@ pub(crate) fn report(source: &Source, spec: ScoreSpec, score: ScoreFn<'_>) -> Re
 
 fn on_set(
     set: &DataSet,
-    split: &Split,
+    split: &Sides,
     seed: u64,
     spec: ScoreSpec,
     score: ScoreFn<'_>,
 ) -> Result<String, Box<dyn Error>> {
-    if split.test().is_empty() {
+    if split.test.is_empty() {
         return Ok("The split has no test part.".into());
     }
-    let test = SetValidation::new(set, split.test());
+    let test = SetValidation::new(set, &split.test);
     let mut scores = Scores::default();
     for index in 0..test.samples() {
         let pair = test.pair(index)?;
@@ -80,23 +80,29 @@ fn on_set(
     Ok(format!("{} images of {}: {}.\n", test.samples(), set.name(), scores.summary(seed)?))
 }
 
+/// What is reported on of photographs.
+struct Photographs<'a> {
+    references: &'a Arc<Vec<Reference>>,
+    test: &'a [usize],
+    trained: &'a [Distortion],
+    left_out: &'a [Distortion],
+    size: (u32, u32),
+}
+
 fn on_photographs(
-    references: &Arc<Vec<Reference>>,
-    test: &[usize],
-    trained: &[Distortion],
-    left_out: &[Distortion],
+    photographs: &Photographs<'_>,
     seed: u64,
     spec: ScoreSpec,
     score: ScoreFn<'_>,
 ) -> Result<String, Box<dyn Error>> {
+    let Photographs { references, test, trained, left_out, size } = *photographs;
     let score = |sample: &SyntheticSample| -> Result<f64, Box<dyn Error>> {
         Ok(spec.oriented(score(&sample.distorted, Some(&sample.reference))?))
     };
     let grid = |distortion: Distortion| {
-        let config = SyntheticConfig { distortions: vec![distortion], ..SyntheticConfig::default() };
-        SyntheticGrid::new(Arc::clone(references), test, config, seed)
+        SyntheticGrid::new(Arc::clone(references), test, synthetic(&[distortion], size), seed)
     };
-    let pristine = SyntheticGrid::new(Arc::clone(references), test, SyntheticConfig::default(), seed)?
+    let pristine = SyntheticGrid::new(Arc::clone(references), test, synthetic(Distortion::ALL, size), seed)?
         .pristine()
         .map(|sample| Ok((sample.reference_index, score(&sample)?)))
         .collect::<Result<Vec<_>, Box<dyn Error>>>()?;

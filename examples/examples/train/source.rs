@@ -7,12 +7,12 @@ use std::sync::Arc;
 use clap::Args;
 use iqa_models::datasets::augment::PairAugment;
 use iqa_models::datasets::distort::Distortion;
-use iqa_models::datasets::split::{Parts, Split, SplitPreset};
+use iqa_models::datasets::split::{LeakyImageSplit, Parts, Split, SplitPreset};
 use iqa_models::datasets::synthetic::{
-    Reference, SyntheticConfig, SyntheticGrid, SyntheticTrain, load_references,
+    KADID_SIZE, Reference, SyntheticConfig, SyntheticGrid, SyntheticTrain, load_references,
 };
 use iqa_models::datasets::{DataSet, DataSetKind, Strictness};
-use iqa_models::train::{SetTraining, SetValidation, TrainingPairs, ValidationPairs};
+use iqa_models::train::{SetTraining, SetValidation, Shuffled, TrainingPairs, ValidationPairs};
 
 /// What to train on.
 #[derive(Args)]
@@ -32,6 +32,13 @@ pub(crate) struct SourceOptions {
     /// Distortions to leave out of training and validation, and to report on apart.
     #[arg(long, value_delimiter = ',', requires = "photographs")]
     leave_out: Vec<Distortion>,
+    /// Width and height of what is cut from a photograph, in pixels.
+    #[arg(long, value_delimiter = ',', num_args = 2, default_values_t = [KADID_SIZE.0, KADID_SIZE.1])]
+    size: Vec<u32>,
+    /// Train on the centre of each photograph at the five published levels, the same in every epoch, instead of random
+    /// crops, scales and levels.
+    #[arg(long, requires = "photographs")]
+    grid: bool,
     /// A rated set on disk instead of photographs: live, csiq, tid2008, tid2013, kadid10k, pipal or live_challenge.
     #[arg(long, requires = "root")]
     set: Option<DataSetKind>,
@@ -41,6 +48,9 @@ pub(crate) struct SourceOptions {
     /// How the set is split: a paper's preset such as `bosse_tid2013`, or shares such as `0.6,0.2,0.2`; by reference.
     #[arg(long, default_value = "0.6,0.2,0.2")]
     split: String,
+    /// Split a set by image although it has references: LEAKY, every photograph is on all sides.
+    #[arg(long, requires = "set")]
+    leaky_image_split: bool,
     /// Take a set of which images are missing.
     #[arg(long)]
     lenient: bool,
@@ -55,13 +65,38 @@ pub(crate) enum Source {
         test: Vec<usize>,
         trained: Vec<Distortion>,
         left_out: Vec<Distortion>,
+        size: (u32, u32),
+        grid: bool,
         seed: u64,
     },
     Set {
         set: DataSet,
-        split: Split,
+        split: Sides,
         seed: u64,
     },
+}
+
+/// Indices of a set's samples for training, validation and testing.
+pub(crate) struct Sides {
+    pub(crate) train: Vec<usize>,
+    pub(crate) validation: Vec<usize>,
+    pub(crate) test: Vec<usize>,
+}
+
+impl From<Split> for Sides {
+    fn from(split: Split) -> Self {
+        let [train, validation, test] =
+            [split.train(), split.validation(), split.test()].map(<[usize]>::to_vec);
+        Self { train, validation, test }
+    }
+}
+
+impl From<LeakyImageSplit> for Sides {
+    fn from(split: LeakyImageSplit) -> Self {
+        let [train, validation, test] =
+            [split.train(), split.validation(), split.test()].map(<[usize]>::to_vec);
+        Self { train, validation, test }
+    }
 }
 
 impl Source {
@@ -69,7 +104,7 @@ impl Source {
         if let (Some(kind), Some(root)) = (options.set, &options.root) {
             let strictness = if options.lenient { Strictness::Lenient } else { Strictness::Strict };
             let set = DataSet::open(kind, root, strictness)?;
-            let split = split(&set, &options.split, seed)?;
+            let split = split(&set, options, seed)?;
             return Ok(Self::Set { set, split, seed });
         }
         let Some(folder) = &options.photographs else {
@@ -83,7 +118,9 @@ impl Source {
         let chosen = if options.distortions.is_empty() { Distortion::ALL } else { &options.distortions };
         let trained = chosen.iter().copied().filter(|kind| !options.leave_out.contains(kind)).collect();
         let left_out = options.leave_out.clone();
-        Ok(Self::Photographs { references, training, validation, test, trained, left_out, seed })
+        let size = (options.size[0], options.size[1]);
+        let grid = options.grid;
+        Ok(Self::Photographs { references, training, validation, test, trained, left_out, size, grid, seed })
     }
 
     /// What is in it, for the start of a run's output.
@@ -93,48 +130,93 @@ impl Source {
                 ("photographs", [training.len(), validation.len(), test.len()])
             }
             Self::Set { split, .. } => {
-                ("images", [split.train().len(), split.validation().len(), split.test().len()])
+                ("images", [split.train.len(), split.validation.len(), split.test.len()])
             }
         };
         format!("{training} {unit} to train on, {validation} to validate, {test} to test")
     }
 
-    /// The training set; `augment` is for rated sets: photographs are flipped, scaled and cropped in any case.
+    /// The training set; `augment` is for images that are the same in every epoch: photographs are flipped, scaled and
+    /// cropped in any case.
     pub(crate) fn training(
         &self,
         augment: PairAugment,
     ) -> Result<Box<dyn TrainingPairs + '_>, Box<dyn Error>> {
         Ok(match self {
-            Self::Photographs { references, training, trained, seed, .. } => {
-                let config = SyntheticConfig { distortions: trained.clone(), ..SyntheticConfig::default() };
+            Self::Photographs { training, trained, grid: true, seed, .. } => {
+                Box::new(Shuffled::over(self.grid(training, trained)?, augment, *seed))
+            }
+            Self::Photographs { references, training, trained, size, seed, .. } => {
+                let config = synthetic(trained, *size);
                 Box::new(SyntheticTrain::new(Arc::clone(references), training, config, *seed)?)
             }
-            Self::Set { set, split, seed } => Box::new(SetTraining::new(set, split.train(), augment, *seed)),
+            Self::Set { set, split, seed } => Box::new(SetTraining::new(set, &split.train, augment, *seed)),
         })
     }
 
     /// The validation set.
     pub(crate) fn validation(&self) -> Result<Box<dyn ValidationPairs + '_>, Box<dyn Error>> {
         Ok(match self {
-            Self::Photographs { references, validation, trained, seed, .. } => {
-                let config = SyntheticConfig { distortions: trained.clone(), ..SyntheticConfig::default() };
-                Box::new(SyntheticGrid::new(Arc::clone(references), validation, config, *seed)?)
-            }
+            Self::Photographs { validation, trained, .. } => Box::new(self.grid(validation, trained)?),
             Self::Set { set, split, .. } => {
-                if split.validation().is_empty() {
+                if split.validation.is_empty() {
                     eprintln!("the split has no validation part: weights are selected on the test part");
-                    Box::new(SetValidation::new(set, split.test()))
+                    Box::new(SetValidation::new(set, &split.test))
                 } else {
-                    Box::new(SetValidation::new(set, split.validation()))
+                    Box::new(SetValidation::new(set, &split.validation))
                 }
             }
         })
     }
+
+    /// The images kept out, by what is new about them.
+    pub(crate) fn tests(&self) -> Result<Vec<NamedPairs<'_>>, Box<dyn Error>> {
+        Ok(match self {
+            Self::Photographs { test, trained, left_out, .. } => {
+                let mut tests: Vec<NamedPairs<'_>> =
+                    vec![("unseen references", Box::new(self.grid(test, trained)?))];
+                if !left_out.is_empty() {
+                    tests.push(("left-out types", Box::new(self.grid(test, left_out)?)));
+                }
+                tests
+            }
+            Self::Set { set, split, .. } => {
+                vec![("test part", Box::new(SetValidation::new(set, &split.test)))]
+            }
+        })
+    }
+
+    /// Each of those photographs, its centre, by each distortion at each level.
+    fn grid(
+        &self,
+        photographs: &[usize],
+        distortions: &[Distortion],
+    ) -> Result<SyntheticGrid, Box<dyn Error>> {
+        let Self::Photographs { references, size, seed, .. } = self else {
+            return Err("a rated set has no photographs".into());
+        };
+        let config = synthetic(distortions, *size);
+        Ok(SyntheticGrid::new(Arc::clone(references), photographs, config, *seed)?)
+    }
 }
 
-fn split(set: &DataSet, text: &str, seed: u64) -> Result<Split, Box<dyn Error>> {
+/// Pairs and what they show.
+pub(crate) type NamedPairs<'a> = (&'static str, Box<dyn ValidationPairs + 'a>);
+
+pub(crate) fn synthetic(distortions: &[Distortion], size: (u32, u32)) -> SyntheticConfig {
+    SyntheticConfig { distortions: distortions.to_vec(), size, ..SyntheticConfig::default() }
+}
+
+fn split(set: &DataSet, options: &SourceOptions, seed: u64) -> Result<Sides, Box<dyn Error>> {
+    let text = options.split.as_str();
     if let Ok(preset) = text.parse::<SplitPreset>() {
-        return preset.splits(set, seed)?.into_iter().next().ok_or_else(|| "a preset without splits".into());
+        if options.leaky_image_split {
+            return Err(
+                format!("--split {text} splits by reference: give shares with --leaky-image-split").into()
+            );
+        }
+        let split = preset.splits(set, seed)?.into_iter().next().ok_or("a preset without splits")?;
+        return Ok(split.into());
     }
     let shares: Vec<f64> = text
         .split(',')
@@ -142,7 +224,11 @@ fn split(set: &DataSet, text: &str, seed: u64) -> Result<Split, Box<dyn Error>> 
         .collect::<Result<_, _>>()
         .map_err(|_| format!("--split {text}: expected a preset or three shares"))?;
     let shares: [f64; 3] = shares.try_into().map_err(|_| format!("--split {text}: expected three shares"))?;
-    Ok(Split::random(set, Parts::Ratios(shares), seed)?)
+    if options.leaky_image_split {
+        eprintln!("LEAKY split by image: the model sees every photograph of the test part in training");
+        return Ok(LeakyImageSplit::random(set, Parts::Ratios(shares), seed)?.into());
+    }
+    Ok(Split::random(set, Parts::Ratios(shares), seed)?.into())
 }
 
 fn indices(references: &[Reference], names: &[String]) -> Result<Vec<usize>, Box<dyn Error>> {

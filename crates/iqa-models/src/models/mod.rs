@@ -1,5 +1,6 @@
 //! The models as [`Scorer`](crate::Scorer) sees them: one file a family.
 
+mod multi_branch;
 mod wadiqam;
 
 use std::any::Any;
@@ -11,6 +12,7 @@ use image::RgbImage;
 use iqa_core::ScoreSpec;
 use iqa_heads::wadiqam::{PatchMap, ScoreOptions};
 
+pub(crate) use multi_branch::open as open_multi_branch;
 pub(crate) use wadiqam::open as open_wadiqam;
 
 use crate::ModelError;

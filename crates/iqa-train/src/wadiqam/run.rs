@@ -4,12 +4,13 @@ use std::path::Path;
 
 use burn::optim::AdamConfig;
 use burn::tensor::{Device, Tensor, TensorData};
-use iqa_core::{Direction, NamedTensors, Precision};
+use iqa_core::{NamedTensors, Precision};
 use iqa_heads::HeadError;
 use iqa_heads::wadiqam::{PatchSampler, Wadiqam, WadiqamConfig, cut_patches};
 
 use super::recipe::WadiqamRecipe;
 use super::validation::ValidationPatches;
+use crate::data::target;
 use crate::epochs::{self, Outcome, Plan, Task, Validation};
 use crate::{TrainError, TrainingPair, TrainingPairs, ValidationPairs, seed};
 
@@ -87,7 +88,7 @@ impl Task for Run<'_> {
                 let reference = pair.reference.as_ref().ok_or(HeadError::ReferenceMissing)?;
                 references.push(cut_patches(reference, &positions, device));
             }
-            targets.push(target(&recipe.model, pair.quality01) as f32);
+            targets.push(target(&recipe.model.score_spec(), pair.quality01) as f32);
         }
         // Dropout draws from the device's generator: seeded for each step, a resumed run draws the same.
         device.seed(seed::derive(recipe.seed, &[seed::DROPOUT, step as u64]));
@@ -117,14 +118,5 @@ fn earlier_model(path: &Path, recipe: &WadiqamRecipe, device: &Device) -> Result
             invalid("a network of the same blocks and input scale")
         }
         Some(config) => Ok(Wadiqam::from_tensors(tensors, &config, device)?),
-    }
-}
-
-/// The label on the scale of the model's score.
-pub(super) fn target(model: &WadiqamConfig, quality01: f64) -> f64 {
-    let (low, high) = model.range;
-    match model.direction {
-        Direction::HigherIsBetter => low + quality01 * (high - low),
-        Direction::LowerIsBetter => high - quality01 * (high - low),
     }
 }

@@ -6,7 +6,7 @@ use iqa_heads::HeadError;
 use iqa_heads::wadiqam::{PATCH, PatchPosition, PatchSampler, Pooling, Wadiqam};
 
 use super::recipe::WadiqamRecipe;
-use super::run::target;
+use crate::data::target;
 use crate::epochs::Validation;
 use crate::{TrainError, ValidationPairs, seed};
 
@@ -42,7 +42,7 @@ impl ValidationPatches {
                 let image = pair.reference.as_ref().ok_or(HeadError::ReferenceMissing)?;
                 append_patches(reference, image, &positions);
             }
-            drawn.targets.push(target(&recipe.model, pair.quality01));
+            drawn.targets.push(target(&recipe.model.score_spec(), pair.quality01));
         }
         Ok(drawn)
     }

@@ -1,0 +1,85 @@
+//! The numbers of a run.
+
+use iqa_heads::multi_branch::MultiBranchConfig;
+use serde::{Deserialize, Serialize};
+
+use crate::{Schedule, TrainError};
+
+/// Everything that decides what a run does, but for the data and the weights of the frozen branch.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MultiBranchRecipe {
+    /// The network. Its range is that of the labels.
+    pub model: MultiBranchConfig,
+    /// Epochs; an epoch ends with a validation and a checkpoint.
+    pub epochs: usize,
+    /// Optimiser steps in an epoch; `None` for one pass over the training set.
+    pub steps_per_epoch: Option<usize>,
+    /// Pairs in a batch. Those of different sizes go through the network apart.
+    pub images: usize,
+    /// Learning rate of the first step.
+    pub learning_rate: f64,
+    /// How it changes.
+    pub schedule: Schedule,
+    /// Adam's epsilon. Burn's default of 1e-5 is not the paper's 1e-8.
+    pub epsilon: f32,
+    /// Seed of the weights.
+    pub seed: u64,
+}
+
+impl MultiBranchRecipe {
+    /// The paper's: batches of 8 whole images, Adam from 1e-4 to 1e-6. The number of epochs is not given there: 30.
+    pub fn paper(model: MultiBranchConfig) -> Self {
+        Self {
+            model,
+            epochs: 30,
+            steps_per_epoch: None,
+            images: 8,
+            learning_rate: 1e-4,
+            schedule: Schedule::Geometric { final_fraction: 1e-2, stages: 30 },
+            epsilon: 1e-8,
+            seed: 1,
+        }
+    }
+
+    /// For minutes on a CPU: the branches that learn at an eighth of the width, ten epochs, ten times the rate.
+    pub fn fast(model: MultiBranchConfig) -> Self {
+        let model = MultiBranchConfig { width_divisor: 8, ..model };
+        Self { learning_rate: 1e-3, ..Self::paper(model).with_epochs(10) }
+    }
+
+    /// Another number of epochs; a falling rate then falls once an epoch.
+    #[must_use]
+    pub fn with_epochs(mut self, epochs: usize) -> Self {
+        self.epochs = epochs;
+        if let Schedule::Geometric { stages, .. } = &mut self.schedule {
+            *stages = epochs;
+        }
+        self
+    }
+
+    /// Checks a recipe.
+    ///
+    /// # Errors
+    /// [`TrainError::InvalidRecipe`] naming the field, [`TrainError::Head`] for the network.
+    pub fn validate(&self) -> Result<(), TrainError> {
+        self.model.validate()?;
+        let counts = [
+            ("epochs", self.epochs),
+            ("steps_per_epoch", self.steps_per_epoch.unwrap_or(1)),
+            ("images", self.images),
+        ];
+        for (field, value) in counts {
+            if value == 0 {
+                return Err(TrainError::InvalidRecipe { field, found: "0".into(), expected: "at least 1" });
+            }
+        }
+        if !(self.learning_rate > 0.0 && self.learning_rate.is_finite()) {
+            return Err(TrainError::InvalidRecipe {
+                field: "learning_rate",
+                found: self.learning_rate.to_string(),
+                expected: "a positive number",
+            });
+        }
+        Ok(())
+    }
+}

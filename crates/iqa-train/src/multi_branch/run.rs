@@ -1,0 +1,212 @@
+//! The recipe as a task of the training loop.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use burn::module::Module;
+use burn::optim::AdamConfig;
+use burn::tensor::{Device, Tensor, TensorData};
+use image::RgbImage;
+use iqa_backbones::Backbone;
+use iqa_core::{Precision, image_to_tensor};
+use iqa_heads::HeadError;
+use iqa_heads::multi_branch::{MultiBranch, PairBatch};
+use serde::{Deserialize, Serialize};
+
+use super::cache::FrozenCache;
+use super::recipe::MultiBranchRecipe;
+use crate::data::target;
+use crate::epochs::{self, Outcome, Plan, Task, Validation};
+use crate::{TrainError, TrainingPair, TrainingPairs, ValidationPairs};
+
+/// Pairs that go through the network together in an evaluation.
+const EVALUATED_TOGETHER: usize = 8;
+
+/// Trains a model around the frozen branch `frp` and writes into `folder`; goes on where an earlier run in that folder
+/// stopped.
+///
+/// `device` is a plain device; the loop puts autodiff on it. The output starts at the mean label. Every file of weights holds
+/// the frozen branch too. A progress bar goes to standard error when that is a terminal.
+///
+/// # Errors
+/// [`TrainError::InvalidRecipe`], also for an `frp` that is not the recipe's network; [`TrainError::Empty`];
+/// [`TrainError::RecipeChanged`] when the folder holds a run of another recipe or around another frozen branch;
+/// [`TrainError::Checkpoint`], [`TrainError::NonFiniteLoss`], and what reading the data or writing files gives.
+pub fn train(
+    recipe: &MultiBranchRecipe,
+    frp: Backbone,
+    training: &dyn TrainingPairs,
+    validation: &dyn ValidationPairs,
+    cache: &FrozenCache,
+    folder: &Path,
+    device: &Device,
+) -> Result<Outcome, TrainError> {
+    recipe.validate()?;
+    for (set, samples) in [("training", training.samples()), ("validation", validation.samples())] {
+        if samples == 0 {
+            return Err(TrainError::Empty { set });
+        }
+    }
+    if frp.config() != &recipe.model.frp() {
+        return Err(TrainError::InvalidRecipe {
+            field: "model",
+            found: format!("around {:?}", frp.config()),
+            expected: "the frozen branch's network",
+        });
+    }
+    let recorded = Recorded { recipe: recipe.clone(), frozen_weights: fingerprint(&frp)? };
+    let device = device.clone().autodiff();
+    device.seed(recipe.seed);
+    let model = recipe.model.init(frp, &device);
+    let model = if epochs::is_begun(folder) {
+        model
+    } else {
+        model.with_mean(target(&recipe.model.score_spec(), training.mean_quality01()?))
+    };
+    let plan = Plan {
+        epochs: recipe.epochs,
+        steps_per_epoch: recipe.steps_per_epoch.unwrap_or_else(|| training.samples().div_ceil(recipe.images)),
+        learning_rate: recipe.learning_rate,
+        schedule: recipe.schedule,
+    };
+    // No gradient, so nothing is lost by folding its batch norms.
+    let frozen = model.clone().valid().fuse();
+    let task = Run { recorded, training, validation, frozen, cache, device: device.clone() };
+    let optimiser = AdamConfig::new().with_epsilon(recipe.epsilon).init();
+    epochs::run(&task, &plan, model, optimiser, folder)
+}
+
+/// The recipe as checkpoints keep it: another frozen branch is another run.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Recorded {
+    #[serde(flatten)]
+    recipe: MultiBranchRecipe,
+    frozen_weights: String,
+}
+
+/// FNV-1a of all weights: tells files apart, no more.
+fn fingerprint(frp: &Backbone) -> Result<String, TrainError> {
+    let tensors = frp.to_tensors("frozen branch".as_ref()).map_err(HeadError::from)?;
+    let mut hash = 0xcbf2_9ce4_8422_2325u64;
+    for key in tensors.keys().map(str::to_owned).collect::<Vec<_>>() {
+        let values = &tensors.get(&key)?.values;
+        for word in key.bytes().map(u32::from).chain(values.iter().map(|value| value.to_bits())) {
+            hash = (hash ^ u64::from(word)).wrapping_mul(0x100_0000_01b3);
+        }
+    }
+    Ok(format!("{hash:016x}"))
+}
+
+/// A pair with its label and what the frozen branch says of it.
+struct Prepared {
+    distorted: RgbImage,
+    reference: RgbImage,
+    frozen: Arc<[f32]>,
+    target: f64,
+}
+
+/// `frozen` is a model of which only the frozen branch is used.
+fn prepare(frozen: &MultiBranch, pair: TrainingPair, cache: &FrozenCache) -> Result<Prepared, TrainError> {
+    let TrainingPair { distorted, reference, quality01 } = pair;
+    let reference = reference.ok_or(HeadError::ReferenceMissing)?;
+    frozen.check_pair(&distorted, &reference)?;
+    let device = frozen.device();
+    let kept = cache.get(&distorted, &reference, || {
+        let [a, b] = [&distorted, &reference].map(|image| image_to_tensor(image, &device));
+        frozen.frozen_difference(a, b).into_data().iter::<f32>().collect()
+    });
+    Ok(Prepared { distorted, reference, frozen: kept, target: target(&frozen.score_spec(), quality01) })
+}
+
+/// Scores of pairs, one size after another, and their labels in the same order.
+fn scores(model: &MultiBranch, pairs: &[Prepared], device: &Device) -> (Tensor<1>, Vec<f64>) {
+    let mut sizes: BTreeMap<(u32, u32), Vec<&Prepared>> = BTreeMap::new();
+    for pair in pairs {
+        sizes.entry(pair.distorted.dimensions()).or_default().push(pair);
+    }
+    let batch = |pairs: &Vec<&Prepared>| {
+        let images = |image: fn(&Prepared) -> &RgbImage| {
+            Tensor::cat(pairs.iter().map(|pair| image_to_tensor(image(pair), device)).collect(), 0)
+        };
+        let frozen: Vec<f32> = pairs.iter().flat_map(|pair| pair.frozen.iter().copied()).collect();
+        let shape = [pairs.len(), frozen.len() / pairs.len()];
+        PairBatch {
+            distorted: images(|pair| &pair.distorted),
+            reference: images(|pair| &pair.reference),
+            frozen: Tensor::from_data(TensorData::new(frozen, shape), device),
+        }
+    };
+    let targets = sizes.values().flatten().map(|pair| pair.target).collect();
+    (model.forward_training(sizes.values().map(batch).collect()), targets)
+}
+
+/// Scores of a model on a plain device and the labels of the same pairs, both in the model's own direction; those of a size
+/// together, so not in the order of the set.
+///
+/// The frozen branch works only where `cache` does not know a pair.
+///
+/// # Errors
+/// [`TrainError::Head`] for images that the model does not take, and what reading the data gives.
+pub fn evaluate(
+    model: &MultiBranch,
+    pairs: &dyn ValidationPairs,
+    cache: &FrozenCache,
+) -> Result<(Vec<f64>, Vec<f64>), TrainError> {
+    let device = model.device();
+    let indices: Vec<usize> = (0..pairs.samples()).collect();
+    let (mut predictions, mut targets) = (Vec::new(), Vec::new());
+    for indices in indices.chunks(EVALUATED_TOGETHER) {
+        let prepared = indices.iter().map(|&index| prepare(model, pairs.pair(index)?, cache));
+        let prepared = prepared.collect::<Result<Vec<_>, _>>()?;
+        // On a plain device batch norm goes by its running statistics.
+        let (scores, labels) = scores(model, &prepared, &device);
+        predictions.extend(scores.into_data().iter::<f64>());
+        targets.extend(labels);
+    }
+    Ok((predictions, targets))
+}
+
+struct Run<'a> {
+    recorded: Recorded,
+    training: &'a dyn TrainingPairs,
+    validation: &'a dyn ValidationPairs,
+    /// The model before its first step; only its frozen branch is used.
+    frozen: MultiBranch,
+    cache: &'a FrozenCache,
+    device: Device,
+}
+
+impl Task for Run<'_> {
+    type Model = MultiBranch;
+    type Batch = Vec<Prepared>;
+    type Recipe = Recorded;
+
+    fn recipe(&self) -> &Recorded {
+        &self.recorded
+    }
+
+    fn batch(&self, step: usize) -> Result<Vec<Prepared>, TrainError> {
+        let pairs = self.training.batch(step, self.recorded.recipe.images)?;
+        pairs.into_iter().map(|pair| prepare(&self.frozen, pair, self.cache)).collect()
+    }
+
+    fn loss(&self, model: &MultiBranch, batch: Vec<Prepared>, _: usize) -> Result<Tensor<1>, TrainError> {
+        let (scores, targets) = scores(model, &batch, &self.device);
+        let targets: Vec<f32> = targets.into_iter().map(|target| target as f32).collect();
+        let targets = Tensor::from_data(TensorData::new(targets, [batch.len()]), &self.device);
+        Ok((scores - targets).powi_scalar(2).mean())
+    }
+
+    fn validate(&self, model: &MultiBranch) -> Result<Validation, TrainError> {
+        let (predictions, targets) = evaluate(model, self.validation, self.cache)?;
+        let squares = predictions.iter().zip(&targets).map(|(p, t)| (p - t).powi(2));
+        let loss = squares.sum::<f64>() / targets.len() as f64;
+        // Both in the model's own direction: a good model correlates positively with its targets.
+        Ok(Validation::new(loss, &predictions, &targets))
+    }
+
+    fn save(&self, model: &MultiBranch, path: &Path) -> Result<(), TrainError> {
+        Ok(model.save(path, Precision::F32)?)
+    }
+}
