@@ -155,9 +155,7 @@ fn the_page_on_reproducing_is_up_to_date() {
 fn reproduce_lists_shows_and_says_what_is_missing() {
     let run = |arguments: &[&str]| example("reproduce").args(arguments).output().expect("starts");
     let list = stdout(&run(&["list"]));
-    for id in
-        ["bosse-1 ", "bosse-pca ", "dutta-ablation ", "gsn-cross ", "hiqa-ablation ", "synthetic-kadid10k "]
-    {
+    for id in ["bosse-1 ", "bosse-pca ", "dutta-2 ", "gsn-cross ", "hiqa-ablation ", "synthetic-kadid10k "] {
         assert!(list.lines().any(|line| line.starts_with(id)), "{list}");
     }
     let shown = stdout(&run(&["show", "bosse-1"]));

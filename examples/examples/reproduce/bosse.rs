@@ -6,11 +6,13 @@ use crate::catalogue::{Entry, Evaluation, NONE, Ours, Paper, Part, Summary, Trai
 use Ours::Nothing;
 
 const fn ten(run: &'static str, recipe: &'static str, set: &'static str, split: &'static str) -> Training {
-    Training { run, recipe, set, split, seeds: 10, summary: Summary::Mean }
+    Training { run, recipe, set, split, seeds: 10, weights: "best.safetensors", summary: Summary::Mean }
 }
 
 const DIQAM_FR: &str = "--recipe wadiqam --model diqam_fr --preset paper";
 const WADIQAM_FR: &str = "--recipe wadiqam --model wadiqam_fr --preset paper";
+const DIFF: &str = "--recipe wadiqam --model wadiqam_fr --fusion diff_only --preset paper";
+const CONCAT: &str = "--recipe wadiqam --model wadiqam_fr --fusion concat --preset paper";
 const DIQAM_NR: &str = "--recipe wadiqam --model diqam_nr --preset paper";
 const WADIQAM_NR: &str = "--recipe wadiqam --model wadiqam_nr --preset paper";
 
@@ -341,7 +343,8 @@ pub(crate) const ENTRIES: &[Entry] = &[
         paper: Paper::Bosse,
         place: "Table VIII",
         what: "schemes of feature fusion, full-reference",
-        note: "Concatenation with the difference is the scheme of all other tables.",
+        note: "Concatenation with the difference is the scheme of all other tables. Which set the paper's table is on is not \
+               known here: both are given.",
         rows: &[
             row(
                 "concat_diff-live",
@@ -355,17 +358,24 @@ pub(crate) const ENTRIES: &[Entry] = &[
                 NONE,
                 tid2013("wadiqam_fr", "wadiqam_fr_tid2013", WADIQAM_FR, TID2013),
             ),
+            row("diff-live", "difference alone, LIVE", NONE, live("wadiqam_fr", "diff_live", DIFF)),
             row(
-                "diff",
-                "difference alone",
+                "diff-tid2013",
+                "difference alone, TID2013",
                 NONE,
-                Nothing("`WadiqamConfig::fusion` has it; the `train` example has no option for it"),
+                tid2013("wadiqam_fr", "diff_tid2013", DIFF, TID2013),
             ),
             row(
-                "concat",
-                "both, without the difference",
+                "concat-live",
+                "both, without the difference, LIVE",
                 NONE,
-                Nothing("`WadiqamConfig::fusion` has it; the `train` example has no option for it"),
+                live("wadiqam_fr", "concat_live", CONCAT),
+            ),
+            row(
+                "concat-tid2013",
+                "both, without the difference, TID2013",
+                NONE,
+                tid2013("wadiqam_fr", "concat_tid2013", CONCAT, TID2013),
             ),
         ],
     },
@@ -398,7 +408,7 @@ pub(crate) const ENTRIES: &[Entry] = &[
         id: "pyiqa-wadiqam",
         paper: Paper::Bosse,
         place: "not in the paper: pyiqa's WaDIQaM-FR, trained on KADID-10k",
-        what: "the figures that pyiqa reports for its own weights",
+        what: "the figures that pyiqa reports for its own weights, and for PSNR",
         note: "The weights are pyiqa's (noncommercial licence): put its file into `weights` under this name. pyiqa leaves \
                out the last row and column of patches where the size is a multiple of 32.",
         rows: &[
@@ -415,6 +425,12 @@ pub(crate) const ENTRIES: &[Entry] = &[
                 "WaDIQaM-FR, KADID-10k to TID2013",
                 three(0.8424, 0.8264, 0.6280),
                 pyiqa("tid2013"),
+            ),
+            row(
+                "psnr",
+                "PSNR, TID2013",
+                three(0.6601, 0.6869, 0.4958),
+                Ours::Evaluation(on("psnr", "tid2013")),
             ),
         ],
     },

@@ -96,6 +96,8 @@ pub(crate) enum Part {
     Whole,
     /// A subset that reports name.
     Subset(&'static str),
+    /// The versions of some references, by their ids.
+    References(&'static [&'static str]),
     /// The test part of a split, which has the seed of the training.
     Test(SplitPreset),
     /// A subset of the test part of a split.
@@ -114,6 +116,8 @@ pub(crate) struct Training {
     pub(crate) split: &'static str,
     /// Runs, with the seeds 1, 2 and so on.
     pub(crate) seeds: u64,
+    /// The file of weights that a run leaves.
+    pub(crate) weights: &'static str,
     /// How the paper sums them up.
     pub(crate) summary: Summary,
 }

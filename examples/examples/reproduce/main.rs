@@ -105,6 +105,7 @@ fn awaited(entry: &Entry) -> String {
         })
         .filter(|name| model_by_name(name).is_err())
         .collect();
+    names.sort_unstable();
     names.dedup();
     if names.is_empty() { String::new() } else { format!(" (this build has no {})", names.join(", ")) }
 }

@@ -103,7 +103,7 @@ fn read(path: &Path) -> Result<Option<Report>, Box<dyn Error>> {
 
 fn part(report: &Report, part: Part) -> Result<Option<Figures>, Box<dyn Error>> {
     match part {
-        Part::Whole | Part::Test(_) => Ok(report.whole.figures),
+        Part::Whole | Part::References(_) | Part::Test(_) => Ok(report.whole.figures),
         Part::Subset(name) | Part::TestSubset(_, name) => report
             .subsets
             .iter()

@@ -71,7 +71,7 @@ fn missing(evaluation: &Evaluation, data: &Path) -> Option<String> {
 fn weights(row: &Row, evaluation: &Evaluation, data: &Path, results: &Path, seed: u64) -> Option<PathBuf> {
     match row.ours {
         Ours::Training(training, _) => {
-            Some(text::run_folder(&training, results, &seed.to_string()).join("best.safetensors"))
+            Some(text::run_folder(&training, results, &seed.to_string()).join(training.weights))
         }
         _ => evaluation.weights.map(|file| data.join("weights").join(file)),
     }
@@ -81,7 +81,14 @@ fn open(evaluation: &Evaluation, data: &Path, seed: u64) -> Result<DataSet, Box<
     let strictness = if evaluation.lenient { Strictness::Lenient } else { Strictness::Strict };
     let kind: DataSetKind = evaluation.set.parse()?;
     let set = DataSet::open(kind, &data.join(evaluation.folder), strictness)?;
-    let (Part::Test(preset) | Part::TestSubset(preset, _)) = evaluation.part else { return Ok(set) };
+    let preset = match evaluation.part {
+        Part::Whole | Part::Subset(_) => return Ok(set),
+        Part::References(ids) => {
+            let listed = |id: &str| ids.contains(&id);
+            return Ok(set.filtered(|sample| sample.reference_id.as_deref().is_some_and(listed))?);
+        }
+        Part::Test(preset) | Part::TestSubset(preset, _) => preset,
+    };
     let splits = preset.splits(&set, seed)?;
     let first = splits.first().ok_or("a preset without splits")?;
     let test: HashSet<&Path> =

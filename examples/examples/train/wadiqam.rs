@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use iqa_models::Device;
 use iqa_models::core::Precision;
 use iqa_models::datasets::augment::PairAugment;
-use iqa_models::heads::wadiqam::{ScoreOptions, Wadiqam, WadiqamConfig};
+use iqa_models::heads::wadiqam::{Fusion, ScoreOptions, Wadiqam, WadiqamConfig};
 use iqa_models::train::wadiqam::{WadiqamRecipe, train};
 
 use crate::report::report;
@@ -29,6 +29,30 @@ pub(crate) struct WadiqamOptions {
     /// Dropout probability (default: the preset's).
     #[arg(long)]
     dropout: Option<f64>,
+    /// How features of image and reference are joined, for a full-reference network (default: the preset's).
+    #[arg(long, value_enum)]
+    fusion: Option<FusionName>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+#[value(rename_all = "snake_case")]
+enum FusionName {
+    /// Their difference.
+    DiffOnly,
+    /// Both.
+    Concat,
+    /// Both and their difference.
+    ConcatDiff,
+}
+
+impl From<FusionName> for Fusion {
+    fn from(name: FusionName) -> Self {
+        match name {
+            FusionName::DiffOnly => Self::DiffOnly,
+            FusionName::Concat => Self::Concat,
+            FusionName::ConcatDiff => Self::ConcatDiff,
+        }
+    }
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -60,6 +84,7 @@ impl WadiqamOptions {
         select(&mut recipe.patches, self.patches);
         select(&mut recipe.learning_rate, common.learning_rate);
         select(&mut recipe.model.dropout, self.dropout);
+        select(&mut recipe.model.fusion, self.fusion.map(Fusion::from));
         recipe
     }
 

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use iqa_core::{Direction, write_atomically};
 use iqa_datasets::{DataSet, Direction as Better, ScoreKind};
-use iqa_metrics::agreement::{LogisticFit, LogisticKind};
+use iqa_metrics::agreement::{LogisticFit, LogisticKind, plcc};
 use plotters::prelude::*;
 
 use super::scores::Scores;
@@ -16,6 +16,8 @@ const SIZE: (u32, u32) = (760, 560);
 /// Types told apart by colour; with more of them all points have one.
 const COLOURED_TYPES: usize = 8;
 const CURVE_POINTS: usize = 200;
+/// Up to so many points are drawn larger.
+const FEW: usize = 500;
 
 /// One colour of points, and what it stands for.
 type Series = (Option<String>, RGBColor, Vec<(f64, f64)>);
@@ -66,14 +68,18 @@ fn draw(svg: &mut String, set: &DataSet, scores: &Scores) -> Result<(), Box<dyn 
         ))
         .light_line_style(TRANSPARENT)
         .draw()?;
+    let radius = if points.len() > FEW { 2 } else { 3 };
     for (name, color, points) in series(set, scores) {
-        let circles = points.into_iter().map(|point| Circle::new(point, 2, color.mix(0.55).filled()));
+        let circles = points.into_iter().map(|point| Circle::new(point, radius, color.mix(0.55).filled()));
         let drawn = chart.draw_series(circles)?;
         if let Some(name) = name {
             drawn.label(name).legend(move |(x, y)| Circle::new((x + 10, y), 4, color.filled()));
         }
     }
     let (predicted, rated): (Vec<f64>, Vec<f64>) = points.iter().copied().unzip();
+    // The legend goes where the points do not.
+    let falls = plcc(&predicted, &rated).is_ok_and(|correlation| correlation < 0.0);
+    let corner = if falls { SeriesLabelPosition::UpperRight } else { SeriesLabelPosition::LowerRight };
     // Of the published numbers: the fit of qualities is the same curve, turned.
     if let Ok(fit) = LogisticFit::new(LogisticKind::FiveParameter, &predicted, &rated) {
         let (low, high) = predicted.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), &value| {
@@ -90,7 +96,7 @@ fn draw(svg: &mut String, set: &DataSet, scores: &Scores) -> Result<(), Box<dyn 
     }
     chart
         .configure_series_labels()
-        .position(SeriesLabelPosition::LowerRight)
+        .position(corner)
         .background_style(WHITE.mix(0.85))
         .border_style(BLACK.mix(0.4))
         .draw()?;
