@@ -41,6 +41,38 @@ pub enum TrainError {
         /// The step, from 0.
         step: usize,
     },
+    /// A label is NaN or infinite.
+    #[error("target {index} of the batch is not finite ({value})")]
+    NonFiniteTarget {
+        /// Index in the batch.
+        index: usize,
+        /// The label.
+        value: f64,
+    },
+    /// The network gave NaN or infinity.
+    #[error("prediction {index} of the batch is not finite ({value}); try a lower learning rate")]
+    NonFinitePrediction {
+        /// Index in the batch.
+        index: usize,
+        /// The prediction.
+        value: f64,
+    },
+    /// A loss over a batch was given too few images.
+    #[error("a batch of {images}: a loss over the batch needs at least {least}")]
+    BatchTooSmall {
+        /// Images in the batch.
+        images: usize,
+        /// The fewest there may be.
+        least: usize,
+    },
+    /// A loss that normalises by the spread of a batch was given one without.
+    #[error("all {what} of the batch are {value}: a loss over the batch has no value")]
+    ConstantBatch {
+        /// `targets` or `predictions`.
+        what: &'static str,
+        /// The one value.
+        value: f64,
+    },
     /// A checkpoint is damaged or of another version.
     #[error("{path}: not a checkpoint of this recipe: {reason}", path = path.display())]
     Checkpoint {

@@ -21,6 +21,8 @@ mod epochs;
 mod error;
 pub mod evaluation;
 mod log;
+pub mod losses;
+mod ranger;
 pub mod multi_branch;
 mod schedule;
 mod seed;
@@ -30,4 +32,6 @@ pub use data::{SetTraining, SetValidation, Shuffled, TrainingPair, TrainingPairs
 pub use epochs::Outcome;
 pub use error::TrainError;
 pub use log::{EpochLog, read_log};
+pub use losses::{KlDirection, QualityLoss};
+pub use ranger::{Centralisation, Ranger, RangerConfig, RangerState};
 pub use schedule::Schedule;

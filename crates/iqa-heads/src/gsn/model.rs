@@ -1,0 +1,129 @@
+//! The network to train.
+
+use burn::module::Module;
+use burn::nn::Linear;
+use burn::tensor::activation::relu;
+use burn::tensor::{Device, Tensor};
+use iqa_core::ScoreSpec;
+use iqa_kernels::Conv2d;
+
+use super::cdc::CentralDifferenceConv2d;
+use super::config::GsnConfig;
+use super::fused::FusedGsn;
+use super::graph::{self, Layers};
+use super::norm::ChannelNorm;
+
+/// The network with its parameters as they are trained. Create it with [`GsnConfig`]; score with what [`Self::fuse`]
+/// gives.
+///
+/// Source: Cong et al. 2022, table 1 and figure 2.
+#[derive(Module, Debug)]
+pub struct Gsn {
+    pub(super) stem: NormedConv,
+    pub(super) blocks: Vec<Vec<NormedConv>>,
+    pub(super) attention: Vec<Conv2d>,
+    pub(super) fusion: Vec<NormedConv>,
+    pub(super) squeeze: CentralDifferenceConv2d,
+    pub(super) fc: Linear,
+    #[module(skip)]
+    pub(super) config: GsnConfig,
+}
+
+/// Central difference convolution, batch norm, ReLU.
+#[derive(Module, Debug)]
+pub(super) struct NormedConv {
+    conv: CentralDifferenceConv2d,
+    norm: ChannelNorm,
+}
+
+impl NormedConv {
+    pub(super) fn new(conv: CentralDifferenceConv2d, channels: usize, device: &Device) -> Self {
+        Self { conv, norm: ChannelNorm::new(channels, device) }
+    }
+
+    fn forward_training(&self, x: Tensor<4>) -> Tensor<4> {
+        relu(self.norm.forward_training(self.conv.forward(x)))
+    }
+
+    /// Both in one convolution, by the running statistics; the ReLU is left to the caller.
+    fn fuse(&self) -> Conv2d {
+        let (scale, shift) = self.norm.affine();
+        self.conv.fold(scale, shift)
+    }
+}
+
+impl Gsn {
+    /// The configuration the network was made from.
+    pub fn config(&self) -> &GsnConfig {
+        &self.config
+    }
+
+    /// What the score means.
+    pub fn score_spec(&self) -> ScoreSpec {
+        self.config.score_spec()
+    }
+
+    /// The device that holds the weights.
+    pub fn device(&self) -> Device {
+        self.fc.weight.device()
+    }
+
+    /// Scores of pairs, normalised by the statistics of the batch, which the running ones take up.
+    ///
+    /// # Shapes
+    /// - both: `[n, 3, height, width]`, RGB in `[0, 1]`, of the side of the crops
+    /// - returns `[n]`
+    ///
+    /// # Panics
+    /// When the shapes are others.
+    pub fn forward_training(&self, distorted: Tensor<4>, reference: Tensor<4>) -> Tensor<1> {
+        graph::pair_scores(self, distorted, reference)
+    }
+
+    /// The network that scores: the weights as they are now, each convolution in one with its central difference and
+    /// its batch norm, by the running statistics.
+    pub fn fuse(&self) -> FusedGsn {
+        let fuse = |convs: &Vec<NormedConv>| convs.iter().map(NormedConv::fuse).collect();
+        let zeros = Tensor::zeros([1], &self.device());
+        FusedGsn {
+            stem: self.stem.fuse(),
+            blocks: self.blocks.iter().map(fuse).collect(),
+            attention: self.attention.clone(),
+            fusion: fuse(&self.fusion),
+            squeeze: self.squeeze.fold(zeros.ones_like(), zeros),
+            fc: self.fc.clone(),
+            config: self.config.clone(),
+        }
+    }
+}
+
+/// In training mode.
+impl Layers for Gsn {
+    fn config(&self) -> &GsnConfig {
+        &self.config
+    }
+
+    fn stem(&self, x: Tensor<4>) -> Tensor<4> {
+        self.stem.forward_training(x)
+    }
+
+    fn block(&self, level: usize, x: Tensor<4>) -> Tensor<4> {
+        self.blocks[level].iter().fold(x, |x, conv| conv.forward_training(x))
+    }
+
+    fn attention(&self, level: usize) -> &Conv2d {
+        &self.attention[level]
+    }
+
+    fn fusion(&self, level: usize, x: Tensor<4>) -> Tensor<4> {
+        self.fusion[level].forward_training(x)
+    }
+
+    fn squeeze(&self, x: Tensor<4>) -> Tensor<4> {
+        self.squeeze.forward(x)
+    }
+
+    fn fc(&self) -> &Linear {
+        &self.fc
+    }
+}

@@ -1,0 +1,89 @@
+//! Weight files.
+
+use std::path::Path;
+
+use burn::tensor::Device;
+use iqa_core::{CoreError, NamedTensors, Precision};
+
+use super::config::GsnConfig;
+use super::model::Gsn;
+use crate::HeadError;
+
+/// Metadata key under which our files keep the configuration, as JSON.
+const CONFIG_KEY: &str = "gsn_config";
+
+impl Gsn {
+    /// Loads a weights file: safetensors or PyTorch, the parameters named as the modules are (`stem.conv.weight`,
+    /// `blocks.0.1.norm.running_var`, `attention.0.weight`, `fusion.2.conv.weight`, `squeeze.weight`, `fc.bias`), axes
+    /// as in PyTorch, convolutions not folded.
+    ///
+    /// Our files carry their configuration; of a file without one, `expected` is the configuration.
+    ///
+    /// # Errors
+    /// [`HeadError::Core`] for a file that cannot be read, or that lacks a tensor, or has one too many or of another
+    /// shape; [`HeadError::InvalidConfig`] for a damaged configuration.
+    pub fn load(path: impl AsRef<Path>, expected: &GsnConfig, device: &Device) -> Result<Self, HeadError> {
+        Self::from_tensors(NamedTensors::read(path)?, expected, device)
+    }
+
+    /// As [`Self::load`], from tensors already read.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub fn from_tensors(
+        mut tensors: NamedTensors,
+        expected: &GsnConfig,
+        device: &Device,
+    ) -> Result<Self, HeadError> {
+        let config = match GsnConfig::stored_in(&tensors)? {
+            Some(config) => config,
+            None => expected.clone(),
+        };
+        config.validate()?;
+        tensors.discard(|key| key.ends_with(".num_batches_tracked"));
+        let model = config.init(device);
+        let names = names(&model);
+        Ok(tensors.load_into(model, &names)?)
+    }
+
+    /// Writes the weights, not folded, with their configuration as safetensors, atomically.
+    ///
+    /// # Errors
+    /// [`HeadError::Core`].
+    pub fn save(&self, path: &Path, precision: Precision) -> Result<(), HeadError> {
+        self.to_tensors(path)?.write_safetensors(path, precision)?;
+        Ok(())
+    }
+
+    /// The weights by name, with the configuration as metadata.
+    ///
+    /// # Errors
+    /// [`HeadError::Core`].
+    pub fn to_tensors(&self, origin: &Path) -> Result<NamedTensors, HeadError> {
+        let config = serde_json::to_string(&self.config)
+            .map_err(|source| CoreError::WeightsFormat { path: origin.into(), source: source.into() })?;
+        Ok(NamedTensors::from_module(self, &names(self), origin)?.with_metadata(CONFIG_KEY, config))
+    }
+}
+
+/// `(path in the module, name in the file)` of every parameter: the same.
+fn names(model: &Gsn) -> Vec<(String, String)> {
+    NamedTensors::module_paths(model).into_iter().map(|path| (path.clone(), path)).collect()
+}
+
+impl GsnConfig {
+    /// The configuration that our own files carry beside the weights; `None` in a file of another origin.
+    ///
+    /// # Errors
+    /// [`HeadError::Core`], [`HeadError::InvalidConfig`] when it is damaged.
+    pub fn stored_in(tensors: &NamedTensors) -> Result<Option<Self>, HeadError> {
+        let Some(json) = tensors.metadata(CONFIG_KEY) else { return Ok(None) };
+        let config: Self = serde_json::from_str(json).map_err(|error| CoreError::Metadata {
+            path: tensors.origin().into(),
+            key: CONFIG_KEY.into(),
+            expected: format!("a configuration as JSON ({error})"),
+        })?;
+        config.validate()?;
+        Ok(Some(config))
+    }
+}

@@ -1,0 +1,105 @@
+//! The losses: goldens, PyTorch's values and gradients, and batches without a loss.
+
+use burn::tensor::Tensor;
+use iqa_models::Device;
+use iqa_models::train::losses::{list_kl, mse, norm_in_norm, plcc, ranking};
+use iqa_models::train::{KlDirection, QualityLoss, TrainError};
+use iqa_testkit::{Arrays, Tolerance, assert_close};
+
+use super::{json, tensor, values};
+
+type Loss = fn(Tensor<1>, Tensor<1>) -> Tensor<1>;
+
+fn sum_of_gsn(predictions: Tensor<1>, targets: Tensor<1>) -> Tensor<1> {
+    let targets: Vec<f64> = targets.into_data().iter::<f64>().collect();
+    QualityLoss::gsn().loss(predictions, &targets).expect("a loss")
+}
+
+const LOSSES: [(&str, Loss); 7] = [
+    ("norm_in_norm", norm_in_norm),
+    ("kl_prediction_target", |p, t| list_kl(p, t, KlDirection::PredictionTarget)),
+    ("kl_target_prediction", |p, t| list_kl(p, t, KlDirection::TargetPrediction)),
+    ("gsn", sum_of_gsn),
+    ("plcc", plcc),
+    ("ranking", |p, t| ranking(p, t, 0.05)),
+    ("mse", mse),
+];
+
+#[test]
+fn goldens() {
+    let expected = &json()["goldens"]["losses"];
+    let device = Device::flex();
+    for (name, loss) in LOSSES {
+        let predictions = Tensor::from_floats([0.55, 0.40, 0.62, 0.30], &device);
+        let targets = Tensor::from_floats([0.694, 0.505, 0.60, 0.25], &device);
+        let found = f64::from(values(loss(predictions, targets))[0]);
+        let expected = expected[name].as_f64().expect("a number");
+        assert!((found - expected).abs() < 1e-7, "{name}: {found} for {expected}");
+    }
+    // As the specification of the losses prints them.
+    assert!((expected["norm_in_norm"].as_f64().expect("a number") - 0.060_780_135_0).abs() < 1e-9);
+    assert!((expected["gsn"].as_f64().expect("a number") - 0.006_407_227_9).abs() < 1e-9);
+}
+
+#[test]
+fn values_and_gradients_agree_with_pytorch() {
+    let arrays = Arrays::read("gsn/operations.safetensors");
+    let device = Device::flex().autodiff();
+    for (name, loss) in LOSSES {
+        let predictions: Tensor<1> = tensor(&arrays, "losses/predictions", &device).require_grad();
+        let value = loss(predictions.clone(), tensor(&arrays, "losses/targets", &device));
+        let key = format!("losses/{name}");
+        assert_close(&key, &values(value.clone()), &arrays.f32s(&key), Tolerance::FORWARD);
+        let gradients = value.backward();
+        let found = values(predictions.grad(&gradients).expect("a gradient"));
+        let key = format!("{key}/grad");
+        assert_close(&key, &found, &arrays.f32s(&key), Tolerance::FORWARD);
+    }
+}
+
+#[test]
+fn the_pair_loss_sees_neither_scale_nor_offset_and_the_list_loss_is_a_divergence() {
+    let device = Device::flex();
+    let tensor = |values: [f32; 5]| Tensor::<1>::from_floats(values, &device);
+    let (predictions, targets) = (tensor([0.1, 0.7, 0.4, 0.5, 0.2]), tensor([0.2, 0.9, 0.3, 0.8, 0.1]));
+    let loss = |predictions| values(norm_in_norm(predictions, targets.clone()))[0];
+    assert!((loss(predictions.clone()) - loss(predictions.clone() * 3.0 + 7.0)).abs() < 1e-6);
+    for direction in [KlDirection::PredictionTarget, KlDirection::TargetPrediction] {
+        assert!(values(list_kl(predictions.clone(), targets.clone(), direction))[0] > 0.0);
+        assert!(values(list_kl(targets.clone(), targets.clone(), direction))[0].abs() < 1e-7);
+    }
+}
+
+#[test]
+fn a_batch_without_a_loss_is_an_error() {
+    let device = Device::flex();
+    let loss = |kind: QualityLoss, predictions: &[f32], targets: &[f64]| {
+        kind.loss(Tensor::from_floats(predictions, &device), targets)
+    };
+    for kind in [QualityLoss::gsn(), QualityLoss::gsn_pair()] {
+        assert!(matches!(loss(kind, &[0.5], &[0.5]), Err(TrainError::BatchTooSmall { images: 1, least: 2 })));
+        assert!(matches!(
+            loss(kind, &[0.1, 0.2], &[0.5, 0.5]),
+            Err(TrainError::ConstantBatch { what: "targets", .. })
+        ));
+        assert!(matches!(
+            loss(kind, &[0.3, 0.3], &[0.1, 0.5]),
+            Err(TrainError::ConstantBatch { what: "predictions", .. })
+        ));
+    }
+    for kind in [QualityLoss::gsn(), QualityLoss::plain_mse()] {
+        assert!(matches!(
+            loss(kind, &[0.1, 0.2], &[0.5, f64::NAN]),
+            Err(TrainError::NonFiniteTarget { index: 1, .. })
+        ));
+        assert!(matches!(
+            loss(kind, &[f32::INFINITY, 0.2], &[0.5, 0.6]),
+            Err(TrainError::NonFinitePrediction { index: 0, .. })
+        ));
+    }
+    // A mean over images has a value for any batch.
+    assert!(loss(QualityLoss::plain_mse(), &[0.5], &[0.25]).is_ok());
+    let nothing = QualityLoss { mse: 0.0, ..QualityLoss::plain_mse() };
+    assert!(nothing.validate().is_err() && QualityLoss { pair: f64::NAN, ..nothing }.validate().is_err());
+    assert!(QualityLoss::gsn().validate().is_ok());
+}
