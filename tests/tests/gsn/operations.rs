@@ -12,8 +12,9 @@ use super::{json, numbers, tensor, values};
 fn layer(weight: Tensor<4>, theta: f64, stride: usize) -> CentralDifferenceConv2d {
     let [out, channels, ..] = weight.dims();
     let config = CentralDifferenceConv2dConfig::new([channels, out]).with_theta(theta).with_stride(stride);
-    let layer = config.init(&weight.device());
-    CentralDifferenceConv2d { weight: Param::initialized(ParamId::new(), weight), ..layer }
+    let mut layer = config.init(&weight.device());
+    layer.weight = Param::initialized(ParamId::new(), weight);
+    layer
 }
 
 /// The paper's small example: the middle of the kernel becomes -2.65.
