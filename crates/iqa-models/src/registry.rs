@@ -6,6 +6,7 @@ use iqa_heads::multi_branch::MultiBranchConfig;
 use iqa_heads::wadiqam::WadiqamConfig;
 
 use crate::ModelError;
+use crate::models::{AnyModel, open_gsn, open_wadiqam};
 use crate::models::{AnyModel, open_multi_branch, open_wadiqam};
 
 /// A model that can be opened by name.
@@ -32,6 +33,7 @@ enum Weights {
 #[derive(Clone, Copy, Debug)]
 enum Kind {
     Wadiqam(fn() -> WadiqamConfig),
+    Gsn,
     MultiBranch(fn() -> MultiBranchConfig),
 }
 
@@ -69,11 +71,13 @@ impl ModelInfo {
     ) -> Result<Box<dyn AnyModel>, ModelError> {
         match self.kind {
             Kind::Wadiqam(config) => open_wadiqam(&config(), tensors, device),
+            Kind::Gsn => open_gsn(tensors, device),
             Kind::MultiBranch(config) => open_multi_branch(&config(), tensors, device),
         }
     }
 }
 
+const NONE_PUBLISHED: &str = "its authors published none; the recipe `gsn` trains some";
 const MULTI_BRANCH: &str = "`best.safetensors` of a run of the example `train` with `--recipe multibranch`; no trained \
                             weights are published";
 const DEEP_IQA: &str = "the official ones are at github.com/dmaniry/deepIQA";
@@ -101,6 +105,7 @@ pub static MODELS: &[ModelInfo] = &[
         Kind::Wadiqam(WadiqamConfig::diqam_fr),
     ),
     ModelInfo::new("diqam_nr", NoReference, Weights::File(DEEP_IQA), Kind::Wadiqam(WadiqamConfig::diqam_nr)),
+    ModelInfo::new("gsn", FullReference, Weights::File(NONE_PUBLISHED), Kind::Gsn),
     ModelInfo::new(
         "multibranch_vgg16",
         FullReference,

@@ -1,5 +1,6 @@
 //! Training recipes of the papers, with exact resume.
 //!
+//! [`gsn`] trains GSN, [`wadiqam`] DIQaM and WaDIQaM. A run writes into one folder:
 //! [`wadiqam`] trains DIQaM and WaDIQaM, [`multi_branch`] the model of Dutta et al. A run writes into one folder:
 //!
 //! | file | what |
@@ -19,6 +20,7 @@ mod curve;
 mod data;
 mod epochs;
 mod error;
+pub mod gsn;
 pub mod evaluation;
 mod log;
 pub mod losses;

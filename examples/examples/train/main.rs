@@ -5,6 +5,7 @@
 //! ```
 #![allow(clippy::print_stdout, reason = "a program's report goes to standard output")]
 
+mod gsn;
 mod multi_branch;
 mod report;
 mod source;
@@ -15,6 +16,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, ValueEnum};
+use gsn::GsnOptions;
 use iqa_models::core::{device_by_name, write_atomically};
 use multi_branch::MultiBranchOptions;
 use source::{Source, SourceOptions};
@@ -41,6 +43,8 @@ struct Options {
     common: Common,
     #[command(flatten, next_help_heading = "Recipe wadiqam")]
     wadiqam: WadiqamOptions,
+    #[command(flatten, next_help_heading = "Recipe gsn")]
+    gsn: GsnOptions,
     #[command(flatten, next_help_heading = "Recipe multibranch")]
     multi_branch: MultiBranchOptions,
 }
@@ -49,6 +53,8 @@ struct Options {
 enum Recipe {
     /// DIQaM and WaDIQaM (Bosse et al. 2018).
     Wadiqam,
+    /// GSN (Cong et al. 2022).
+    Gsn,
     /// The multi-branch model (Dutta et al.).
     #[value(name = "multibranch")]
     MultiBranch,
@@ -109,6 +115,7 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     let Options { common, output, .. } = options;
     let text = match options.recipe {
         Recipe::Wadiqam => options.wadiqam.run(common, &source, output, &device)?,
+        Recipe::Gsn => options.gsn.run(common, &source, output, &device)?,
         Recipe::MultiBranch => options.multi_branch.run(common, &source, output, &device)?,
     };
     println!("{text}");

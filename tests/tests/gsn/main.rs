@@ -5,6 +5,7 @@ mod network;
 mod operations;
 mod ranger;
 mod scoring;
+mod training;
 
 use burn::tensor::{Tensor, TensorData};
 use iqa_models::Device;

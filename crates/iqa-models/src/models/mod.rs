@@ -1,5 +1,6 @@
 //! The models as [`Scorer`](crate::Scorer) sees them: one file a family.
 
+mod gsn;
 mod multi_branch;
 mod wadiqam;
 
@@ -12,6 +13,7 @@ use image::RgbImage;
 use iqa_core::ScoreSpec;
 use iqa_heads::wadiqam::{PatchMap, ScoreOptions};
 
+pub(crate) use gsn::open as open_gsn;
 pub(crate) use multi_branch::open as open_multi_branch;
 pub(crate) use wadiqam::open as open_wadiqam;
 

@@ -1,0 +1,131 @@
+//! The numbers of a run.
+
+use iqa_heads::gsn::GsnConfig;
+use serde::{Deserialize, Serialize};
+
+use crate::{QualityLoss, RangerConfig, Schedule, TrainError};
+
+/// Everything that decides what a run does, but for the data.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct GsnRecipe {
+    /// The network.
+    pub model: GsnConfig,
+    /// What is lowered.
+    pub loss: QualityLoss,
+    /// Epochs; an epoch ends with a validation and a checkpoint.
+    pub epochs: usize,
+    /// Optimiser steps in an epoch; `None` for one pass over the training set, without an incomplete batch.
+    pub steps_per_epoch: Option<usize>,
+    /// Pairs in a batch, at least 2.
+    pub images: usize,
+    /// Learning rate of the first step.
+    pub learning_rate: f64,
+    /// How it changes.
+    pub schedule: Schedule,
+    /// The optimiser.
+    pub optimiser: RangerConfig,
+    /// Seed of the weights, the crops and the order.
+    pub seed: u64,
+}
+
+/// The cells of the paper's table 5: which convolution, and whether the list loss is added to the pair loss, which the
+/// table calls MSE.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ablation {
+    /// Ordinary convolutions, pair loss.
+    CnnMse,
+    /// Ordinary convolutions, pair and list loss.
+    CnnMseKl,
+    /// Central difference convolutions, pair loss.
+    CdcMse,
+    /// Central difference convolutions, pair and list loss: the proposed network.
+    CdcMseKl,
+}
+
+impl Ablation {
+    /// In the order of the table.
+    pub const ALL: [Self; 4] = [Self::CnnMse, Self::CnnMseKl, Self::CdcMse, Self::CdcMseKl];
+
+    /// As in the table.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::CnnMse => "CNN+MSE",
+            Self::CnnMseKl => "CNN+MSE+KL",
+            Self::CdcMse => "CDC+MSE",
+            Self::CdcMseKl => "CDC+MSE+KL",
+        }
+    }
+}
+
+impl GsnRecipe {
+    /// The paper's: batches of 32, Ranger at 1e-3 with a weight decay of 1e-5, 300 epochs. How the rate changes is not
+    /// said: it does not.
+    pub fn paper(model: GsnConfig) -> Self {
+        Self {
+            model,
+            loss: QualityLoss::gsn(),
+            epochs: 300,
+            steps_per_epoch: None,
+            images: 32,
+            learning_rate: 1e-3,
+            schedule: Schedule::Constant,
+            optimiser: RangerConfig::new().with_weight_decay(1e-5),
+            seed: 1,
+        }
+    }
+
+    /// A recipe for minutes on a CPU: an eighth of the widths, crops of 96 pixels, batches of 16, and a rate that falls
+    /// over the last quarter, as Ranger's authors advise.
+    pub fn fast(model: GsnConfig) -> Self {
+        let model = GsnConfig { crop: 96, grid: 18, ..model.scaled(0.125) };
+        Self {
+            epochs: 20,
+            steps_per_epoch: Some(40),
+            images: 16,
+            learning_rate: 3e-3,
+            schedule: Schedule::FlatCosine { flat_fraction: 0.72 },
+            ..Self::paper(model)
+        }
+    }
+
+    /// The same run in a cell of the paper's ablation.
+    #[must_use]
+    pub fn ablation(mut self, cell: Ablation) -> Self {
+        if matches!(cell, Ablation::CnnMse | Ablation::CnnMseKl) {
+            self.model.theta = 0.0;
+        }
+        self.loss = match cell {
+            Ablation::CnnMse | Ablation::CdcMse => QualityLoss::gsn_pair(),
+            Ablation::CnnMseKl | Ablation::CdcMseKl => QualityLoss::gsn(),
+        };
+        self
+    }
+
+    /// Checks a recipe.
+    ///
+    /// # Errors
+    /// [`TrainError::InvalidRecipe`] naming the field, [`TrainError::Head`] for the network.
+    pub fn validate(&self) -> Result<(), TrainError> {
+        self.model.validate()?;
+        self.loss.validate()?;
+        let counts = [
+            ("epochs", self.epochs, 1, "at least 1"),
+            ("steps_per_epoch", self.steps_per_epoch.unwrap_or(1), 1, "at least 1"),
+            ("images", self.images, 2, "at least 2, since the loss compares the images of a batch"),
+        ];
+        for (field, value, least, expected) in counts {
+            if value < least {
+                return Err(TrainError::InvalidRecipe { field, found: value.to_string(), expected });
+            }
+        }
+        if !(self.learning_rate > 0.0 && self.learning_rate.is_finite()) {
+            return Err(TrainError::InvalidRecipe {
+                field: "learning_rate",
+                found: self.learning_rate.to_string(),
+                expected: "a positive number",
+            });
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,112 @@
+//! The recipe as a task of the training loop.
+
+use std::path::Path;
+
+use burn::tensor::{Device, Tensor};
+use image::RgbImage;
+use iqa_core::{Precision, image_to_tensor};
+use iqa_datasets::augment::PairAugment;
+use iqa_heads::HeadError;
+use iqa_heads::gsn::Gsn;
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+
+use super::recipe::GsnRecipe;
+use super::validation::ValidationImages;
+use crate::epochs::{self, Outcome, Plan, Task, Validation};
+use crate::{TrainError, TrainingPairs, ValidationPairs, seed};
+
+/// Trains a network and writes into `folder`; goes on where an earlier run in that folder stopped.
+///
+/// The recipe flips and crops: `training` gives whole images. `device` is a plain device; the loop puts autodiff on it.
+/// A progress bar goes to standard error when that is a terminal.
+///
+/// # Errors
+/// [`TrainError::InvalidRecipe`], [`TrainError::Empty`]; [`TrainError::RecipeChanged`] when the folder holds a run of
+/// another recipe (only the number of epochs may grow, and only under a constant schedule);
+/// [`TrainError::NonFiniteTarget`], [`TrainError::NonFinitePrediction`], [`TrainError::ConstantBatch`] for a batch that
+/// has no loss, before it reaches the weights; [`TrainError::Checkpoint`], and what reading the data or writing files
+/// gives, [`TrainError::Dataset`] for an image smaller than the crop among it.
+pub fn train(
+    recipe: &GsnRecipe,
+    training: &dyn TrainingPairs,
+    validation: &dyn ValidationPairs,
+    folder: &Path,
+    device: &Device,
+) -> Result<Outcome, TrainError> {
+    recipe.validate()?;
+    if training.samples() == 0 {
+        return Err(TrainError::Empty { set: "training" });
+    }
+    let device = device.clone().autodiff();
+    device.seed(recipe.seed);
+    let model = recipe.model.init(&device);
+    let plan = Plan {
+        epochs: recipe.epochs,
+        steps_per_epoch: recipe.steps_per_epoch.unwrap_or((training.samples() / recipe.images).max(1)),
+        learning_rate: recipe.learning_rate,
+        schedule: recipe.schedule,
+    };
+    let validation = ValidationImages::new(validation, recipe)?;
+    let task = Run { recipe, training, validation, device };
+    epochs::run(&task, &plan, model, recipe.optimiser.init(), folder)
+}
+
+struct Run<'a> {
+    recipe: &'a GsnRecipe,
+    training: &'a dyn TrainingPairs,
+    validation: ValidationImages<'a>,
+    device: Device,
+}
+
+/// A crop of a pair with its label.
+struct Example {
+    distorted: RgbImage,
+    reference: RgbImage,
+    target: f64,
+}
+
+impl Task for Run<'_> {
+    type Model = Gsn;
+    type Batch = Vec<Example>;
+    type Recipe = GsnRecipe;
+
+    fn recipe(&self) -> &GsnRecipe {
+        self.recipe
+    }
+
+    fn batch(&self, step: usize) -> Result<Vec<Example>, TrainError> {
+        let side = self.recipe.model.crop as u32;
+        let augment =
+            PairAugment { horizontal_flip: true, crop: Some((side, side)), ..PairAugment::default() };
+        let pairs = self.training.batch(step, self.recipe.images)?;
+        pairs
+            .into_iter()
+            .enumerate()
+            .map(|(index, pair)| {
+                let seed = seed::derive(self.recipe.seed, &[seed::AUGMENT, step as u64, index as u64]);
+                let rng = &mut ChaCha8Rng::seed_from_u64(seed);
+                let (distorted, reference) = augment.apply(&pair.distorted, pair.reference.as_ref(), rng)?;
+                let reference = reference.ok_or(HeadError::ReferenceMissing)?;
+                Ok(Example { distorted, reference, target: pair.quality01 })
+            })
+            .collect()
+    }
+
+    fn loss(&self, model: &Gsn, batch: Vec<Example>, _step: usize) -> Result<Tensor<1>, TrainError> {
+        let images = |side: fn(&Example) -> &RgbImage| {
+            Tensor::cat(batch.iter().map(|example| image_to_tensor(side(example), &self.device)).collect(), 0)
+        };
+        let scores = model.forward_training(images(|e| &e.distorted), images(|e| &e.reference));
+        let targets: Vec<f64> = batch.iter().map(|example| example.target).collect();
+        self.recipe.loss.loss(scores, &targets)
+    }
+
+    fn validate(&self, model: &Gsn) -> Result<Validation, TrainError> {
+        self.validation.evaluate(&model.fuse())
+    }
+
+    fn save(&self, model: &Gsn, path: &Path) -> Result<(), TrainError> {
+        Ok(model.save(path, Precision::F32)?)
+    }
+}

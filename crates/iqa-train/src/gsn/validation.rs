@@ -1,0 +1,84 @@
+//! Loss and correlations on whole images, by five crops.
+
+use std::borrow::Cow;
+
+use burn::tensor::Tensor;
+use image::RgbImage;
+use iqa_heads::HeadError;
+use iqa_heads::gsn::{FusedGsn, PreparedReference, ScoreOptions};
+use rand::SeedableRng;
+use rand::seq::SliceRandom;
+use rand_chacha::ChaCha8Rng;
+
+use super::recipe::GsnRecipe;
+use crate::epochs::Validation;
+use crate::{QualityLoss, TrainError, TrainingPair, ValidationPairs, seed};
+
+/// Bytes of validation images kept between epochs; those beyond are read again.
+const KEPT_BYTES: usize = 512 << 20;
+
+/// The validation set.
+pub(super) struct ValidationImages<'a> {
+    pairs: &'a dyn ValidationPairs,
+    /// The first of the pairs.
+    kept: Vec<TrainingPair>,
+    /// Which images make up each batch that the loss is taken over.
+    batches: Vec<Vec<usize>>,
+    loss: QualityLoss,
+}
+
+impl<'a> ValidationImages<'a> {
+    pub(super) fn new(pairs: &'a dyn ValidationPairs, recipe: &GsnRecipe) -> Result<Self, TrainError> {
+        let samples = pairs.samples();
+        if samples == 0 {
+            return Err(TrainError::Empty { set: "validation" });
+        }
+        let (mut kept, mut bytes) = (Vec::new(), 0);
+        while kept.len() < samples && bytes < KEPT_BYTES {
+            let pair = pairs.pair(kept.len())?;
+            bytes += pair.distorted.len() * 2;
+            kept.push(pair);
+        }
+        // Neighbours in a set are alike: batches as mixed as in training, and as large, for a loss on the same scale.
+        let mut order: Vec<usize> = (0..samples).collect();
+        order.shuffle(&mut ChaCha8Rng::seed_from_u64(seed::derive(recipe.seed, &[seed::VALIDATION])));
+        let size = recipe.images.min(samples);
+        let batches = order.chunks_exact(size).map(<[usize]>::to_vec).collect();
+        Ok(Self { pairs, kept, batches, loss: recipe.loss })
+    }
+
+    fn pair(&self, index: usize) -> Result<Cow<'_, TrainingPair>, TrainError> {
+        match self.kept.get(index) {
+            Some(pair) => Ok(Cow::Borrowed(pair)),
+            None => Ok(Cow::Owned(self.pairs.pair(index)?)),
+        }
+    }
+
+    /// Evaluates a network on a plain device.
+    pub(super) fn evaluate(&self, model: &FusedGsn) -> Result<Validation, TrainError> {
+        let options = ScoreOptions::default();
+        let samples = self.pairs.samples();
+        let (mut predictions, mut targets) = (Vec::with_capacity(samples), Vec::with_capacity(samples));
+        // Versions of one photograph often follow each other.
+        let mut prepared: Option<(RgbImage, PreparedReference)> = None;
+        for index in 0..samples {
+            let pair = self.pair(index)?;
+            let reference = pair.reference.as_ref().ok_or(HeadError::ReferenceMissing)?;
+            let features = match prepared.take() {
+                Some((image, features)) if image == *reference => (image, features),
+                _ => (reference.clone(), model.prepare(reference, &options)?),
+            };
+            predictions.push(model.score_prepared(&pair.distorted, &features.1)?.score);
+            targets.push(pair.quality01);
+            prepared = Some(features);
+        }
+        let mut loss = 0.0;
+        for batch in &self.batches {
+            let of = |values: &[f64]| -> Vec<f64> { batch.iter().map(|&index| values[index]).collect() };
+            let scores: Vec<f32> = of(&predictions).into_iter().map(|value| value as f32).collect();
+            let scores = Tensor::from_floats(scores.as_slice(), &model.device());
+            loss += self.loss.loss(scores, &of(&targets))?.into_scalar::<f64>();
+        }
+        Ok(Validation::new(loss / self.batches.len() as f64, &predictions, &targets))
+    }
+}

@@ -1,0 +1,101 @@
+//! `--recipe gsn`.
+
+use std::error::Error;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+use iqa_models::Device;
+use iqa_models::core::Precision;
+use iqa_models::datasets::augment::PairAugment;
+use iqa_models::datasets::{DataSet, DataSetKind, Strictness};
+use iqa_models::heads::gsn::{Gsn, GsnConfig, ScoreOptions};
+use iqa_models::train::gsn::{Ablation, GsnRecipe, train};
+
+use crate::report::{on_images, report};
+use crate::source::Source;
+use crate::{Common, Preset, select};
+
+/// Of the recipe `gsn`.
+#[derive(Args)]
+pub(crate) struct GsnOptions {
+    /// The network's widths, as a part of the published ones (default: the preset's).
+    #[arg(long)]
+    gsn_width: Option<f64>,
+    /// A cell of the paper's table 5 in place of the proposed network and loss.
+    #[arg(long, value_enum)]
+    gsn_ablation: Option<Cell>,
+    /// A whole set to report on besides, as `csiq=FOLDER`; may be repeated.
+    #[arg(long, value_parser = test_set)]
+    gsn_test: Vec<(DataSetKind, PathBuf)>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+#[value(rename_all = "snake_case")]
+enum Cell {
+    CnnMse,
+    CnnMseKl,
+    CdcMse,
+    CdcMseKl,
+}
+
+fn test_set(text: &str) -> Result<(DataSetKind, PathBuf), String> {
+    let (kind, folder) = text.split_once('=').ok_or("expected SET=FOLDER")?;
+    Ok((kind.parse().map_err(|error| format!("{error}"))?, folder.into()))
+}
+
+impl GsnOptions {
+    fn recipe(&self, common: &Common) -> GsnRecipe {
+        let model = GsnConfig::new();
+        let mut recipe = match common.preset {
+            Preset::Fast => GsnRecipe::fast(model),
+            Preset::Paper => GsnRecipe::paper(model),
+        };
+        if let Some(width) = self.gsn_width {
+            let GsnConfig { crop, grid, .. } = recipe.model;
+            recipe.model = GsnConfig { crop, grid, ..GsnConfig::new().scaled(width) };
+        }
+        recipe.seed = common.seed;
+        select(&mut recipe.epochs, common.epochs);
+        recipe.steps_per_epoch = common.steps.or(recipe.steps_per_epoch);
+        select(&mut recipe.images, common.images);
+        select(&mut recipe.learning_rate, common.learning_rate);
+        match self.gsn_ablation {
+            None => recipe,
+            Some(Cell::CnnMse) => recipe.ablation(Ablation::CnnMse),
+            Some(Cell::CnnMseKl) => recipe.ablation(Ablation::CnnMseKl),
+            Some(Cell::CdcMse) => recipe.ablation(Ablation::CdcMse),
+            Some(Cell::CdcMseKl) => recipe.ablation(Ablation::CdcMseKl),
+        }
+    }
+
+    pub(crate) fn run(
+        &self,
+        common: &Common,
+        source: &Source,
+        output: &Path,
+        device: &Device,
+    ) -> Result<String, Box<dyn Error>> {
+        let recipe = self.recipe(common);
+        // The recipe flips and crops.
+        let training = source.training(PairAugment::default())?;
+        let outcome = train(&recipe, &*training, &*source.validation()?, output, device)?;
+        let epoch = outcome.log[outcome.best_epoch];
+        println!("best epoch {}: validation loss {:.4}", epoch.epoch, epoch.validation_loss);
+
+        // The report is on the weights as they would be shipped: rounded to 16 bits.
+        let shipped = output.join("best.f16.safetensors");
+        Gsn::load(&outcome.best, &recipe.model, device)?.save(&shipped, Precision::F16)?;
+        let model = Gsn::load(&shipped, &recipe.model, device)?.fuse();
+        let score = |distorted: &_, reference: Option<&_>| {
+            Ok(model.score(distorted, reference, &ScoreOptions::default())?.score)
+        };
+        let mut text = report(source, model.score_spec(), &score)?;
+        for (kind, folder) in &self.gsn_test {
+            let set = DataSet::open(*kind, folder, Strictness::Lenient)?;
+            let all: Vec<usize> = (0..set.samples().len()).collect();
+            let _ = write!(text, "\n{}", on_images(&set, &all, common.seed, model.score_spec(), &score)?);
+        }
+        Ok(text)
+    }
+}

@@ -1,0 +1,186 @@
+//! The recipe: learning, exact resume, batches that must not reach the weights; and the model by its name.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use iqa_models::heads::HeadError;
+use iqa_models::heads::gsn::{Gsn, GsnConfig, ScoreOptions};
+use iqa_models::train::gsn::{Ablation, GsnRecipe, train};
+use iqa_models::train::{
+    Outcome, QualityLoss, Schedule, TrainError, TrainingPair, TrainingPairs, ValidationPairs,
+};
+use iqa_models::{Device, Direction, ModelError, Scorer};
+use iqa_testkit::{fixture_path, textured};
+
+/// Pictures mixed with another one; the label is the part that is left of the first.
+struct Mixed {
+    count: usize,
+    /// Calls after which reading fails, as on a full disk or a kill.
+    fails_after: usize,
+    calls: AtomicUsize,
+    /// In place of the label.
+    label: Option<f64>,
+    with_reference: bool,
+    size: (u32, u32),
+}
+
+impl Mixed {
+    fn new(count: usize) -> Self {
+        let calls = AtomicUsize::new(0);
+        Self { count, fails_after: usize::MAX, calls, label: None, with_reference: true, size: (41, 36) }
+    }
+
+    fn make(&self, index: u32) -> TrainingPair {
+        let (width, height) = self.size;
+        let reference = textured(width, height, index);
+        let quality01 = f64::from(index % 5) / 4.0;
+        let mut distorted = textured(width, height, index + 50);
+        for (pixel, original) in distorted.pixels_mut().zip(reference.pixels()) {
+            for (value, &original) in pixel.0.iter_mut().zip(&original.0) {
+                *value = (f64::from(*value) * (1.0 - quality01) + f64::from(original) * quality01) as u8;
+            }
+        }
+        let reference = self.with_reference.then_some(reference);
+        TrainingPair { distorted, reference, quality01: self.label.unwrap_or(quality01) }
+    }
+}
+
+impl TrainingPairs for Mixed {
+    fn samples(&self) -> usize {
+        self.count
+    }
+
+    fn pair(&self, epoch: u64, index: usize) -> Result<TrainingPair, TrainError> {
+        if self.calls.fetch_add(1, Ordering::SeqCst) >= self.fails_after {
+            return Err(TrainError::Empty { set: "training" });
+        }
+        Ok(self.make((epoch * 7 + index as u64) as u32))
+    }
+}
+
+impl ValidationPairs for Mixed {
+    fn samples(&self) -> usize {
+        self.count
+    }
+
+    fn pair(&self, index: usize) -> Result<TrainingPair, TrainError> {
+        Ok(self.make(1000 + index as u32))
+    }
+}
+
+fn recipe() -> GsnRecipe {
+    let model = GsnConfig { crop: 32, grid: 6, ..GsnConfig::new().scaled(0.0625) };
+    GsnRecipe { epochs: 4, images: 4, ..GsnRecipe::paper(model) }
+}
+
+/// Initial weights draw from a generator that is global on a device: one run at a time.
+fn train_alone(recipe: &GsnRecipe, data: &Mixed, folder: &Path) -> Result<Outcome, TrainError> {
+    static RUNNING: Mutex<()> = Mutex::new(());
+    let _alone = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
+    train(recipe, data, &Mixed::new(10), folder, &Device::flex())
+}
+
+#[test]
+fn training_lowers_the_loss_in_every_cell_of_the_ablation() {
+    for cell in Ablation::ALL {
+        let folder = tempfile::tempdir().expect("a folder");
+        let recipe = GsnRecipe { epochs: 6, learning_rate: 1e-2, images: 8, ..recipe() }.ablation(cell);
+        assert_eq!(recipe.model.theta == 0.0, cell.name().starts_with("CNN"));
+        assert_eq!(recipe.loss.list > 0.0, cell.name().ends_with("KL"));
+        let outcome = train_alone(&recipe, &Mixed::new(64), folder.path()).expect("trains");
+        let losses: Vec<f64> = outcome.log.iter().map(|row| row.train_loss).collect();
+        assert!(losses[5] < 0.7 * losses[0], "{}: {losses:?}", cell.name());
+        assert!(outcome.log[5].validation_plcc.is_some_and(f64::is_finite));
+        let model = Gsn::load(&outcome.best, &recipe.model, &Device::flex()).expect("loads");
+        assert_eq!(model.config(), &recipe.model);
+    }
+}
+
+/// Wherever it stops: batch norm statistics, slow weights and the optimiser's steps come back too.
+#[test]
+fn a_stopped_run_ends_with_the_weights_of_an_unbroken_one() {
+    let recipe = GsnRecipe { schedule: Schedule::FlatCosine { flat_fraction: 0.5 }, ..recipe() };
+    let run = |data: &Mixed, folder: &Path| -> Result<Vec<u8>, TrainError> {
+        Ok(std::fs::read(train_alone(&recipe, data, folder)?.last).expect("reads"))
+    };
+    let whole = tempfile::tempdir().expect("a folder");
+    let expected = run(&Mixed::new(9), whole.path()).expect("trains");
+    // Two batches an epoch, the ninth image is left for the next: stopped in the first, second and third epoch.
+    for fails_after in [5, 13, 20] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let stops = Mixed { fails_after, ..Mixed::new(9) };
+        assert!(run(&stops, folder.path()).is_err());
+        let found = run(&Mixed::new(9), folder.path()).expect("goes on");
+        assert!(found == expected, "stopped after {fails_after} samples");
+    }
+}
+
+#[test]
+fn batches_without_a_loss_end_the_run_before_they_reach_the_weights() {
+    let error = |data: Mixed, recipe: &GsnRecipe| {
+        let folder = tempfile::tempdir().expect("a folder");
+        let error = train_alone(recipe, &data, folder.path()).expect_err("no loss");
+        assert!(!folder.path().join("last.safetensors").exists());
+        error
+    };
+    let nan = Mixed { label: Some(f64::NAN), ..Mixed::new(8) };
+    assert!(matches!(error(nan, &recipe()), TrainError::NonFiniteTarget { index: 0, .. }));
+    let constant = Mixed { label: Some(0.5), ..Mixed::new(8) };
+    assert!(matches!(error(constant, &recipe()), TrainError::ConstantBatch { what: "targets", value: 0.5 }));
+    let single = GsnRecipe { images: 1, ..recipe() };
+    assert!(matches!(error(Mixed::new(8), &single), TrainError::InvalidRecipe { field: "images", .. }));
+    let alone = Mixed { with_reference: false, ..Mixed::new(8) };
+    assert!(matches!(error(alone, &recipe()), TrainError::Head(HeadError::ReferenceMissing)));
+    let small = error(Mixed { size: (40, 31), ..Mixed::new(8) }, &recipe()).to_string();
+    assert!(small.contains("40x31") && small.contains("crop of 32x32"), "{small}");
+    let empty = error(Mixed::new(0), &recipe());
+    assert!(matches!(empty, TrainError::Empty { set: "training" }));
+}
+
+#[test]
+fn recipes_are_checked() {
+    for recipe in [GsnRecipe::paper(GsnConfig::new()), GsnRecipe::fast(GsnConfig::new()), recipe()] {
+        recipe.validate().expect("sound");
+    }
+    let paper = GsnRecipe::paper(GsnConfig::new());
+    assert_eq!((paper.images, paper.epochs, paper.learning_rate), (32, 300, 1e-3));
+    assert_eq!(paper.optimiser.weight_decay, 1e-5);
+    let nothing = QualityLoss { pair: 0.0, list: 0.0, ..QualityLoss::gsn() };
+    let invalid = [
+        ("epochs", GsnRecipe { epochs: 0, ..recipe() }),
+        ("steps_per_epoch", GsnRecipe { steps_per_epoch: Some(0), ..recipe() }),
+        ("images", GsnRecipe { images: 1, ..recipe() }),
+        ("learning_rate", GsnRecipe { learning_rate: f64::NAN, ..recipe() }),
+        ("loss", GsnRecipe { loss: nothing, ..recipe() }),
+    ];
+    for (field, recipe) in invalid {
+        let error = recipe.validate().expect_err(field);
+        assert!(
+            matches!(&error, TrainError::InvalidRecipe { field: found, .. } if *found == field),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn the_scorer_opens_gsn_with_a_file_of_weights() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("gsn.safetensors");
+    let device = Device::flex();
+    let config = GsnConfig::new().tiny();
+    let model = Gsn::load(fixture_path("gsn/tiny.safetensors"), &config, &device).expect("loads");
+    model.save(&path, iqa_models::core::Precision::F32).expect("writes");
+    let scorer = Scorer::with_weights("gsn", &path, &device).expect("opens");
+    assert_eq!(scorer.spec().direction, Direction::HigherIsBetter);
+    let (distorted, reference) = (textured(50, 40, 1), textured(50, 40, 2));
+    let expected =
+        model.fuse().score(&distorted, Some(&reference), &ScoreOptions::default()).expect("scores").score;
+    assert_eq!(scorer.score_pair(&distorted, &reference).expect("scores").value, expected);
+    let prepared = scorer.prepare(&reference).expect("prepares");
+    let again = scorer.score_prepared(&distorted, &prepared).expect("scores").value;
+    assert!((again - expected).abs() < 1e-6);
+    assert!(matches!(scorer.score_single(&distorted), Err(ModelError::Head(HeadError::ReferenceMissing))));
+    let message = Scorer::new("gsn", &device).expect_err("no weights").to_string();
+    assert!(message.contains("recipe `gsn`"), "{message}");
+}
