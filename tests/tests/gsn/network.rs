@@ -146,8 +146,13 @@ impl burn::module::ModuleVisitor for Gradients<'_> {
             found = found.swap_dims(0, 1);
         }
         assert_eq!(found.dims().to_vec(), self.expected.shape(&key), "{key}");
-        assert_close(&key, &values(found), &self.expected.f32s(&key), Tolerance::BACKWARD);
         self.count += 1;
+        if path == "fc.bias" {
+            // Neither loss sees an offset of the scores.
+            assert!(values(found)[0].abs() < 1e-7 && self.expected.f32s(&key)[0].abs() < 1e-7);
+            return;
+        }
+        assert_close(&key, &values(found), &self.expected.f32s(&key), Tolerance::BACKWARD);
     }
 }
 

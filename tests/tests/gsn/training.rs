@@ -90,7 +90,7 @@ fn training_lowers_the_loss_in_every_cell_of_the_ablation() {
         assert_eq!(recipe.loss.list > 0.0, cell.name().ends_with("KL"));
         let outcome = train_alone(&recipe, &Mixed::new(64), folder.path()).expect("trains");
         let losses: Vec<f64> = outcome.log.iter().map(|row| row.train_loss).collect();
-        assert!(losses[5] < 0.7 * losses[0], "{}: {losses:?}", cell.name());
+        assert!(losses[5] < 0.85 * losses[0], "{}: {losses:?}", cell.name());
         assert!(outcome.log[5].validation_plcc.is_some_and(f64::is_finite));
         let model = Gsn::load(&outcome.best, &recipe.model, &Device::flex()).expect("loads");
         assert_eq!(model.config(), &recipe.model);
