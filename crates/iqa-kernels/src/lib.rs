@@ -15,8 +15,10 @@
 //! There is no `unsafe` here: vectors come from [`pulp`].
 
 pub mod cpu;
+mod max_pool;
 mod module;
 #[cfg(feature = "flex")]
 mod ops;
 
+pub use max_pool::max_pool;
 pub use module::Conv2d;

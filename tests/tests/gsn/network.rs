@@ -111,7 +111,7 @@ fn training_mode_agrees_with_pytorch() {
     let gradients = loss.backward();
     let mut seen = Gradients { gradients: &gradients, path: Vec::new(), expected: &expected, count: 0 };
     model.visit(&mut seen);
-    assert_eq!(seen.count, 47, "every parameter");
+    assert_eq!(seen.count, 48, "every parameter");
     let after = model.valid().to_tensors("after".as_ref()).expect("reads");
     for key in after.keys().filter(|key| key.contains(".running_")) {
         let found = &after.get(key).expect("listed").values;

@@ -1,7 +1,9 @@
 //! Central difference convolution and resizing.
 
 use burn::module::{Param, ParamId};
+use burn::tensor::activation::relu;
 use burn::tensor::{Tensor, TensorData};
+use iqa_kernels::max_pool;
 use iqa_models::Device;
 use iqa_models::heads::gsn::{CentralDifferenceConv2d, CentralDifferenceConv2dConfig, resize_bilinear};
 use iqa_testkit::{Arrays, Tolerance, assert_close};
@@ -120,6 +122,23 @@ proptest! {
         let found = layer(weight, theta, stride).forward(Tensor::from_data(TensorData::new(x, shape), &device));
         prop_assert_eq!(found.dims(), [n, out, height.div_ceil(stride), width.div_ceil(stride)]);
         assert_close("folded", &values(found), &expected, FOLDED);
+    }
+}
+
+/// After a ReLU, so that there are ties.
+#[test]
+fn pooling_agrees_with_pytorch() {
+    let arrays = Arrays::read("gsn/operations.safetensors");
+    let device = Device::flex().autodiff();
+    for (side, stride, padding) in [(3, 2, 1), (3, 2, 0), (3, 1, 1), (2, 2, 0)] {
+        let key = |name: &str| format!("pool/{side}_{stride}_{padding}/{name}");
+        let x: Tensor<4> = tensor(&arrays, &key("x"), &device).require_grad();
+        let y = max_pool(relu(x.clone()), side, stride, padding);
+        assert_eq!(y.dims().to_vec(), arrays.shape(&key("y")));
+        assert_eq!(values(y.clone()), arrays.f32s(&key("y")));
+        let gradients = (y * tensor(&arrays, &key("g"), &device)).sum().backward();
+        let found = values(x.grad(&gradients).expect("a gradient"));
+        assert_close(&key("dx"), &found, &arrays.f32s(&key("dx")), Tolerance::REORDERED);
     }
 }
 

@@ -3,9 +3,7 @@
 use burn::nn::Linear;
 use burn::tensor::Tensor;
 use burn::tensor::activation::{relu, sigmoid};
-use burn::tensor::module::max_pool2d;
-use burn::tensor::ops::MaxPoolOptions;
-use iqa_kernels::Conv2d;
+use iqa_kernels::{Conv2d, max_pool};
 
 use super::config::{GsnConfig, PairFusion};
 use super::resize::resize_bilinear;
@@ -25,11 +23,10 @@ pub(super) trait Layers {
 /// The attended maps of images at each level, `[n, channels, side, side]`, the side halved from level to level.
 pub(super) fn level_maps(layers: &impl Layers, images: Tensor<4>) -> Vec<Tensor<4>> {
     let config = layers.config();
-    let pool = MaxPoolOptions::new([3, 3]).with_stride([2, 2]).with_padding([1, 1]);
     let mut x = layers.stem(images * config.input_scale + config.input_offset);
     let mut levels = Vec::with_capacity(config.blocks.len());
     for level in 0..config.blocks.len() {
-        let pooled = max_pool2d(layers.block(level, x), pool.clone());
+        let pooled = max_pool(layers.block(level, x), 3, 2, 1);
         let attended = attend(layers.attention(level), pooled.clone());
         x = if config.attend_before_next { attended.clone() } else { pooled };
         levels.push(attended);

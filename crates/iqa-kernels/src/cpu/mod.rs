@@ -7,6 +7,7 @@
 mod buffers;
 mod direct;
 mod gradient;
+mod max_pool;
 mod pool;
 mod simd;
 mod weights;
@@ -16,6 +17,7 @@ use rayon::prelude::*;
 
 pub use buffers::give as recycle;
 pub use gradient::{bias_gradient, weight_gradient};
+pub use max_pool::{Window, max_pool, max_pool_backward};
 pub use pool::{max_pool2, max_pool2_backward, relu_backward};
 pub use weights::{PackedWeights, Weights, transposed};
 
