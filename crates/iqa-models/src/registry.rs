@@ -6,8 +6,7 @@ use iqa_heads::multi_branch::MultiBranchConfig;
 use iqa_heads::wadiqam::WadiqamConfig;
 
 use crate::ModelError;
-use crate::models::{AnyModel, open_gsn, open_wadiqam};
-use crate::models::{AnyModel, open_multi_branch, open_wadiqam};
+use crate::models::{AnyModel, open_gsn, open_multi_branch, open_wadiqam};
 
 /// A model that can be opened by name.
 #[derive(Clone, Copy, Debug)]

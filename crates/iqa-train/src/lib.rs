@@ -1,7 +1,7 @@
 //! Training recipes of the papers, with exact resume.
 //!
-//! [`gsn`] trains GSN, [`wadiqam`] DIQaM and WaDIQaM. A run writes into one folder:
-//! [`wadiqam`] trains DIQaM and WaDIQaM, [`multi_branch`] the model of Dutta et al. A run writes into one folder:
+//! [`wadiqam`] trains DIQaM and WaDIQaM, [`multi_branch`] the model of Dutta et al., [`gsn`] GSN. A run writes into one
+//! folder:
 //!
 //! | file | what |
 //! |---|---|
@@ -24,8 +24,8 @@ pub mod evaluation;
 pub mod gsn;
 mod log;
 pub mod losses;
-mod ranger;
 pub mod multi_branch;
+mod ranger;
 mod schedule;
 mod seed;
 pub mod wadiqam;

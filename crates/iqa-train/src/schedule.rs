@@ -15,10 +15,6 @@ pub enum Schedule {
         /// Rate of the last step over the full rate.
         final_fraction: f64,
     },
-    /// The full rate for the first part of the run, then half a cosine down to nothing.
-    FlatCosine {
-        /// That part, 0 to 1.
-        flat_fraction: f64,
     /// Falls by the same factor from each stage to the next, to the given part of the full rate in the last.
     Geometric {
         /// Rate of the last stage over the full rate.
@@ -30,6 +26,11 @@ pub enum Schedule {
     Cosine {
         /// Rate of the last step over the full rate.
         final_fraction: f64,
+    },
+    /// The full rate for the first part of the run, then half a cosine down to nothing.
+    FlatCosine {
+        /// That part, 0 to 1.
+        flat_fraction: f64,
     },
 }
 
@@ -43,10 +44,6 @@ impl Schedule {
                 let progress = step as f64 / (steps.max(2) - 1) as f64;
                 rise.min(1.0) * (1.0 + (final_fraction - 1.0) * progress.min(1.0))
             }
-            Self::FlatCosine { flat_fraction } => {
-                let progress = (step + 1) as f64 / steps.max(1) as f64;
-                let fallen = ((progress - flat_fraction) / (1.0 - flat_fraction)).clamp(0.0, 1.0);
-                (1.0 + (std::f64::consts::PI * fallen).cos()) / 2.0
             Self::Geometric { final_fraction, stages } => {
                 let stage = (step * stages / steps.max(1)).min(stages.saturating_sub(1));
                 final_fraction.powf(stage as f64 / (stages.max(2) - 1) as f64)
@@ -55,6 +52,11 @@ impl Schedule {
                 let progress = (step as f64 / (steps.max(2) - 1) as f64).min(1.0);
                 final_fraction
                     + (1.0 - final_fraction) * (1.0 + (std::f64::consts::PI * progress).cos()) / 2.0
+            }
+            Self::FlatCosine { flat_fraction } => {
+                let progress = (step + 1) as f64 / steps.max(1) as f64;
+                let fallen = ((progress - flat_fraction) / (1.0 - flat_fraction)).clamp(0.0, 1.0);
+                (1.0 + (std::f64::consts::PI * fallen).cos()) / 2.0
             }
         }
     }
@@ -76,13 +78,6 @@ mod tests {
     }
 
     #[test]
-    fn a_cosine_follows_the_flat_part() {
-        let schedule = Schedule::FlatCosine { flat_fraction: 0.5 };
-        let factors = [0, 49, 74, 99, 120].map(|step| schedule.factor(step, 100));
-        for (found, expected) in factors.into_iter().zip([1.0, 1.0, 0.5, 0.0, 0.0]) {
-            assert!((found - expected).abs() < 1e-12, "{factors:?}");
-        }
-        assert!(Schedule::FlatCosine { flat_fraction: 1.0 }.factor(98, 100) == 1.0);
     fn a_geometric_fall_has_as_many_stages_as_it_says() {
         // 1e-2^(e / (E - 1)) in epoch e of E = 3, ten steps each.
         let schedule = Schedule::Geometric { final_fraction: 1e-2, stages: 3 };
@@ -98,6 +93,16 @@ mod tests {
         for (step, expected) in [(0, 1.0), (50, 0.6), (100, 0.2), (150, 0.2)] {
             assert!((schedule.factor(step, 101) - expected).abs() < 1e-12, "step {step}");
         }
+    }
+
+    #[test]
+    fn a_cosine_follows_the_flat_part() {
+        let schedule = Schedule::FlatCosine { flat_fraction: 0.5 };
+        let factors = [0, 49, 74, 99, 120].map(|step| schedule.factor(step, 100));
+        for (found, expected) in factors.into_iter().zip([1.0, 1.0, 0.5, 0.0, 0.0]) {
+            assert!((found - expected).abs() < 1e-12, "{factors:?}");
+        }
+        assert_eq!(Schedule::FlatCosine { flat_fraction: 1.0 }.factor(98, 100), 1.0);
     }
 
     #[test]

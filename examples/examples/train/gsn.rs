@@ -1,18 +1,16 @@
 //! `--recipe gsn`.
 
 use std::error::Error;
-use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use clap::{Args, ValueEnum};
 use iqa_models::Device;
 use iqa_models::core::Precision;
 use iqa_models::datasets::augment::PairAugment;
-use iqa_models::datasets::{DataSet, DataSetKind, Strictness};
 use iqa_models::heads::gsn::{Gsn, GsnConfig, ScoreOptions};
 use iqa_models::train::gsn::{Ablation, GsnRecipe, train};
 
-use crate::report::{on_images, report};
+use crate::report::report;
 use crate::source::Source;
 use crate::{Common, Preset, select};
 
@@ -25,9 +23,6 @@ pub(crate) struct GsnOptions {
     /// A cell of the paper's table 5 in place of the proposed network and loss.
     #[arg(long, value_enum)]
     gsn_ablation: Option<Cell>,
-    /// A whole set to report on besides, as `csiq=FOLDER`; may be repeated.
-    #[arg(long, value_parser = test_set)]
-    gsn_test: Vec<(DataSetKind, PathBuf)>,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -37,11 +32,6 @@ enum Cell {
     CnnMseKl,
     CdcMse,
     CdcMseKl,
-}
-
-fn test_set(text: &str) -> Result<(DataSetKind, PathBuf), String> {
-    let (kind, folder) = text.split_once('=').ok_or("expected SET=FOLDER")?;
-    Ok((kind.parse().map_err(|error| format!("{error}"))?, folder.into()))
 }
 
 impl GsnOptions {
@@ -87,15 +77,8 @@ impl GsnOptions {
         let shipped = output.join("best.f16.safetensors");
         Gsn::load(&outcome.best, &recipe.model, device)?.save(&shipped, Precision::F16)?;
         let model = Gsn::load(&shipped, &recipe.model, device)?.fuse();
-        let score = |distorted: &_, reference: Option<&_>| {
+        report(source, model.score_spec(), &|distorted, reference| {
             Ok(model.score(distorted, reference, &ScoreOptions::default())?.score)
-        };
-        let mut text = report(source, model.score_spec(), &score)?;
-        for (kind, folder) in &self.gsn_test {
-            let set = DataSet::open(*kind, folder, Strictness::Lenient)?;
-            let all: Vec<usize> = (0..set.samples().len()).collect();
-            let _ = write!(text, "\n{}", on_images(&set, &all, common.seed, model.score_spec(), &score)?);
-        }
-        Ok(text)
+        })
     }
 }

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use iqa_models::ScoreSpec;
 use iqa_models::datasets::DataSet;
 use iqa_models::datasets::distort::Distortion;
-use iqa_models::datasets::synthetic::{Reference, SyntheticConfig, SyntheticGrid, SyntheticSample};
 use iqa_models::datasets::synthetic::{Reference, SyntheticGrid, SyntheticSample};
 use iqa_models::image::RgbImage;
 use iqa_models::metrics::agreement::{bootstrap_interval, krcc, plcc, srcc};
@@ -57,23 +56,17 @@ pub(crate) fn report(source: &Source, spec: ScoreSpec, score: ScoreFn<'_>) -> Re
             let photographs = Photographs { references, test, trained, left_out, size: *size };
             on_photographs(&photographs, *seed, spec, score)
         }
-        Source::Set { set, split, seed } => on_images(set, split.test(), *seed, spec, score),
+        Source::Set { set, split, seed } => on_set(set, split, *seed, spec, score),
     }
 }
 
-/// The report on those images of a set.
-pub(crate) fn on_images(
+fn on_set(
     set: &DataSet,
-    indices: &[usize],
     split: &Sides,
     seed: u64,
     spec: ScoreSpec,
     score: ScoreFn<'_>,
 ) -> Result<String, Box<dyn Error>> {
-    if indices.is_empty() {
-        return Ok("The split has no test part.".into());
-    }
-    let test = SetValidation::new(set, indices);
     if split.test.is_empty() {
         return Ok("The split has no test part.".into());
     }
