@@ -55,7 +55,10 @@ impl Schedule {
             }
             Self::FlatCosine { flat_fraction } => {
                 let progress = (step + 1) as f64 / steps.max(1) as f64;
-                let fallen = ((progress - flat_fraction) / (1.0 - flat_fraction)).clamp(0.0, 1.0);
+                if progress <= flat_fraction {
+                    return 1.0;
+                }
+                let fallen = ((progress - flat_fraction) / (1.0 - flat_fraction)).min(1.0);
                 (1.0 + (std::f64::consts::PI * fallen).cos()) / 2.0
             }
         }
@@ -102,7 +105,8 @@ mod tests {
         for (found, expected) in factors.into_iter().zip([1.0, 1.0, 0.5, 0.0, 0.0]) {
             assert!((found - expected).abs() < 1e-12, "{factors:?}");
         }
-        assert_eq!(Schedule::FlatCosine { flat_fraction: 1.0 }.factor(98, 100), 1.0);
+        let flat = Schedule::FlatCosine { flat_fraction: 1.0 };
+        assert_eq!([0, 98, 99].map(|step| flat.factor(step, 100)), [1.0; 3]);
     }
 
     #[test]

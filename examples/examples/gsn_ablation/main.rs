@@ -41,6 +41,9 @@ struct Options {
     /// The network's widths, as a part of the published ones.
     #[arg(long, default_value_t = 0.125)]
     width: f64,
+    /// Side of the crops.
+    #[arg(long, default_value_t = 96)]
+    crop: usize,
     /// Epochs of each cell.
     #[arg(long)]
     epochs: Option<usize>,
@@ -107,8 +110,10 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
 
 fn recipe(options: &Options) -> GsnRecipe {
     let mut recipe = GsnRecipe::fast(GsnConfig::new());
-    let GsnConfig { crop, grid, .. } = recipe.model;
-    recipe.model = GsnConfig { crop, grid, ..GsnConfig::new().scaled(options.width) };
+    let published = GsnConfig::new();
+    // As fine a grid for its crops as the published one.
+    let grid = (published.grid * options.crop / published.crop).max(1);
+    recipe.model = GsnConfig { crop: options.crop, grid, ..published.scaled(options.width) };
     recipe.epochs = options.epochs.unwrap_or(recipe.epochs);
     recipe.steps_per_epoch = options.steps.or(recipe.steps_per_epoch);
     recipe.images = options.images.unwrap_or(recipe.images);
