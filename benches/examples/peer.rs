@@ -12,6 +12,7 @@ use burn::optim::{AdamConfig, GradientsParams, ModuleOptimizer};
 use burn::tensor::{Device, Distribution, Tensor};
 use image::RgbImage;
 use iqa_kernels::Conv2d;
+use iqa_models::backbones::{Architecture, BackboneConfig, FeatureExtractor};
 use iqa_models::heads::wadiqam::{PatchSampler, ScoreOptions, Wadiqam, WadiqamConfig};
 
 /// One piece of work; what it makes is dropped after the clock has stopped.
@@ -69,6 +70,18 @@ fn vgg16() -> Work {
     })
 }
 
+/// All of a backbone up to its deepest feature map, batch norm folded as in inference.
+fn backbone(architecture: Architecture, images: [usize; 4]) -> Work {
+    let device = Device::flex();
+    let deepest = architecture.deepest_layers().pop().expect("a network has layers");
+    let model = BackboneConfig::new(architecture, vec![deepest.name]).init(&device).fuse();
+    let x = random(images, &device);
+    Box::new(move || {
+        let features = model.forward_features(x.clone()).pop().expect("one tap");
+        features.slice([0..1, 0..1, 0..1, 0..1]).reshape([1])
+    })
+}
+
 fn wadiqam_features() -> Work {
     let device = Device::flex();
     let model = WadiqamConfig::wadiqam_fr().init(&device);
@@ -114,6 +127,8 @@ fn work(name: &str) -> Option<Work> {
         "conv5x5_64_96" => layer([1, 64, 48, 64], 96, 5, 1),
         "conv3x3_3_64" => layer([1, 3, 384, 512], 64, 3, 1),
         "vgg16_features" => vgg16(),
+        "resnet50_features" => backbone(Architecture::ResNet50, [1, 3, 384, 512]),
+        "inception_v3_features" => backbone(Architecture::InceptionV3, [1, 3, 384, 512]),
         "wadiqam_features" => wadiqam_features(),
         "wadiqam_fr_pair" => wadiqam_pair(),
         "wadiqam_training_step" => training_step(),

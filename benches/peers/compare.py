@@ -61,6 +61,31 @@ def vgg16(last):
     return lambda: model(x)
 
 
+def fused(module):
+    """Batch norms folded into the convolutions before them, as on our side."""
+    for child in module.children():
+        fused(child)
+    children = list(module.named_children())
+    for (name, conv), (other, norm) in zip(children, children[1:]):
+        if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+            setattr(module, name, torch.nn.utils.fusion.fuse_conv_bn_eval(conv, norm))
+            setattr(module, other, nn.Identity())
+    return module
+
+
+def backbone(model, layers, last):
+    """The layers before the head of one of torchvision's models."""
+    model, x = fused(nn.Sequential(*list(model.children())[:layers]).eval()), torch.rand(1, 3, 384, 512)
+    if last:
+        model, x = model.to(memory_format=torch.channels_last), x.to(memory_format=torch.channels_last)
+    return lambda: model(x)
+
+
+def inception(last):
+    model = torchvision.models.inception_v3(init_weights=False, transform_input=False, aux_logits=False)
+    return backbone(model, -3, last)
+
+
 def features(last):
     model, x = Wadiqam().features, torch.rand(192, 3, 32, 32)
     if last:
@@ -119,6 +144,8 @@ WORK = {
     "conv5x5_64_96": lambda last: layer((1, 64, 48, 64), 96, 5, 1, last),
     "conv3x3_3_64": lambda last: layer((1, 3, 384, 512), 64, 3, 1, last),
     "vgg16_features": vgg16,
+    "resnet50_features": lambda last: backbone(torchvision.models.resnet50(), -2, last),
+    "inception_v3_features": inception,
     "wadiqam_features": features,
     "wadiqam_fr_pair": pair,
     "wadiqam_training_step": training_step,

@@ -20,7 +20,7 @@ pub struct ScoreOptions {
 
 impl Default for ScoreOptions {
     fn default() -> Self {
-        Self { sampler: PatchSampler::official(), chunk: 128 }
+        Self { sampler: PatchSampler::official(), chunk: 192 }
     }
 }
 

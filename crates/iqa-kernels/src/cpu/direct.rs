@@ -30,8 +30,7 @@ struct Task<'a> {
     bias: &'a [f32],
     output: Size,
     relu: bool,
-    /// The values under a kernel, copied one after another.
-    gather: bool,
+    gather: Option<&'a Gather>,
     blocks: &'a [Block],
     zeros: &'a [f32],
 }
@@ -49,6 +48,11 @@ struct Block {
     before: usize,
 }
 
+/// Rows of the weights' matrix: where the values are gathered, whole runs of the inner loop.
+pub(super) fn depth(area: usize, channels: usize) -> usize {
+    if channels < FEW { (area * channels).next_multiple_of(simd::RUN) } else { area * channels }
+}
+
 pub(super) fn convolve(
     x: &[f32],
     input: Size,
@@ -64,9 +68,9 @@ pub(super) fn convolve(
     }
     let mut padded_bias = vec![0.0; weights.panels * simd::panel()];
     padded_bias[..bias.len()].copy_from_slice(bias);
-    let gather = input.channels < FEW;
+    let gather = (input.channels < FEW).then(|| Gather::new(x, input, geometry));
     let zeros = vec![0.0; BLOCK];
-    let blocks = if gather { gathered_blocks(input, geometry) } else { blocks(input, geometry) };
+    let blocks = if gather.is_some() { gathered_blocks(input, geometry) } else { blocks(input, geometry) };
     let task = Task {
         x,
         input,
@@ -75,7 +79,7 @@ pub(super) fn convolve(
         bias: &padded_bias,
         output,
         relu,
-        gather,
+        gather: gather.as_ref(),
         blocks: &blocks,
         zeros: &zeros,
     };
@@ -86,11 +90,15 @@ pub(super) fn convolve(
         let count = piece.len() / output.channels;
         let width = simd::panel();
         let area = geometry.kernel[0] * geometry.kernel[1];
-        let rows = if gather { count * area * input.channels } else { 0 };
+        // Copies go in whole vectors, over the end of the last row.
+        let rows = if gather.is_some() { count * depth(area, input.channels) + width } else { 0 };
         simd::with_scratch(count.next_multiple_of(12) * width + rows, |scratch| {
             arch.dispatch(Run { task: &task, first: index * pixels, piece, scratch });
         });
     });
+    if let Some(gather) = gather {
+        buffers::give(gather.x);
+    }
     result
 }
 
@@ -121,7 +129,7 @@ fn blocks(input: Size, geometry: &Geometry) -> Vec<Block> {
 
 /// The same for values that lie one after another.
 fn gathered_blocks(input: Size, geometry: &Geometry) -> Vec<Block> {
-    let depth = geometry.kernel[0] * geometry.kernel[1] * input.channels;
+    let depth = depth(geometry.kernel[0] * geometry.kernel[1], input.channels);
     let cuts = depth.div_ceil(BLOCK);
     let block = |cut: usize| {
         let [from, to] = [cut * depth / cuts, (cut + 1) * depth / cuts];
@@ -153,16 +161,18 @@ impl Run<'_> {
         let channels = task.output.channels;
         let width = panel_width::<S>();
         let count = piece.len() / channels;
+        let (sums, gathered) = scratch.split_at_mut(count.next_multiple_of(12) * width);
         let mut corners = [Corner::default(); TASK];
         let corners = &mut corners[..count];
-        for (r, corner) in corners.iter_mut().enumerate() {
-            *corner = task.corner(first + r);
+        match task.gather {
+            Some(gather) => gather.copy::<S>(first, count, task.output, gathered),
+            None => {
+                for (r, corner) in corners.iter_mut().enumerate() {
+                    *corner = task.corner(first + r);
+                }
+            }
         }
-        let (sums, gathered) = scratch.split_at_mut(count.next_multiple_of(12) * width);
-        if task.gather {
-            task.gather(corners, gathered);
-        }
-        let depth = gathered.len() / count;
+        let depth = depth(task.geometry.kernel[0] * task.geometry.kernel[1], task.input.channels);
         for panel in 0..task.weights.panels {
             let weights = task.weights.panel(0, panel, width);
             for (index, block) in task.blocks.iter().enumerate() {
@@ -170,7 +180,7 @@ impl Run<'_> {
                 for start in (0..count).step_by(ROWS) {
                     let zero = simd.splat_f32s(0.0);
                     let mut part = [[zero; 2]; ROWS];
-                    if task.gather {
+                    if task.gather.is_some() {
                         let mut rows: [&[f32]; ROWS] = [&[]; ROWS];
                         for (r, row) in rows.iter_mut().enumerate() {
                             let pixel = (start + r).min(count - 1);
@@ -182,19 +192,22 @@ impl Run<'_> {
                     }
                     // Sums of sums round less than one long sum.
                     let sums = &mut sums[start * width..][..ROWS * width];
-                    for (sum, part) in sums.chunks_exact_mut(width).zip(part) {
-                        let (left, right) = sum.split_at_mut(S::F32_LANES);
-                        if index == 0 {
-                            store::<S>(left, part[0]);
-                            store::<S>(right, part[1]);
-                        } else {
-                            store::<S>(left, simd.add_f32s(load::<S>(left), part[0]));
-                            store::<S>(right, simd.add_f32s(load::<S>(right), part[1]));
+                    if index > 0 {
+                        for (part, sum) in part.iter_mut().zip(sums.chunks_exact(width)) {
+                            part[0] = simd.add_f32s(part[0], load::<S>(sum));
+                            part[1] = simd.add_f32s(part[1], load::<S>(&sum[S::F32_LANES..]));
+                        }
+                    }
+                    if index + 1 == task.blocks.len() {
+                        task.finish(simd, panel, &part, &mut piece[start * channels..]);
+                    } else {
+                        for (part, sum) in part.iter().zip(sums.chunks_exact_mut(width)) {
+                            store::<S>(sum, part[0]);
+                            store::<S>(&mut sum[S::F32_LANES..], part[1]);
                         }
                     }
                 }
             }
-            task.finish(simd, panel, sums, piece);
         }
     }
 }
@@ -278,43 +291,101 @@ impl Task<'_> {
         }
     }
 
-    /// The values under the kernels at `corners`, one after another.
+    /// Bias and ReLU over the sums of some pixels, and into the result.
     #[inline(always)]
-    fn gather(&self, corners: &[Corner], gathered: &mut [f32]) {
-        let [high, wide] = self.geometry.kernel;
-        let channels = self.input.channels;
-        let runs = self.geometry.dilation[1] == 1;
-        let run = wide * channels;
-        for (corner, target) in corners.iter().zip(gathered.chunks_exact_mut(high * run)) {
-            for (row, target) in target.chunks_exact_mut(run).enumerate() {
-                if let (true, true, Some(at)) = (runs, corner.inside, self.pixel(*corner, row, 0)) {
-                    target.copy_from_slice(&self.x[at..at + run]);
-                    continue;
-                }
-                for (column, target) in target.chunks_exact_mut(channels).enumerate() {
-                    match self.pixel(*corner, row, column) {
-                        Some(at) => target.copy_from_slice(&self.x[at..at + channels]),
-                        None => target.fill(0.0),
-                    }
-                }
-            }
-        }
-    }
-
-    /// Bias and ReLU over the sums of a panel, and into the result.
-    #[inline(always)]
-    fn finish<S: Simd>(&self, simd: S, panel: usize, sums: &[f32], piece: &mut [f32]) {
+    fn finish<S: Simd, const ROWS: usize>(
+        &self,
+        simd: S,
+        panel: usize,
+        sums: &[[S::f32s; 2]; ROWS],
+        pixels: &mut [f32],
+    ) {
         let width = panel_width::<S>();
         let bias = &self.bias[panel * width..][..width];
-        let [left_bias, right_bias] = [load::<S>(bias), load::<S>(&bias[S::F32_LANES..])];
+        let bias = [load::<S>(bias), load::<S>(&bias[S::F32_LANES..])];
         let zero = simd.splat_f32s(0.0);
-        for (pixel, sums) in piece.chunks_exact_mut(self.output.channels).zip(sums.chunks_exact(width)) {
-            let mut left = simd.add_f32s(load::<S>(sums), left_bias);
-            let mut right = simd.add_f32s(load::<S>(&sums[S::F32_LANES..]), right_bias);
+        for (pixel, sums) in pixels.chunks_exact_mut(self.output.channels).zip(sums) {
+            let mut left = simd.add_f32s(sums[0], bias[0]);
+            let mut right = simd.add_f32s(sums[1], bias[1]);
             if self.relu {
                 [left, right] = [simd.max_f32s(left, zero), simd.max_f32s(right, zero)];
             }
             write(simd, &mut pixel[panel * width..], left, right);
+        }
+    }
+}
+
+/// Images of few channels with their zeros around them, and where the values under a kernel lie from its corner on.
+struct Gather {
+    x: Vec<f32>,
+    size: Size,
+    stride: [usize; 2],
+    /// Beginnings of runs of `run` values.
+    offsets: Vec<usize>,
+    run: usize,
+    depth: usize,
+}
+
+impl Gather {
+    fn new(x: &[f32], input: Size, geometry: &Geometry) -> Self {
+        let [high, wide] = geometry.kernel;
+        let channels = input.channels;
+        let [[top, bottom], [left, right]] = [geometry.vertical, geometry.horizontal];
+        let size = Size { height: input.height + top + bottom, width: input.width + left + right, ..input };
+        let row = size.width * channels;
+        let [before, inside] = [left * channels, input.width * channels];
+        // Runs are copied in whole vectors, over the end of the last one.
+        let mut bordered = buffers::take(size.values() + simd::panel());
+        let (lines, rest) = bordered.split_at_mut(size.values());
+        rest.fill(0.0);
+        lines.par_chunks_mut(row.max(1)).with_min_len(64).enumerate().for_each(|(index, line)| {
+            let [image, y] = [index / size.height, (index % size.height).wrapping_sub(top)];
+            if y < input.height && inside > 0 {
+                line[..before].fill(0.0);
+                line[before..before + inside]
+                    .copy_from_slice(&x[(image * input.height + y) * inside..][..inside]);
+                line[before + inside..].fill(0.0);
+            } else {
+                line.fill(0.0);
+            }
+        });
+        let [down, across] = [geometry.dilation[0] * row, geometry.dilation[1] * channels];
+        let (runs, run) = if geometry.dilation[1] == 1 { (1, wide * channels) } else { (wide, channels) };
+        let offsets = (0..high).flat_map(|y| (0..runs).map(move |x| y * down + x * across)).collect();
+        let depth = depth(high * wide, channels);
+        Self { x: bordered, size, stride: geometry.stride, offsets, run, depth }
+    }
+
+    /// The values under the kernels of `count` output pixels from `first` on, one after another.
+    #[inline(always)]
+    fn copy<S: Simd>(&self, first: usize, count: usize, output: Size, gathered: &mut [f32]) {
+        let vectors = self.run.next_multiple_of(S::F32_LANES);
+        let values = self.offsets.len() * self.run;
+        let [mut x, rest] = [first % output.width, first / output.width];
+        let [mut y, mut image] = [rest % output.height, rest / output.height];
+        for pixel in 0..count {
+            let row = image * self.size.height + y * self.stride[0];
+            let corner = (row * self.size.width + x * self.stride[1]) * self.size.channels;
+            let from = &self.x[corner..];
+            let target = &mut gathered[pixel * self.depth..];
+            for (index, offset) in self.offsets.iter().enumerate() {
+                // What goes too far is written over by the next run.
+                let (from, _) = S::as_simd_f32s(&from[*offset..][..vectors]);
+                let (to, _) = S::as_mut_simd_f32s(&mut target[index * self.run..][..vectors]);
+                for (to, from) in to.iter_mut().zip(from) {
+                    *to = *from;
+                }
+            }
+            target[values..self.depth].fill(0.0);
+            x += 1;
+            if x == output.width {
+                x = 0;
+                y += 1;
+            }
+            if y == output.height {
+                y = 0;
+                image += 1;
+            }
         }
     }
 }

@@ -17,7 +17,7 @@ pub(super) const fn panel_width<S: Simd>() -> usize {
 }
 
 /// Steps of the inner loop written out.
-const RUN: usize = 4;
+pub(super) const RUN: usize = 4;
 
 /// [`panel_width`] of this computer.
 pub(super) fn panel() -> usize {
@@ -61,9 +61,11 @@ pub(super) fn accumulate<S: Simd, const ROWS: usize>(
         *run = &whole[..panel_runs.len()];
         *rest = &last[..panel_rest.len() / 2];
     }
+    // A copy that nothing points to stays in registers, whatever the caller does with its own.
+    let mut held = *sums;
     for (k, panel) in panel_runs.iter().enumerate() {
         for place in 0..RUN {
-            for (sum, run) in sums.iter_mut().zip(runs) {
+            for (sum, run) in held.iter_mut().zip(runs) {
                 let value = simd.splat_f32s(run[k][place]);
                 sum[0] = simd.mul_add_e_f32s(value, panel[2 * place], sum[0]);
                 sum[1] = simd.mul_add_e_f32s(value, panel[2 * place + 1], sum[1]);
@@ -71,12 +73,13 @@ pub(super) fn accumulate<S: Simd, const ROWS: usize>(
         }
     }
     for k in 0..panel_rest.len() / 2 {
-        for (sum, rest) in sums.iter_mut().zip(rests) {
+        for (sum, rest) in held.iter_mut().zip(rests) {
             let value = simd.splat_f32s(rest[k]);
             sum[0] = simd.mul_add_e_f32s(value, panel_rest[2 * k], sum[0]);
             sum[1] = simd.mul_add_e_f32s(value, panel_rest[2 * k + 1], sum[1]);
         }
     }
+    *sums = held;
 }
 
 /// Calls `work` with a buffer of this thread, of `len` values that are whatever an earlier call left.

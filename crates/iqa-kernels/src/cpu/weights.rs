@@ -4,8 +4,8 @@ use std::sync::OnceLock;
 
 use rayon::prelude::*;
 
-use super::simd;
 use super::winograd::{F2, F4, Transform};
+use super::{direct, simd};
 
 /// A copy of a convolution's weights for each algorithm that has needed one.
 #[derive(Debug)]
@@ -107,12 +107,12 @@ impl<'a> Weights<'a> {
         &self.original[out * len..][..len]
     }
 
-    /// One matrix, of depth `height * width * in`.
+    /// One matrix, of depth `height * width * in`, filled up with zeros to [`direct::depth`].
     pub(super) fn direct(&self) -> &'a Panels {
         let [out, into, height, width] = self.packed.shape;
         let area = height * width;
         self.packed.direct.get_or_init(|| {
-            Panels::new(1, area * into, out, |o, column| {
+            Panels::new(1, direct::depth(area, into), out, |o, column| {
                 for (i, kernel) in self.kernels(o).chunks_exact(area).enumerate() {
                     for (place, value) in kernel.iter().enumerate() {
                         column[place * into + i] = *value;

@@ -15,8 +15,8 @@ use crate::cpu::{Geometry, Size, buffers};
 
 struct Task<'a, T, const IN: usize, const OUT: usize> {
     source: Source<'a>,
-    gradient: &'a [f32],
-    output: Size,
+    /// The gradient of the outputs.
+    above: Source<'a>,
     rows: &'a [TileRow],
     per_row: usize,
     /// Panels of output channels.
@@ -40,12 +40,17 @@ pub(in crate::cpu) fn weight_gradient<T: Transform<IN, OUT>, const IN: usize, co
     let panels = output.channels.div_ceil(width);
     let into = input.channels.next_multiple_of(12);
     let depth = into.next_multiple_of(width);
+    let zeros = vec![0.0; input.channels.max(output.channels)];
     let rows = tile_rows(output, OUT);
     let per_row = output.width.div_ceil(OUT);
     let task = Task::<T, IN, OUT> {
-        source: Source { x, size: input, padding: [geometry.vertical[0], geometry.horizontal[0]] },
-        gradient,
-        output,
+        source: Source {
+            x,
+            size: input,
+            padding: [geometry.vertical[0], geometry.horizontal[0]],
+            zeros: &zeros,
+        },
+        above: Source { x: gradient, size: output, padding: [0; 2], zeros: &zeros },
         rows: &rows,
         per_row,
         panels,
@@ -105,12 +110,20 @@ impl<T: Transform<IN, OUT>, const IN: usize, const OUT: usize> WithSimd for Tran
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         let Self { task, first, count, inputs, spread } = self;
+        let mut half = [[simd.splat_f32s(0.0); IN]; IN];
         for slot in 0..count {
             let tile = first + slot;
             let row = task.rows[tile / task.per_row];
             let at = [row.row * OUT, tile % task.per_row * OUT];
             let target = &mut inputs[slot * task.inputs.tile..];
-            task.source.transform::<T, S, IN, OUT>(simd, row.image, at, target, task.inputs.matrix);
+            task.source.transform::<T, S, IN, OUT>(
+                simd,
+                row.image,
+                at,
+                &mut half,
+                target,
+                task.inputs.matrix,
+            );
             task.spread(simd, row.image, at, slot, spread);
         }
     }
@@ -120,24 +133,20 @@ impl<T: Transform<IN, OUT>, const IN: usize, const OUT: usize> Task<'_, T, IN, O
     /// `A y A^T` of the tile at `at`.
     #[inline(always)]
     fn spread<S: Simd>(&self, simd: S, image: usize, at: [usize; 2], slot: usize, spread: &mut [f32]) {
-        let Size { height, width, channels, .. } = self.output;
+        let channels = self.above.size.channels;
         let lanes = S::F32_LANES;
         let panel_len = BLOCK * 2 * lanes;
         let zero = simd.splat_f32s(0.0);
+        let pixels = self.above.tile::<OUT>(image, at);
+        let mut half = [[zero; OUT]; IN];
         for from in (0..2 * lanes * self.panels).step_by(lanes) {
-            let mut half = [[zero; OUT]; IN];
             for x in 0..OUT {
                 let mut y = [zero; OUT];
-                for (row, value) in y.iter_mut().enumerate() {
-                    let [at_y, at_x] = [at[0] + row, at[1] + x];
-                    if at_y < height && at_x < width && from < channels {
-                        let pixel = ((image * height + at_y) * width + at_x) * channels;
-                        let pixel = &self.gradient[pixel..pixel + channels];
-                        *value = if from + lanes <= channels {
-                            load::<S>(&pixel[from..])
-                        } else {
-                            simd.partial_load_f32s(&pixel[from..])
-                        };
+                for (value, row) in y.iter_mut().zip(&pixels) {
+                    if from + lanes <= channels {
+                        *value = load::<S>(&row[x][from..]);
+                    } else if from < channels {
+                        *value = simd.partial_load_f32s(&row[x][from..channels]);
                     }
                 }
                 for (half, value) in half.iter_mut().zip(T::spread(simd, y)) {
@@ -146,8 +155,8 @@ impl<T: Transform<IN, OUT>, const IN: usize, const OUT: usize> Task<'_, T, IN, O
             }
             let [panel, lane] = [from / (2 * lanes), from % (2 * lanes)];
             let target = &mut spread[panel * panel_len + slot * 2 * lanes + lane..];
-            for (y, half) in half.into_iter().enumerate() {
-                for (x, value) in T::spread(simd, half).into_iter().enumerate() {
+            for (y, half) in half.iter().enumerate() {
+                for (x, value) in T::spread(simd, *half).into_iter().enumerate() {
                     store::<S>(&mut target[(y * IN + x) * self.panels * panel_len..], value);
                 }
             }

@@ -51,11 +51,9 @@ struct Steps {
 }
 
 struct Task<'a, T, const IN: usize, const OUT: usize> {
-    x: &'a [f32],
-    input: Size,
+    source: Source<'a>,
     weights: &'a Panels,
     bias: &'a [f32],
-    padding: [usize; 2],
     full: Size,
     finish: Finish,
     /// Tiles in a row.
@@ -85,11 +83,14 @@ pub(super) fn convolve<T: Transform<IN, OUT>, const IN: usize, const OUT: usize>
     let mut padded_bias = vec![0.0; weights.panels * width];
     padded_bias[..bias.len()].copy_from_slice(bias);
     let task = Task::<T, IN, OUT> {
-        x,
-        input,
+        source: Source {
+            x,
+            size: input,
+            padding: [geometry.vertical[0], geometry.horizontal[0]],
+            zeros: &vec![0.0; input.channels],
+        },
         weights,
         bias: &padded_bias,
-        padding: [geometry.vertical[0], geometry.horizontal[0]],
         full,
         finish,
         per_row: full.width.div_ceil(OUT),
@@ -215,7 +216,7 @@ impl<T: Transform<IN, OUT>, const IN: usize, const OUT: usize> WithSimd for Fuse
                 let results = products.chunks_exact_mut(product_step.matrix);
                 for (matrix, (a, c)) in matrices.zip(results).enumerate() {
                     let weights = task.weights.panel(matrix, panel, width);
-                    multiply(simd, a, task.depth, task.input.channels, count, weights, c);
+                    multiply(simd, a, task.depth, task.source.size.channels, count, weights, c);
                 }
                 for slot in 0..count {
                     task.transform_output(
@@ -276,7 +277,7 @@ impl<T: Transform<IN, OUT>, const IN: usize, const OUT: usize> WithSimd for Prod
             for (index, (block, values)) in blocks.zip(values.chunks_mut(BLOCK * width)).enumerate() {
                 let count = BLOCK.min(tiles - index * BLOCK);
                 let a = &block[matrix * step.matrix..][..step.matrix];
-                multiply(simd, a, step.tile, task.input.channels, count, weights, values);
+                multiply(simd, a, step.tile, task.source.size.channels, count, weights, values);
             }
         }
     }
@@ -377,18 +378,13 @@ impl<T: Transform<IN, OUT>, const IN: usize, const OUT: usize> Task<'_, T, IN, O
         step: Steps,
     ) {
         let group = if S::REGISTER_COUNT >= 32 { 12 } else { 6 };
-        let source = Source { x: self.x, size: self.input, padding: self.padding };
+        let mut half = [[simd.splat_f32s(0.0); IN]; IN];
         for slot in 0..count.next_multiple_of(group) {
             let tile = first + slot.min(count - 1);
             let row = rows[tile / self.per_row];
             let at = [row.row * OUT, tile % self.per_row * OUT];
-            source.transform::<T, S, IN, OUT>(
-                simd,
-                row.image,
-                at,
-                &mut inputs[slot * step.tile..],
-                step.matrix,
-            );
+            let target = &mut inputs[slot * step.tile..];
+            self.source.transform::<T, S, IN, OUT>(simd, row.image, at, &mut half, target, step.matrix);
         }
     }
 
@@ -417,13 +413,14 @@ impl<T: Transform<IN, OUT>, const IN: usize, const OUT: usize> Task<'_, T, IN, O
         let height = OUT.min(self.full.height - row.row * OUT) / shrink;
         let width = OUT.min(self.full.width - column * OUT) / shrink;
         let row_len = self.full.width / shrink * channels;
+        let mut columns = [[zero; IN]; OUT];
+        let mut values = [[zero; OUT]; OUT];
         for half in 0..2 {
             let from = panel * 2 * lanes + half * lanes;
             if from >= channels {
                 break;
             }
             let products = &products[slot * step.tile + half * lanes..];
-            let mut columns = [[zero; IN]; OUT];
             for x in 0..IN {
                 let mut m = [zero; IN];
                 for (y, m) in m.iter_mut().enumerate() {
@@ -434,9 +431,8 @@ impl<T: Transform<IN, OUT>, const IN: usize, const OUT: usize> Task<'_, T, IN, O
                 }
             }
             let bias = load::<S>(&self.bias[from..]);
-            let mut values = [[zero; OUT]; OUT];
-            for (values, columns) in values.iter_mut().zip(columns) {
-                *values = T::output(simd, columns);
+            for (values, columns) in values.iter_mut().zip(&columns) {
+                *values = T::output(simd, *columns);
                 for value in values {
                     *value = simd.add_f32s(*value, bias);
                     if self.finish.relu {
@@ -454,14 +450,14 @@ impl<T: Transform<IN, OUT>, const IN: usize, const OUT: usize> Task<'_, T, IN, O
                 }
             }
             let full = from + lanes <= channels;
-            for (y, row) in values.into_iter().enumerate().take(height) {
+            for (y, row) in values.iter().enumerate().take(height) {
                 let start = (above + y) * row_len + column * OUT / shrink * channels;
                 let pixels = &mut piece[start..start + width * channels];
                 for (pixel, value) in pixels.chunks_exact_mut(channels).zip(row) {
                     if full {
-                        store::<S>(&mut pixel[from..], value);
+                        store::<S>(&mut pixel[from..], *value);
                     } else {
-                        simd.partial_store_f32s(&mut pixel[from..], value);
+                        simd.partial_store_f32s(&mut pixel[from..], *value);
                     }
                 }
             }
@@ -476,60 +472,65 @@ struct Source<'a> {
     size: Size,
     /// Rows above and columns to the left.
     padding: [usize; 2],
+    /// A pixel outside.
+    zeros: &'a [f32],
 }
 
-impl Source<'_> {
-    /// `B^T d B` of the tile at `[row, column]` of the result: the first matrix at the beginning of `target`, `step`
-    /// from one to the next.
+impl<'a> Source<'a> {
+    /// The pixels of the tile at `[row, column]` of the result.
     #[inline(always)]
+    fn tile<const IN: usize>(&self, image: usize, at: [usize; 2]) -> [[&'a [f32]; IN]; IN] {
+        let Size { height, width, channels, .. } = self.size;
+        let [top, left] = [at[0].wrapping_sub(self.padding[0]), at[1].wrapping_sub(self.padding[1])];
+        let mut pixels = [[self.zeros; IN]; IN];
+        for (y, pixels) in pixels.iter_mut().enumerate() {
+            let y = top.wrapping_add(y);
+            if y >= height {
+                continue;
+            }
+            let row = &self.x[(image * height + y) * width * channels..][..width * channels];
+            for (x, pixel) in pixels.iter_mut().enumerate() {
+                let x = left.wrapping_add(x);
+                if x < width {
+                    *pixel = &row[x * channels..][..channels];
+                }
+            }
+        }
+        pixels
+    }
+
+    /// `B^T d B` of the tile at `[row, column]` of the result: the first matrix at the beginning of `target`, `step`
+    /// from one to the next. `half` is room.
+    #[inline(always)]
+    #[allow(clippy::too_many_arguments)]
     fn transform<T: Transform<IN, OUT>, S: Simd, const IN: usize, const OUT: usize>(
         &self,
         simd: S,
         image: usize,
         at: [usize; 2],
+        half: &mut [[S::f32s; IN]; IN],
         target: &mut [f32],
         step: usize,
     ) {
-        let Size { height, width, channels, .. } = self.size;
-        let lanes = S::F32_LANES;
-        let zero = simd.splat_f32s(0.0);
-        let [top, left] = [at[0].wrapping_sub(self.padding[0]), at[1].wrapping_sub(self.padding[1])];
-        let whole = top < height && top + IN <= height && left < width && left + IN <= width;
-        let mut rows: [&[f32]; IN] = [&[]; IN];
-        if whole {
-            for (y, row) in rows.iter_mut().enumerate() {
-                *row = &self.x[((image * height + top + y) * width + left) * channels..][..IN * channels];
-            }
-        }
-        for from in (0..channels).step_by(lanes) {
-            let full = from + lanes <= channels;
-            let mut half = [[zero; IN]; IN];
+        let channels = self.size.channels;
+        let pixels = self.tile::<IN>(image, at);
+        for from in (0..channels).step_by(S::F32_LANES) {
+            let full = from + S::F32_LANES <= channels;
             for x in 0..IN {
-                let mut d = [zero; IN];
-                if whole && full {
-                    for (value, row) in d.iter_mut().zip(rows) {
-                        *value = load::<S>(&row[x * channels + from..]);
-                    }
-                } else {
-                    for (y, value) in d.iter_mut().enumerate() {
-                        let [at_y, at_x] = [top.wrapping_add(y), left.wrapping_add(x)];
-                        if at_y < height && at_x < width {
-                            let pixel = ((image * height + at_y) * width + at_x) * channels;
-                            let pixel = &self.x[pixel..pixel + channels];
-                            *value = if full {
-                                load::<S>(&pixel[from..])
-                            } else {
-                                simd.partial_load_f32s(&pixel[from..])
-                            };
-                        }
-                    }
+                let mut d = [simd.splat_f32s(0.0); IN];
+                for (value, row) in d.iter_mut().zip(&pixels) {
+                    *value = if full {
+                        load::<S>(&row[x][from..])
+                    } else {
+                        simd.partial_load_f32s(&row[x][from..])
+                    };
                 }
                 for (half, value) in half.iter_mut().zip(T::input(simd, d)) {
                     half[x] = value;
                 }
             }
-            for (y, half) in half.into_iter().enumerate() {
-                for (x, value) in T::input(simd, half).into_iter().enumerate() {
+            for (y, half) in half.iter().enumerate() {
+                for (x, value) in T::input(simd, *half).into_iter().enumerate() {
                     store::<S>(&mut target[(y * IN + x) * step + from..], value);
                 }
             }
