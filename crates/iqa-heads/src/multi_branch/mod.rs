@@ -1,8 +1,8 @@
 //! The multi-branch model: distances in a frozen ImageNet network and in a learned one, and features of the distorted
 //! image alone, joined by a perceptron.
 //!
-//! Source: D. Dutta, S. Das, S. Shah's full-reference model with an FRP, an FRNP and an NR branch:
-//! `p = MLP(d_FRP ++ d_FRNP ++ f_NR)`, with `d = GAP(|phi(distorted) - phi(reference)|)` and `f = GAP(phi(distorted))` at
+//! Source: the full-reference model of Dutta, Das and Shah with an FRP (pretrained), an FRNP (not pretrained) and an NR
+//! branch: `p = MLP(d_FRP ++ d_FRNP ++ f_NR)`, with `d = GAP(|phi(distorted) - phi(reference)|)` and `f = GAP(phi(distorted))` at
 //! four scales, concatenated. The authors released no code; what the paper leaves open is a field of
 //! [`MultiBranchConfig`].
 //!
