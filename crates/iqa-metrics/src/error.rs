@@ -18,7 +18,7 @@ impl std::fmt::Display for List {
     }
 }
 
-/// Why a figure of agreement does not exist.
+/// Why a figure of agreement, or a measure of an image, does not exist.
 #[derive(Clone, Debug, PartialEq, Error)]
 #[non_exhaustive]
 pub enum MetricsError {
@@ -65,5 +65,33 @@ pub enum MetricsError {
         level: f64,
         /// The resamples given.
         resamples: usize,
+    },
+    /// Distorted image and reference differ in size.
+    #[error("the distorted image is {}x{} but its reference is {}x{}", distorted.0, distorted.1, reference.0, reference.1)]
+    SizeMismatch {
+        /// Width and height of the distorted image, in pixels.
+        distorted: (u32, u32),
+        /// Width and height of the reference, in pixels.
+        reference: (u32, u32),
+    },
+    /// An image is too small for a measure's windows.
+    #[error("the image is {}x{}, the smallest that {measure} takes is {minimum}x{minimum}", size.0, size.1)]
+    TooSmall {
+        /// The measure.
+        measure: &'static str,
+        /// Width and height of the image, in pixels.
+        size: (u32, u32),
+        /// Smallest width and height, in pixels.
+        minimum: u32,
+    },
+    /// A channel whose values do not fill its size.
+    #[error("a plane of {width}x{height} cannot have {values} values")]
+    PlaneSize {
+        /// Columns.
+        width: usize,
+        /// Rows.
+        height: usize,
+        /// Values given.
+        values: usize,
     },
 }

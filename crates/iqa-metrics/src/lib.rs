@@ -1,9 +1,10 @@
-//! How well objective scores agree with human opinion.
+//! How well objective scores agree with human opinion, and the classical measures they are compared with.
 //!
 //! [`agreement`] has the figures every paper reports: PLCC, SRCC, KRCC, RMSE, with and without a logistic mapping,
-//! and their confidence intervals. Plain `f64`, no tensors.
+//! and their confidence intervals. [`image`] has PSNR, SSIM, MS-SSIM, GMSD, FSIM, VSI and VIF. Plain `f64`, no tensors.
 
 pub mod agreement;
 mod error;
+pub mod image;
 
 pub use error::{List, MetricsError};

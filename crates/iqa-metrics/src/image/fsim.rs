@@ -1,0 +1,77 @@
+use image::RgbImage;
+
+use super::phase::phase_congruency;
+use super::plane::{Border, Plane, automatic_factor, real_power, similarity, weighted_mean};
+use super::same_size;
+use crate::MetricsError;
+
+/// Luminance and the two chrominances of YIQ from RGB, with the digits of the authors' program.
+const YIQ: [[f64; 3]; 3] = [[0.299, 0.587, 0.114], [0.596, -0.274, -0.322], [0.211, -0.523, 0.312]];
+/// Smoothing across a Scharr gradient.
+pub(super) const SCHARR: [f64; 3] = [3.0 / 16.0, 10.0 / 16.0, 3.0 / 16.0];
+/// Constants of the similarities of phase congruency, gradient and chrominance (`T1` to `T4`).
+const PHASE: f64 = 0.85;
+const GRADIENT: f64 = 160.0;
+const CHROMA: f64 = 200.0;
+/// Exponent of the chrominance part.
+const LAMBDA: f64 = 0.03;
+/// Smallest side: a 3x3 gradient.
+pub(super) const MINIMUM: usize = 3;
+
+/// Feature similarity of the luminance: higher is better, 0 to 1.
+///
+/// Conventions of the authors' `FeatureSIM.m`: `Y = 0.299 R + 0.587 G + 0.114 B` of 8-bit RGB, not rounded, averaged
+/// over `f x f` pixels and every `f`-th kept (`f` the shorter side over 256, rounded, at least 1), zeros beyond the edge;
+/// phase congruency of four scales and four orientations, Scharr gradients; no crop. Where neither image has any
+/// structure, and the published formula is 0/0, all pixels weigh the same.
+///
+/// Source: L. Zhang, L. Zhang, X. Mou, D. Zhang, "FSIM: A Feature Similarity Index for Image Quality Assessment", IEEE
+/// TIP 20(8), 2011, equation 5.
+///
+/// # Errors
+/// [`MetricsError::SizeMismatch`], [`MetricsError::TooSmall`] below 3 pixels.
+pub fn fsim(distorted: &RgbImage, reference: &RgbImage) -> Result<f64, MetricsError> {
+    Ok(both("fsim", distorted, reference, false)?.0)
+}
+
+/// Feature similarity with colour: [`fsim`] times the similarity of the YIQ chrominances to the power 0.03.
+///
+/// Where the two chrominance similarities have unlike signs, the real part of the complex power counts, as in the
+/// authors' program.
+///
+/// Source: as [`fsim`], equation 9.
+///
+/// # Errors
+/// As [`fsim`].
+pub fn fsimc(distorted: &RgbImage, reference: &RgbImage) -> Result<f64, MetricsError> {
+    Ok(both("fsimc", distorted, reference, true)?.1)
+}
+
+/// FSIM, and FSIMc if `colour`.
+fn both(
+    measure: &'static str,
+    distorted: &RgbImage,
+    reference: &RgbImage,
+    colour: bool,
+) -> Result<(f64, f64), MetricsError> {
+    same_size(measure, distorted.dimensions(), reference.dimensions(), MINIMUM)?;
+    let factor = automatic_factor(reference.width() as usize, reference.height() as usize);
+    let channel =
+        |image: &RgbImage, index: usize| Plane::weighted(image, YIQ[index]).decimate(factor, Border::Zero);
+    let [d, r] = [distorted, reference].map(|image| channel(image, 0));
+    let [phase_d, phase_r] = phase_congruency([&d, &r]);
+    let gradients =
+        d.gradient_magnitude(SCHARR).zip(&r.gradient_magnitude(SCHARR), |d, r| similarity(d, r, GRADIENT));
+    let weight = phase_d.zip(&phase_r, f64::max);
+    let features = phase_d.zip(&phase_r, |d, r| similarity(d, r, PHASE)).zip(&gradients, |a, b| a * b);
+    let pool = |map: &Plane| weighted_mean(map.values().iter().copied().zip(weight.values().iter().copied()));
+    let fsim = pool(&features);
+    if !colour {
+        return Ok((fsim, fsim));
+    }
+    let [i, q] = [1, 2].map(|index| {
+        channel(distorted, index).zip(&channel(reference, index), |d, r| similarity(d, r, CHROMA))
+    });
+    let chroma = i.zip(&q, |i, q| real_power(i * q, LAMBDA));
+    Ok((fsim, pool(&features.zip(&chroma, |a, b| a * b))))
+}

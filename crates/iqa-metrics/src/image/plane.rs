@@ -1,0 +1,285 @@
+//! One channel of an image in double precision, and the few filters that the measures share.
+
+use image::RgbImage;
+use rayon::prelude::*;
+
+use crate::MetricsError;
+
+/// Weights of red, green and blue in MATLAB's `rgb2gray`: ITU-R BT.601, with all digits.
+const LUMA: [f64; 3] = [0.298_936_021_293_775, 0.587_043_074_451_121, 0.114_020_904_255_103];
+
+/// One channel of an image, row by row, on the scale 0 to 255.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plane {
+    width: usize,
+    height: usize,
+    values: Vec<f64>,
+}
+
+/// What lies beyond the edge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Border {
+    /// Zeros, as in MATLAB's `conv2`.
+    Zero,
+    /// The image mirrored, the edge pixel twice, as in MATLAB's `imfilter` with `'symmetric'`.
+    Symmetric,
+}
+
+impl Plane {
+    /// A channel from its values, row by row.
+    ///
+    /// # Errors
+    /// [`MetricsError::PlaneSize`] when there are not `width * height` values, or none.
+    pub fn new(width: usize, height: usize, values: Vec<f64>) -> Result<Self, MetricsError> {
+        if values.is_empty() || width.checked_mul(height) != Some(values.len()) {
+            return Err(MetricsError::PlaneSize { width, height, values: values.len() });
+        }
+        Ok(Self { width, height, values })
+    }
+
+    /// The luma that the published programs are given: MATLAB's `rgb2gray` of an 8-bit image, which is rounded to 8
+    /// bits again.
+    pub fn luma(image: &RgbImage) -> Self {
+        let mut plane = Self::weighted(image, LUMA);
+        plane.values.iter_mut().for_each(|value| *value = value.round());
+        plane
+    }
+
+    /// A weighted sum of red, green and blue, not rounded.
+    pub(super) fn weighted(image: &RgbImage, weights: [f64; 3]) -> Self {
+        let values = image
+            .as_raw()
+            .as_chunks::<3>()
+            .0
+            .iter()
+            .map(|rgb| (0..3).map(|channel| weights[channel] * f64::from(rgb[channel])).sum())
+            .collect();
+        Self { width: image.width() as usize, height: image.height() as usize, values }
+    }
+
+    pub(super) fn from_parts(width: usize, height: usize, values: Vec<f64>) -> Self {
+        debug_assert_eq!(width * height, values.len());
+        Self { width, height, values }
+    }
+
+    /// Columns.
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    /// Rows.
+    pub fn height(&self) -> usize {
+        self.height
+    }
+
+    /// The values, row by row.
+    pub fn values(&self) -> &[f64] {
+        &self.values
+    }
+
+    /// Width and height.
+    pub(super) fn size(&self) -> (u32, u32) {
+        (self.width as u32, self.height as u32)
+    }
+
+    pub(super) fn row(&self, y: usize) -> &[f64] {
+        &self.values[y * self.width..(y + 1) * self.width]
+    }
+
+    /// A plane of another size, row by row in parallel.
+    pub(super) fn from_rows(width: usize, height: usize, fill: impl Fn(usize, &mut [f64]) + Sync) -> Self {
+        let mut values = vec![0.0; width * height];
+        values.par_chunks_mut(width).enumerate().for_each(|(y, row)| fill(y, row));
+        Self { width, height, values }
+    }
+
+    /// A new value for each pair.
+    pub(super) fn zip(&self, other: &Self, f: impl Fn(f64, f64) -> f64) -> Self {
+        let values = self.values.iter().zip(&other.values).map(|(&a, &b)| f(a, b)).collect();
+        Self { values, ..*self }
+    }
+
+    /// Correlation with `taps` along rows and columns, where the window lies inside (MATLAB's `filter2` with
+    /// `'valid'`): smaller by one less than the taps.
+    pub(super) fn correlate_valid(&self, taps: &[f64]) -> Self {
+        let (width, height) = (self.width + 1 - taps.len(), self.height + 1 - taps.len());
+        Self::from_rows(width, height, |y, out| {
+            let mut column = vec![0.0; self.width];
+            for (k, tap) in taps.iter().enumerate() {
+                add_scaled(&mut column, self.row(y + k), *tap);
+            }
+            for (k, tap) in taps.iter().enumerate() {
+                add_scaled(out, &column[k..k + width], *tap);
+            }
+        })
+    }
+
+    /// The mean over `factor x factor` pixels round every `factor`-th pixel, from the first on; for even factors the
+    /// window reaches one pixel farther right and down.
+    ///
+    /// This is filtering with a box (`conv2` or `imfilter`, `'same'`) followed by `(1:factor:end, 1:factor:end)`.
+    pub(super) fn decimate(&self, factor: usize, border: Border) -> Self {
+        if factor == 1 {
+            return self.clone();
+        }
+        let before = (factor - 1) / 2;
+        let at = |length: usize, centre: usize, k: usize| match (centre + k).checked_sub(before) {
+            Some(index) if index < length => Some(index),
+            _ if border == Border::Zero => None,
+            Some(index) => Some(mirrored(index as isize, length)),
+            None => Some(mirrored((centre + k) as isize - before as isize, length)),
+        };
+        let (width, height) = (self.width.div_ceil(factor), self.height.div_ceil(factor));
+        let scale = 1.0 / (factor * factor) as f64;
+        Self::from_rows(width, height, |y, out| {
+            let mut column = vec![0.0; self.width];
+            for row in (0..factor).filter_map(|k| at(self.height, y * factor, k)) {
+                add_scaled(&mut column, self.row(row), scale);
+            }
+            for (x, out) in out.iter_mut().enumerate() {
+                *out = (0..factor).filter_map(|k| at(self.width, x * factor, k)).map(|x| column[x]).sum();
+            }
+        })
+    }
+
+    /// Length of the gradient, from a central difference in one direction and `smoothing` in the other, with zeros
+    /// beyond the edge (MATLAB's `conv2` with `'same'`).
+    pub(super) fn gradient_magnitude(&self, smoothing: [f64; 3]) -> Self {
+        let padded = self.padded(1, |_, _| None);
+        Self::from_rows(self.width, self.height, |y, out| {
+            let rows = [padded.row(y), padded.row(y + 1), padded.row(y + 2)];
+            for (x, out) in out.iter_mut().enumerate() {
+                let (mut across, mut down) = (0.0, 0.0);
+                for (k, weight) in smoothing.iter().enumerate() {
+                    across += weight * (rows[k][x + 2] - rows[k][x]);
+                    down += weight * (rows[2][x + k] - rows[0][x + k]);
+                }
+                *out = (across * across + down * down).sqrt();
+            }
+        })
+    }
+
+    /// The plane with `margin` more pixels on each side: those that `inside` maps to an index, else zeros.
+    pub(super) fn padded(
+        &self,
+        margin: usize,
+        inside: impl Fn(isize, usize) -> Option<usize> + Sync,
+    ) -> Self {
+        let width = self.width + 2 * margin;
+        Self::from_rows(width, self.height + 2 * margin, |y, out| {
+            let y = y as isize - margin as isize;
+            let row = if (0..self.height as isize).contains(&y) {
+                Some(y as usize)
+            } else {
+                inside(y, self.height)
+            };
+            let Some(row) = row.map(|y| self.row(y)) else { return };
+            out[margin..margin + self.width].copy_from_slice(row);
+            for x in 0..margin {
+                let (left, right) = (x as isize - margin as isize, (self.width + x) as isize);
+                out[x] = inside(left, self.width).map_or(0.0, |x| row[x]);
+                out[margin + self.width + x] = inside(right, self.width).map_or(0.0, |x| row[x]);
+            }
+        })
+    }
+}
+
+/// `sum += scale * values`.
+pub(super) fn add_scaled(sum: &mut [f64], values: &[f64], scale: f64) {
+    for (sum, value) in sum.iter_mut().zip(values) {
+        *sum += scale * value;
+    }
+}
+
+/// Index of a pixel beyond the edge when the image is mirrored with the edge pixel twice, as often as needed.
+pub(super) fn mirrored(index: isize, length: usize) -> usize {
+    let index = index.rem_euclid(2 * length as isize) as usize;
+    index.min(2 * length - 1 - index)
+}
+
+/// A normalised Gaussian of `length` taps (MATLAB's `fspecial('gaussian')`, which is separable).
+pub(super) fn gaussian(length: usize, sigma: f64) -> Vec<f64> {
+    let centre = (length - 1) as f64 / 2.0;
+    let taps: Vec<f64> =
+        (0..length).map(|k| (-(k as f64 - centre).powi(2) / (2.0 * sigma * sigma)).exp()).collect();
+    let sum: f64 = taps.iter().sum();
+    taps.into_iter().map(|tap| tap / sum).collect()
+}
+
+/// The factor by which Zhang's and Wang's programs shrink an image first: the one that brings its shorter side
+/// nearest to 256 pixels.
+pub(super) fn automatic_factor(width: usize, height: usize) -> usize {
+    ((width.min(height) as f64 / 256.0).round() as usize).max(1)
+}
+
+/// The similarity of two values that runs through all these measures, in (-1, 1]: 1 where they are the same.
+pub(super) fn similarity(a: f64, b: f64, constant: f64) -> f64 {
+    (2.0 * a * b + constant) / (a * a + b * b + constant)
+}
+
+/// The real part of `x^exponent`: what MATLAB's `real(x .^ exponent)` is for a negative `x`.
+pub(super) fn real_power(x: f64, exponent: f64) -> f64 {
+    let size = x.abs().powf(exponent);
+    if x < 0.0 { size * (std::f64::consts::PI * exponent).cos() } else { size }
+}
+
+/// Mean of `(value, weight)` pairs; the plain mean where all weights are zero.
+pub(super) fn weighted_mean(pairs: impl Iterator<Item = (f64, f64)>) -> f64 {
+    let (mut sum, mut weights, mut plain, mut count) = (0.0, 0.0, 0.0, 0.0);
+    for (value, weight) in pairs {
+        sum += value * weight;
+        weights += weight;
+        plain += value;
+        count += 1.0;
+    }
+    if weights > 0.0 { sum / weights } else { plain / count }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ramp(width: usize, height: usize) -> Plane {
+        Plane::new(width, height, (0..width * height).map(|v| v as f64).collect()).expect("whole")
+    }
+
+    #[test]
+    fn mirroring_repeats_the_edge_pixel() {
+        let found: Vec<usize> = (-4..7).map(|index| mirrored(index, 3)).collect();
+        assert_eq!(found, [2, 2, 1, 0, 0, 1, 2, 2, 1, 0, 0]);
+    }
+
+    /// Worked by hand for rows 0 1 2 / 3 4 5 / 6 7 8.
+    #[test]
+    fn decimation_takes_the_windows_of_matlab() {
+        let zero = ramp(3, 3).decimate(2, Border::Zero);
+        assert_eq!(zero.values(), [2.0, 7.0 / 4.0, 13.0 / 4.0, 2.0]);
+        let symmetric = ramp(3, 3).decimate(2, Border::Symmetric);
+        assert_eq!(symmetric.values(), [2.0, 3.5, 6.5, 8.0]);
+        // Odd factors are centred: the first window hangs over the edge.
+        let three = ramp(3, 3).decimate(3, Border::Zero);
+        assert!((three.values()[0] - 8.0 / 9.0).abs() < 1e-15);
+        let three = ramp(3, 3).decimate(3, Border::Symmetric);
+        assert!((three.values()[0] - 12.0 / 9.0).abs() < 1e-15);
+    }
+
+    #[test]
+    fn the_gradient_of_a_slope_is_its_steepness_inside() {
+        let prewitt = ramp(5, 4).gradient_magnitude([1.0 / 3.0; 3]);
+        let expected = (2.0f64.powi(2) + 10.0f64.powi(2)).sqrt();
+        assert!((prewitt.row(1)[2] - expected).abs() < 1e-12);
+    }
+
+    #[test]
+    fn a_negative_base_gives_the_real_part_of_the_complex_power() {
+        assert!((real_power(-4.0, 0.5)).abs() < 1e-15);
+        assert!((real_power(-8.0, 1.0 / 3.0) - 1.0).abs() < 1e-12);
+        assert!((real_power(8.0, 1.0 / 3.0) - 2.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn a_plane_of_another_length_is_refused() {
+        assert!(Plane::new(2, 2, vec![0.0; 3]).is_err());
+        assert!(Plane::new(0, 2, vec![]).is_err());
+    }
+}

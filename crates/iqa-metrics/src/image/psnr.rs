@@ -1,0 +1,42 @@
+use image::RgbImage;
+
+use super::same_size;
+use crate::MetricsError;
+
+/// The highest PSNR that is given, in dB; identical images have no finite one.
+pub const PSNR_CAP: f64 = 100.0;
+
+/// Peak signal-to-noise ratio in dB: `10 log10(255^2 / MSE)`, higher is better, 0 to 100.
+///
+/// Conventions: mean squared error over all pixels and the three channels of 8-bit RGB, no crop. Identical images
+/// get [`PSNR_CAP`], as do pairs that differ by less than that.
+///
+/// # Errors
+/// [`MetricsError::SizeMismatch`], [`MetricsError::TooSmall`] without a pixel.
+pub fn psnr(distorted: &RgbImage, reference: &RgbImage) -> Result<f64, MetricsError> {
+    same_size("psnr", distorted.dimensions(), reference.dimensions(), 1)?;
+    let squares: u64 = distorted
+        .as_raw()
+        .iter()
+        .zip(reference.as_raw())
+        .map(|(&a, &b)| u64::from(a.abs_diff(b)).pow(2))
+        .sum();
+    let mse = squares as f64 / distorted.as_raw().len() as f64;
+    Ok((10.0 * (255.0f64.powi(2) / mse).log10()).min(PSNR_CAP))
+}
+
+#[cfg(test)]
+mod tests {
+    use image::Rgb;
+
+    use super::*;
+
+    #[test]
+    fn closed_forms() {
+        let grey = |value| RgbImage::from_pixel(4, 3, Rgb([value; 3]));
+        let found = psnr(&grey(10), &grey(20)).expect("defined");
+        assert!((found - 10.0 * (65025.0f64 / 100.0).log10()).abs() < 1e-12);
+        assert_eq!(psnr(&grey(0), &grey(255)).expect("defined"), 0.0);
+        assert_eq!(psnr(&grey(7), &grey(7)).expect("defined"), PSNR_CAP);
+    }
+}

@@ -1,0 +1,146 @@
+//! SDSP, the saliency map of VSI.
+
+use image::RgbImage;
+
+use super::fourier::Fourier;
+use super::plane::{Plane, mirrored};
+
+/// Side at which saliency is computed, in pixels.
+const SIDE: usize = 256;
+/// Centre frequency, in cycles a pixel, and bandwidth of the log-Gabor filter, as VSI sets them.
+const OMEGA: f64 = 0.021;
+const SIGMA_F: f64 = 1.34;
+/// Reach of the prior for the centre, in pixels, and of the one for warm colours.
+const SIGMA_D: f64 = 145.0;
+const SIGMA_C: f64 = 0.001;
+
+/// Salience of each pixel, scaled to 0..1 over the image: the product of a band-pass response in CIELAB, nearness
+/// to the centre, and warmth.
+///
+/// Source: L. Zhang, Z. Gu, H. Li, "SDSP: A Novel Saliency Detection Method by Combining Simple Priors", ICIP 2013; the
+/// conversion to CIELAB takes sRGB to the white point D50, as the authors' program does.
+pub(super) fn saliency(image: &RgbImage) -> Plane {
+    let small: [Plane; 3] = std::array::from_fn(|channel| {
+        let mut weights = [0.0; 3];
+        weights[channel] = 1.0;
+        resize(&Plane::weighted(image, weights), SIDE, SIDE)
+    });
+    let mut lab = [const { Vec::new() }; 3];
+    for at in 0..SIDE * SIDE {
+        let color = lab_of([0, 1, 2].map(|channel| small[channel].values()[at]));
+        (0..3).for_each(|channel| lab[channel].push(color[channel]));
+    }
+    let fourier = Fourier::new(SIDE, SIDE);
+    let band = fourier.filter(|x, y| {
+        let square = x * x + y * y;
+        // The corners beyond the circle of frequency 0.5 are cut off, and the mean.
+        if square > 0.25 || square == 0.0 {
+            return 0.0;
+        }
+        (-(square.sqrt() / OMEGA).ln().powi(2) / (2.0 * SIGMA_F * SIGMA_F)).exp()
+    });
+    let mut energy = vec![0.0; SIDE * SIDE];
+    for channel in &lab {
+        let mut spectrum = fourier.forward(channel);
+        spectrum.iter_mut().zip(&band).for_each(|(value, gain)| *value *= gain);
+        for (sum, value) in energy.iter_mut().zip(fourier.inverse(spectrum)) {
+            *sum += value.re * value.re;
+        }
+    }
+    let (a, b) = (unit_range(&lab[1]), unit_range(&lab[2]));
+    let values = (0..SIDE * SIDE)
+        .map(|at| {
+            // The published program counts from 1 and puts the centre at half the side.
+            let off = |index: usize| (index as f64 + 1.0 - SIDE as f64 / 2.0).powi(2);
+            let central = (-(off(at / SIDE) + off(at % SIDE)) / (SIGMA_D * SIGMA_D)).exp();
+            let warm = 1.0 - (-(a[at] * a[at] + b[at] * b[at]) / (SIGMA_C * SIGMA_C)).exp();
+            energy[at].sqrt() * central * warm
+        })
+        .collect();
+    let map = resize(&Plane::from_parts(SIDE, SIDE, values), image.width() as usize, image.height() as usize);
+    Plane::from_parts(map.width(), map.height(), unit_range(map.values()))
+}
+
+/// Values scaled so that the least is 0 and the greatest 1; all 0 where they are the same.
+fn unit_range(values: &[f64]) -> Vec<f64> {
+    let low = values.iter().copied().fold(f64::INFINITY, f64::min);
+    let high = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let span = if high > low { high - low } else { 1.0 };
+    values.iter().map(|value| (value - low) / span).collect()
+}
+
+/// CIELAB of sRGB in 0..255, relative to D50 without adaptation.
+fn lab_of(rgb: [f64; 3]) -> [f64; 3] {
+    const XYZ: [[f64; 3]; 3] = [
+        [0.4124564, 0.3575761, 0.1804375],
+        [0.2126729, 0.7151522, 0.0721750],
+        [0.0193339, 0.1191920, 0.9503041],
+    ];
+    const WHITE: [f64; 3] = [0.9642, 1.0, 0.8251];
+    let linear = rgb.map(|value| {
+        let value = value / 255.0;
+        if value <= 0.04045 { value / 12.92 } else { ((value + 0.055) / 1.055).powf(2.4) }
+    });
+    let [x, y, z] = [0, 1, 2].map(|row| {
+        let value = (0..3).map(|channel| XYZ[row][channel] * linear[channel]).sum::<f64>() / WHITE[row];
+        if value > 0.008856 { value.cbrt() } else { (903.3 * value + 16.0) / 116.0 }
+    });
+    [116.0 * y - 16.0, 500.0 * (x - y), 200.0 * (y - z)]
+}
+
+/// MATLAB's `imresize` with `'bilinear'`: a triangle, widened when the image shrinks, mirrored at the edges.
+fn resize(plane: &Plane, width: usize, height: usize) -> Plane {
+    let (columns, rows) = (triangles(plane.width(), width), triangles(plane.height(), height));
+    let narrow = Plane::from_rows(width, plane.height(), |y, out| {
+        let row = plane.row(y);
+        for (out, taps) in out.iter_mut().zip(&columns) {
+            *out = taps.iter().map(|&(x, weight)| weight * row[x]).sum();
+        }
+    });
+    Plane::from_rows(width, height, |y, out| {
+        for &(row, weight) in &rows[y] {
+            super::plane::add_scaled(out, narrow.row(row), weight);
+        }
+    })
+}
+
+/// For each pixel along one axis after the change of size: the pixels it comes from, with weights that add to 1.
+fn triangles(before: usize, after: usize) -> Vec<Vec<(usize, f64)>> {
+    let scale = after as f64 / before as f64;
+    let reach = 1.0 / scale.min(1.0);
+    (0..after)
+        .map(|index| {
+            let centre = (index as f64 + 0.5) / scale - 0.5;
+            let first = (centre - reach).floor() as isize;
+            let taps: Vec<(usize, f64)> = (first..=(centre + reach).ceil() as isize)
+                .map(|at| (mirrored(at, before), (1.0 - (centre - at as f64).abs() / reach).max(0.0)))
+                .filter(|&(_, weight)| weight > 0.0)
+                .collect();
+            let sum: f64 = taps.iter().map(|(_, weight)| weight).sum();
+            taps.into_iter().map(|(at, weight)| (at, weight / sum)).collect()
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// By hand, as MATLAB's documentation has it: pixel centres at whole numbers, both edges mirrored.
+    #[test]
+    fn a_row_changes_size_as_in_matlab() {
+        let row = |width, values| Plane::from_parts(width, 1, values);
+        let larger = resize(&row(2, vec![0.0, 4.0]), 4, 1);
+        assert_eq!(larger.values(), [0.0, 1.0, 3.0, 4.0]);
+        // Halving: the triangle reaches over two pixels to each side, weights 1, 3, 3, 1 of 8.
+        let smaller = resize(&row(4, vec![0.0, 8.0, 16.0, 24.0]), 2, 1);
+        assert_eq!(smaller.values(), [5.0, 19.0]);
+    }
+
+    #[test]
+    fn grey_is_not_neutral_at_this_white_point() {
+        let [l, a, b] = lab_of([255.0; 3]);
+        assert!((l - 100.0).abs() < 1e-5);
+        assert!(a < -1.0 && b < -1.0, "{a} {b}");
+    }
+}

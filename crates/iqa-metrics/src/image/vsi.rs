@@ -1,0 +1,51 @@
+use image::RgbImage;
+
+use super::fsim::SCHARR;
+use super::plane::{Border, Plane, automatic_factor, real_power, similarity, weighted_mean};
+use super::saliency::saliency;
+use super::same_size;
+use crate::MetricsError;
+
+/// The opponent colours `L`, `M` and `N` from RGB.
+const LMN: [[f64; 3]; 3] = [[0.06, 0.63, 0.27], [0.30, 0.04, -0.35], [0.34, -0.60, 0.17]];
+/// Constants of the similarities of saliency, gradient and chrominance.
+const SALIENCY: f64 = 1.27;
+const GRADIENT: f64 = 386.0;
+const CHROMA: f64 = 130.0;
+/// Exponents of the gradient and the chrominance part.
+const ALPHA: f64 = 0.4;
+const BETA: f64 = 0.02;
+/// Smallest side: a 3x3 gradient.
+pub(super) const MINIMUM: usize = 3;
+
+/// Visual saliency-induced index: higher is better, 0 to 1.
+///
+/// Conventions of the authors' `VSI.m`: 8-bit RGB in 0..255, saliency by SDSP on the image brought to 256x256 (MATLAB's
+/// `imresize`, `'bilinear'`, with antialiasing), opponent colours LMN; all maps averaged over `f x f` pixels and every
+/// `f`-th kept (`f` the shorter side over 256, rounded, at least 1), zeros beyond the edge; Scharr gradients; no crop.
+/// Where neither image has a salient place, and the published formula is 0/0, all pixels weigh the same.
+///
+/// Source: L. Zhang, Y. Shen, H. Li, "VSI: A Visual Saliency-Induced Index for Perceptual Image Quality Assessment",
+/// IEEE TIP 23(10), 2014, equation 7.
+///
+/// # Errors
+/// [`MetricsError::SizeMismatch`], [`MetricsError::TooSmall`] below 3 pixels.
+pub fn vsi(distorted: &RgbImage, reference: &RgbImage) -> Result<f64, MetricsError> {
+    same_size("vsi", distorted.dimensions(), reference.dimensions(), MINIMUM)?;
+    let factor = automatic_factor(reference.width() as usize, reference.height() as usize);
+    let shrink = |plane: Plane| plane.decimate(factor, Border::Zero);
+    let images = [distorted, reference];
+    let [salient_d, salient_r] = images.map(|image| shrink(saliency(image)));
+    let [l, m, n] = LMN.map(|weights| images.map(|image| shrink(Plane::weighted(image, weights))));
+    let [gradient_d, gradient_r] = l.map(|plane| plane.gradient_magnitude(SCHARR));
+    let gradients = gradient_d.zip(&gradient_r, |d, r| similarity(d, r, GRADIENT).powf(ALPHA));
+    let chroma = m[0]
+        .zip(&m[1], |d, r| similarity(d, r, CHROMA))
+        .zip(&n[0].zip(&n[1], |d, r| similarity(d, r, CHROMA)), |m, n| real_power(m * n, BETA));
+    let map = salient_d
+        .zip(&salient_r, |d, r| similarity(d, r, SALIENCY))
+        .zip(&gradients, |a, b| a * b)
+        .zip(&chroma, |a, b| a * b);
+    let weight = salient_d.zip(&salient_r, f64::max);
+    Ok(weighted_mean(map.values().iter().copied().zip(weight.values().iter().copied())))
+}
