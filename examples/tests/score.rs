@@ -90,6 +90,37 @@ fn json_is_one_object_a_line() {
 }
 
 #[test]
+fn image_measures_are_models_too() {
+    for (name, direction) in [("ssim", "higher_is_better"), ("gmsd", "lower_is_better")] {
+        let arguments =
+            ["--model", name, "--format", "json", "--reference", REFERENCE, DISTORTED[0], DISTORTED[1]];
+        let output = score(&arguments);
+        assert!(output.status.success(), "{}", stderr(&output));
+        for line in stdout(&output).lines() {
+            let line: serde_json::Value = serde_json::from_str(line).expect("JSON");
+            assert_eq!((line["model"].as_str(), line["direction"].as_str()), (Some(name), Some(direction)));
+            assert!(line["score"].as_f64().is_some_and(|score| score > 0.0 && score < 1.0), "{line}");
+        }
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let small = picture(folder.path(), "small.png", 100, 175);
+    let refused = |arguments: &[&str], said: &[&str]| {
+        let output = score(arguments);
+        assert_eq!(output.status.code(), Some(1));
+        let errors = stderr(&output);
+        assert!(said.iter().all(|part| errors.contains(part)), "{errors}");
+    };
+    refused(
+        &["--model", "ms_ssim", "--reference", &small, &small],
+        &["small.png", "100x175", "ms_ssim", "176x176"],
+    );
+    let weights = "crates/iqa-models/weights/wadiqam_fr.safetensors";
+    let with_weights = ["--model", "vif", "--weights", weights, "--reference", REFERENCE, DISTORTED[0]];
+    refused(&with_weights, &["vif", "no weights"]);
+    refused(&["--model", "psnr", DISTORTED[0]], &["reference"]);
+}
+
+#[test]
 fn csv_has_a_header_and_quotes_names_with_commas() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = picture(folder.path(), "a, b.png", 64, 64);

@@ -2,6 +2,7 @@ use std::path::PathBuf;
 
 use iqa_core::CoreError;
 use iqa_heads::HeadError;
+use iqa_metrics::MetricsError;
 use thiserror::Error;
 
 /// What can go wrong when a model is opened or scores.
@@ -14,6 +15,9 @@ pub enum ModelError {
     /// The network: images of unequal or too small size, a reference too many or too few.
     #[error(transparent)]
     Head(#[from] HeadError),
+    /// An image measure: images of unequal or too small size.
+    #[error(transparent)]
+    Measure(#[from] MetricsError),
     /// A model name that does not exist.
     #[error("unknown model `{name}`: expected one of {}", .known.join(", "))]
     UnknownModel {
@@ -29,6 +33,18 @@ pub enum ModelError {
         name: &'static str,
         /// Where to get weights.
         origin: &'static str,
+    },
+    /// A measure without weights was opened with a weights file.
+    #[error("`{name}` is a formula: it takes no weights")]
+    WeightsUnexpected {
+        /// The measure.
+        name: &'static str,
+    },
+    /// A measure of 8-bit images was given tensors.
+    #[error("`{name}` scores images, not tensors")]
+    ImagesOnly {
+        /// The measure.
+        name: &'static str,
     },
     /// A reference was prepared by another kind of model.
     #[error("the reference was prepared by another model")]

@@ -4,6 +4,7 @@ use burn::tensor::Device;
 use iqa_core::{NamedTensors, ReferenceNeed};
 use iqa_heads::multi_branch::MultiBranchConfig;
 use iqa_heads::wadiqam::WadiqamConfig;
+use iqa_metrics::image::Measure;
 
 use crate::ModelError;
 use crate::models::{AnyModel, open_gsn, open_multi_branch, open_wadiqam};
@@ -24,6 +25,8 @@ pub struct ModelInfo {
 enum Weights {
     /// Safetensors inside this crate.
     Bundled(&'static [u8]),
+    /// There are none: the model is an image measure.
+    Formula(Measure),
     /// A file that the caller gives; the text says where to get one.
     File(&'static str),
 }
@@ -34,6 +37,7 @@ enum Kind {
     Wadiqam(fn() -> WadiqamConfig),
     Gsn,
     MultiBranch(fn() -> MultiBranchConfig),
+    Formula,
 }
 
 impl ModelInfo {
@@ -41,9 +45,13 @@ impl ModelInfo {
         Self { name, reference, weights, kind }
     }
 
+    const fn measure(measure: Measure) -> Self {
+        Self::new(measure.name(), FullReference, Weights::Formula(measure), Kind::Formula)
+    }
+
     /// Whether the model scores without a file of weights.
     pub fn is_bundled(&self) -> bool {
-        matches!(self.weights, Weights::Bundled(_))
+        matches!(self.weights, Weights::Bundled(_) | Weights::Formula(_))
     }
 
     /// The weights inside this crate, as a safetensors file.
@@ -51,9 +59,10 @@ impl ModelInfo {
         if let Weights::Bundled(bytes) = self.weights { Some(bytes) } else { None }
     }
 
-    /// The model with the weights inside this crate.
+    /// The model with the weights inside this crate, if it has any.
     pub(crate) fn open_bundled(&self, device: &Device) -> Result<Box<dyn AnyModel>, ModelError> {
         match self.weights {
+            Weights::Formula(measure) => Ok(Box::new(measure)),
             Weights::Bundled(bytes) => {
                 let name = format!("bundled weights of {}", self.name);
                 self.open(NamedTensors::from_safetensors(bytes, name)?, device)
@@ -72,6 +81,7 @@ impl ModelInfo {
             Kind::Wadiqam(config) => open_wadiqam(&config(), tensors, device),
             Kind::Gsn => open_gsn(tensors, device),
             Kind::MultiBranch(config) => open_multi_branch(&config(), tensors, device),
+            Kind::Formula => Err(ModelError::WeightsUnexpected { name: self.name }),
         }
     }
 }
@@ -123,6 +133,15 @@ pub static MODELS: &[ModelInfo] = &[
         Weights::File(MULTI_BRANCH),
         Kind::MultiBranch(MultiBranchConfig::inception_v3),
     ),
+    ModelInfo::measure(Measure::Psnr),
+    ModelInfo::measure(Measure::Ssim),
+    ModelInfo::measure(Measure::MsSsim),
+    ModelInfo::measure(Measure::Gmsd),
+    ModelInfo::measure(Measure::Fsim),
+    ModelInfo::measure(Measure::Fsimc),
+    ModelInfo::measure(Measure::Vsi),
+    ModelInfo::measure(Measure::Vif),
+    ModelInfo::measure(Measure::Vifp),
 ];
 
 /// The model of that name.

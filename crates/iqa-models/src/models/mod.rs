@@ -1,6 +1,7 @@
 //! The models as [`Scorer`](crate::Scorer) sees them: one file a family.
 
 mod gsn;
+mod measure;
 mod multi_branch;
 mod wadiqam;
 
