@@ -35,7 +35,7 @@ pub fn vsi(distorted: &RgbImage, reference: &RgbImage) -> Result<f64, MetricsErr
     let factor = automatic_factor(reference.width() as usize, reference.height() as usize);
     let shrink = |plane: Plane| plane.decimate(factor, Border::Zero);
     let images = [distorted, reference];
-    let [salient_d, salient_r] = images.map(|image| shrink(saliency(image)));
+    let (salient_d, salient_r) = rayon::join(|| shrink(saliency(distorted)), || shrink(saliency(reference)));
     let [l, m, n] = LMN.map(|weights| images.map(|image| shrink(Plane::weighted(image, weights))));
     let [gradient_d, gradient_r] = l.map(|plane| plane.gradient_magnitude(SCHARR));
     let gradients = gradient_d.zip(&gradient_r, |d, r| similarity(d, r, GRADIENT).powf(ALPHA));
