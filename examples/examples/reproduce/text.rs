@@ -55,6 +55,9 @@ cargo run --release --example reproduce -- run ID --data DATA
 
 evaluates what the data and weights at hand allow, and says of the rest what it lacks. A run that was stopped goes on.
 
+Entries of papers whose model is still missing are here already: `reproduce list` says which models a build lacks, and
+`train` refuses a recipe that it does not have.
+
 `DATA` holds a folder for each set, named as in [the list of sets](DATASETS.md): `DATA/live`, `DATA/tid2013` and so on;
 files of weights lie in `DATA/weights`. No set and none of those files comes with this repository. Reports are written to,
 and read from, `docs/reproducing`, or the folder that `--results` names; trained weights go to `runs` in it.
