@@ -5,11 +5,12 @@ use burn::module::{Module, Param, RunningState};
 use burn::nn::conv::{Conv2d as BurnConv2d, Conv2dConfig};
 use burn::nn::{BatchNorm, BatchNormConfig, PaddingConfig2d};
 use burn::tensor::activation::relu;
-use burn::tensor::module::max_pool2d;
-use burn::tensor::ops::MaxPoolOptions;
+use burn::tensor::module::{conv2d, max_pool2d};
+use burn::tensor::ops::{ConvOptions, MaxPoolOptions};
 use burn::tensor::{Device, Tensor, TensorData};
 use iqa_kernels::Conv2d;
-use iqa_testkit::{Tolerance, assert_close};
+use iqa_models::heads::wadiqam::{PatchSampler, ScoreOptions, Wadiqam, WadiqamConfig, cut_patches};
+use iqa_testkit::{Tolerance, assert_close, textured};
 
 fn layers() -> Vec<(Conv2dConfig, [usize; 4])> {
     let same = || PaddingConfig2d::Same;
@@ -188,5 +189,47 @@ fn weights_given_for_a_step_are_used_and_get_gradients() {
         let found = values(conv.weight.val().grad(&gradients).expect("a gradient"));
         let expected = values(weight.grad(&expected_gradients).expect("a gradient"));
         assert_close("weight", &found, &expected, Tolerance::BACKWARD);
+    }
+}
+
+/// The features by Burn's own operations on the flex device.
+fn plain_features(model: &Wadiqam, patches: Tensor<4>) -> Tensor<2> {
+    let config = model.config();
+    let mut x = patches * config.input_scale + config.input_offset;
+    let mut convs = model.convs().iter();
+    for block in &config.blocks {
+        for conv in convs.by_ref().take(block.len()) {
+            let bias = conv.bias.as_ref().map(Param::val);
+            x = relu(conv2d(x, conv.weight.val(), bias, ConvOptions::new([1, 1], [1, 1], [1, 1], 1)));
+        }
+        x = max_pool2d(x, MaxPoolOptions::new([2, 2]));
+    }
+    let n = x.dims()[0];
+    x.reshape([n, config.features()])
+}
+
+#[test]
+fn scores_of_the_bundled_weights_are_those_of_burns_own_operations() {
+    let device = Device::flex();
+    let weights = |name: &str| format!("{}/../crates/iqa-models/weights/{name}", env!("CARGO_MANIFEST_DIR"));
+    let (distorted, reference) = (textured(96, 64, 1), textured(96, 64, 2));
+    let positions = PatchSampler::official().positions(96, 64).expect("large enough");
+    for (name, config) in
+        [("wadiqam_fr", WadiqamConfig::wadiqam_fr()), ("wadiqam_nr", WadiqamConfig::wadiqam_nr())]
+    {
+        let file = weights(&format!("{name}.safetensors"));
+        let model = Wadiqam::load(file, &config, &device).expect("loads");
+        let pair = model.config().is_full_reference();
+        let found = model
+            .score(&distorted, pair.then_some(&reference), &ScoreOptions::default())
+            .expect("scores")
+            .score;
+        let plain = |image| plain_features(&model, cut_patches(image, &positions, &device));
+        let features =
+            if pair { model.fuse(plain(&distorted), plain(&reference)) } else { plain(&distorted) };
+        let expected = f64::from(model.patch_scores(features).pool(1).into_scalar::<f32>());
+        let (lowest, highest) = model.score_spec().range;
+        let moved = (found - expected).abs() / (highest - lowest);
+        assert!(moved <= 1e-6, "{name}: {found}, plain {expected}: {moved:.1e} of the range");
     }
 }
