@@ -54,6 +54,23 @@ pub enum DatasetError {
         /// The names there are.
         known: Vec<&'static str>,
     },
+    /// A distortion that was to come with a score, and has none.
+    #[error("the distortion `{name}` has no mean opinion scores")]
+    Unlabelled {
+        /// Its name.
+        name: &'static str,
+    },
+    /// A codec that an image was to go through failed.
+    #[error("{codec}: cannot take an image of {}x{} through: {source}", size.0, size.1)]
+    Codec {
+        /// The codec.
+        codec: &'static str,
+        /// Width and height of the image, in pixels.
+        size: (u32, u32),
+        /// Its reason.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// A split that asks for more references than there are, or leaves a part empty.
     #[error("cannot split {references} references into {train} + {validation} + {test}")]
     Split {

@@ -103,7 +103,7 @@ impl TrainingPairs for SyntheticTrain {
     }
 
     fn pair(&self, epoch: u64, index: usize) -> Result<TrainingPair, TrainError> {
-        Ok(self.sample(epoch, index).into())
+        Ok(self.sample(epoch, index)?.into())
     }
 }
 
@@ -113,7 +113,7 @@ impl ValidationPairs for SyntheticGrid {
     }
 
     fn pair(&self, index: usize) -> Result<TrainingPair, TrainError> {
-        Ok(self.sample(index).into())
+        Ok(self.sample(index)?.into())
     }
 }
 

@@ -115,7 +115,7 @@ fn on_photographs(
         let mut scores = Scores::default();
         let mut levels = [0.0; 5];
         for index in 0..grid.len() {
-            let sample = grid.sample(index);
+            let sample = grid.sample(index)?;
             let value = score(&sample)?;
             scores.predicted.push(value);
             scores.quality.push(f64::from(sample.mos));

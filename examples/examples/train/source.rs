@@ -26,7 +26,7 @@ pub(crate) struct SourceOptions {
     /// Photographs to report on: names without extension, separated by commas.
     #[arg(long, value_delimiter = ',', requires = "photographs", required_unless_present = "set")]
     test: Vec<String>,
-    /// Distortions to train on (default: every one but those of `--leave-out`).
+    /// Distortions to train on (default: the 23 with scores, but those of `--leave-out`).
     #[arg(long, value_delimiter = ',', requires = "photographs")]
     distortions: Vec<Distortion>,
     /// Distortions to leave out of training and validation, and to report on apart.
@@ -115,8 +115,11 @@ impl Source {
         let test = indices(&references, &options.test)?;
         let kept_out = |index: &usize| validation.contains(index) || test.contains(index);
         let training = (0..references.len()).filter(|index| !kept_out(index)).collect();
-        let chosen = if options.distortions.is_empty() { Distortion::ALL } else { &options.distortions };
-        let trained = chosen.iter().copied().filter(|kind| !options.leave_out.contains(kind)).collect();
+        let mut trained = options.distortions.clone();
+        if trained.is_empty() {
+            trained.extend(Distortion::labelled());
+        }
+        trained.retain(|kind| !options.leave_out.contains(kind));
         let left_out = options.leave_out.clone();
         let size = (options.size[0], options.size[1]);
         let grid = options.grid;

@@ -1,10 +1,17 @@
-//! Distortions of colour (KADID-10k types 4, 7, 8) and the colour spaces they work in.
+//! Distortions of colour (KADID-10k types 4, 5, 7, 8) and the colour spaces they work in.
 
 use std::sync::LazyLock;
 
 use image::RgbImage;
+use rand::Rng;
+use rand_chacha::ChaCha8Rng;
 
-use super::planes::{Plane, Planes, to_image, to_planes};
+use super::planes::{Plane, Planes, luma, to_image, to_planes};
+
+/// Standard deviation, in pixels, of the blur that turns edges into the places of type 5.
+const EDGE_SIGMA: f32 = 4.0;
+/// The part of the pixels, at each end, whose edge strength type 5 clips.
+const EDGE_TAIL: f32 = 0.01;
 
 /// White point D65 (CIE 1931 2-degree observer).
 const WHITE: [f32; 3] = [0.950_47, 1.0, 1.088_83];
@@ -96,8 +103,46 @@ pub(super) fn from_lab([l, a, b]: &Planes) -> Planes {
 /// Type 4: chroma blurred with sigma `1.5 k + 2` and amplified `k` times.
 pub(super) fn diffusion(image: &RgbImage, k: f32) -> RgbImage {
     let [l, a, b] = to_lab(image);
-    let spread = |plane: &Plane| scaled(plane.gaussian(1.5 * k + 2.0), k);
+    let spread = |plane: &Plane| plane.gaussian(1.5 * k + 2.0).map(|value| value * k);
     to_image(&from_lab(&[l, spread(&a), spread(&b)]))
+}
+
+/// Type 5: the green channel moved by `distance` pixels in a random direction, where there are edges.
+pub(super) fn shift(image: &RgbImage, distance: f32, rng: &mut ChaCha8Rng) -> RgbImage {
+    let (sin, cos) = rng.random_range(0.0..std::f32::consts::TAU).sin_cos();
+    let mut planes = to_planes(image);
+    let edges = edge_strength(&luma(&planes));
+    let green = planes[1].clone();
+    for (y, row) in planes[1].values.chunks_exact_mut(green.width).enumerate() {
+        for (x, value) in row.iter_mut().enumerate() {
+            let moved = green.sample(x as f32 - distance * cos, y as f32 - distance * sin);
+            *value += edges.row(y)[x] * (moved - *value);
+        }
+    }
+    to_image(&planes)
+}
+
+/// Blurred magnitude of the gradient, stretched so that all but the tails fill `[0, 1]`.
+fn edge_strength(plane: &Plane) -> Plane {
+    let mut gradient = Plane::new(plane.width, plane.height);
+    for y in 0..plane.height {
+        let (above, below) = (plane.row(y.saturating_sub(1)), plane.row((y + 1).min(plane.height - 1)));
+        let row = plane.row(y);
+        for x in 0..plane.width {
+            let across = row[(x + 1).min(plane.width - 1)] - row[x.saturating_sub(1)];
+            gradient.values[y * plane.width + x] = across.hypot(below[x] - above[x]);
+        }
+    }
+    let edges = gradient.gaussian(EDGE_SIGMA);
+    let mut sorted = edges.values.clone();
+    sorted.sort_by(f32::total_cmp);
+    let at = |part: f32| sorted[(part * (sorted.len() - 1) as f32).round() as usize];
+    let (low, high) = (at(EDGE_TAIL), at(1.0 - EDGE_TAIL));
+    if low < high {
+        edges.map(|value| ((value - low) / (high - low)).clamp(0.0, 1.0))
+    } else {
+        edges.map(|_| 0.0)
+    }
 }
 
 /// Type 7: the saturation of HSV times `k`.
@@ -118,17 +163,13 @@ pub(super) fn saturation_hsv(image: &RgbImage, k: f32) -> RgbImage {
 /// Type 8: a and b of CIELAB times `k`.
 pub(super) fn saturation_lab(image: &RgbImage, k: f32) -> RgbImage {
     let [l, a, b] = to_lab(image);
-    to_image(&from_lab(&[l, scaled(a, k), scaled(b, k)]))
-}
-
-fn scaled(mut plane: Plane, k: f32) -> Plane {
-    plane.values.iter_mut().for_each(|value| *value *= k);
-    plane
+    to_image(&from_lab(&[l, a.map(|value| value * k), b.map(|value| value * k)]))
 }
 
 #[cfg(test)]
 mod tests {
     use image::Rgb;
+    use rand::SeedableRng;
 
     use super::*;
 
@@ -155,6 +196,21 @@ mod tests {
             Rgb([(x * 4) as u8, (y * 4) as u8, ((x * 7 + y * 13) % 256) as u8])
         });
         assert_eq!(to_image(&from_lab(&to_lab(&image))), image);
+    }
+
+    #[test]
+    fn green_moves_at_edges_alone() {
+        // A bar on grey, far from the sides: its green goes elsewhere, red and blue stay.
+        let image = RgbImage::from_fn(160, 120, |x, y| {
+            Rgb(if (70..90).contains(&x) && (40..80).contains(&y) { [220; 3] } else { [60; 3] })
+        });
+        let out = shift(&image, 6.0, &mut ChaCha8Rng::seed_from_u64(2));
+        let moved = image.pixels().zip(out.pixels()).filter(|(a, b)| a[1] != b[1]).count();
+        assert!((100..2000).contains(&moved), "{moved}");
+        assert!(image.pixels().zip(out.pixels()).all(|(a, b)| a[0] == b[0] && a[2] == b[2]));
+        assert_eq!(image.get_pixel(5, 5), out.get_pixel(5, 5));
+        let flat = RgbImage::from_pixel(9, 7, Rgb([10, 200, 30]));
+        assert_eq!(shift(&flat, 12.0, &mut ChaCha8Rng::seed_from_u64(2)), flat);
     }
 
     #[test]

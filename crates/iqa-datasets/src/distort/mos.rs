@@ -9,6 +9,7 @@ struct Row {
     #[cfg(test)]
     name: &'static str,
     mean_mos: [f32; 5],
+    spread: [f32; 5],
 }
 
 static ROWS: LazyLock<Vec<Row>> = LazyLock::new(|| {
@@ -24,9 +25,11 @@ static ROWS: LazyLock<Vec<Row>> = LazyLock::new(|| {
                 #[cfg(test)]
                 name: fields[1],
                 mean_mos: [0.0; 5],
+                spread: [0.0; 5],
             });
         }
         rows[kind - 1].mean_mos[level - 1] = number(3);
+        rows[kind - 1].spread[level - 1] = number(4);
     }
     rows
 });
@@ -34,6 +37,11 @@ static ROWS: LazyLock<Vec<Row>> = LazyLock::new(|| {
 /// Mean opinion score at the five levels of a type (1 to 25).
 pub(super) fn mean_mos(kadid_type: u8) -> [f32; 5] {
     ROWS[usize::from(kadid_type) - 1].mean_mos
+}
+
+/// Standard deviation over the photographs at the five levels of a type (1 to 25).
+pub(super) fn spread(kadid_type: u8) -> [f32; 5] {
+    ROWS[usize::from(kadid_type) - 1].spread
 }
 
 #[cfg(test)]
@@ -51,5 +59,6 @@ mod tests {
         assert!(ROWS.iter().flat_map(|row| row.mean_mos).all(|mos| (1.0..=5.0).contains(&mos)));
         assert_eq!(mean_mos(1), [4.6122, 4.3817, 2.9111, 1.873, 1.3027]);
         assert_eq!(mean_mos(25)[4], 3.3238);
+        assert_eq!(spread(25)[4], 0.3761);
     }
 }

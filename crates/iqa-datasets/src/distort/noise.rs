@@ -1,10 +1,11 @@
-//! Noise (KADID-10k types 11 to 14).
+//! Noise (KADID-10k types 11 to 15).
 
 use image::RgbImage;
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::StandardNormal;
 
+use super::dct;
 use super::planes::{to_image, to_planes};
 
 /// Gains of noise in Y, Cb, Cr on R, G, B: the inverse of ITU-R BT.601's studio-range matrix, as in MATLAB's
@@ -64,6 +65,11 @@ pub(super) fn multiplicative(image: &RgbImage, variance: f32, rng: &mut ChaCha8R
     to_image(&planes)
 }
 
+/// Type 15: white noise of this variance, cut to 8 bits, and the denoiser that knows its variance.
+pub(super) fn denoised(image: &RgbImage, variance: f32, rng: &mut ChaCha8Rng) -> RgbImage {
+    to_image(&dct::denoise(&to_planes(&white(image, variance, rng)), variance.sqrt(), dct::FINE))
+}
+
 #[cfg(test)]
 mod tests {
     use image::Rgb;
@@ -96,6 +102,16 @@ mod tests {
             let found = variance(&white_ycbcr(&grey, 0.001, &mut rng()), channel, mean);
             assert!((found / (0.001 * gain) - 1.0).abs() < 0.03, "channel {channel}: {found}");
         }
+    }
+
+    #[test]
+    fn the_denoiser_takes_most_of_the_noise_from_what_is_smooth() {
+        let ramp = RgbImage::from_fn(128, 96, |x, y| Rgb([x as u8 + 60, y as u8 + 80, 120]));
+        let error = |image: &RgbImage| -> f64 {
+            image.iter().zip(ramp.iter()).map(|(&a, &b)| (f64::from(a) - f64::from(b)).powi(2)).sum()
+        };
+        let left = error(&denoised(&ramp, 0.01, &mut rng())) / error(&white(&ramp, 0.01, &mut rng()));
+        assert!(left < 0.05, "{left}");
     }
 
     #[test]

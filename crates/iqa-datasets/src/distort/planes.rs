@@ -27,6 +27,23 @@ impl Plane {
         &self.values[y * self.width..(y + 1) * self.width]
     }
 
+    /// A plane of `width` by `height` in which this one begins `left` from the left and `top` from the top; outside
+    /// it its border goes on.
+    pub(super) fn padded(&self, left: usize, top: usize, width: usize, height: usize) -> Self {
+        let mut values = Vec::with_capacity(width * height);
+        for y in 0..height {
+            let row = self.row(y.saturating_sub(top).min(self.height - 1));
+            values.extend((0..width).map(|x| row[x.saturating_sub(left).min(self.width - 1)]));
+        }
+        Self { width, height, values }
+    }
+
+    /// Each value through `f`.
+    pub(super) fn map(mut self, f: impl Fn(f32) -> f32) -> Self {
+        self.values.iter_mut().for_each(|value| *value = f(*value));
+        self
+    }
+
     /// Correlates with a sparse kernel; outside the image its border goes on.
     pub(super) fn filter(&self, taps: &[Tap]) -> Self {
         let reach = taps.iter().map(|tap| tap.dx.unsigned_abs()).max().unwrap_or(0);
@@ -95,6 +112,15 @@ pub(super) fn to_planes(image: &RgbImage) -> Planes {
         }
     }
     planes
+}
+
+/// Luma (ITU-R BT.601) of RGB planes.
+pub(super) fn luma([red, green, blue]: &Planes) -> Plane {
+    let mut out = Plane::new(red.width, red.height);
+    for (index, value) in out.values.iter_mut().enumerate() {
+        *value = 0.299 * red.values[index] + 0.587 * green.values[index] + 0.114 * blue.values[index];
+    }
+    out
 }
 
 /// Joins planes, clamping to `[0, 1]` and rounding to 8 bits.

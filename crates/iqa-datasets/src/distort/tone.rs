@@ -1,9 +1,9 @@
-//! Brightness, sharpness and grey levels (KADID-10k types 16, 17, 22, 24).
+//! Brightness, contrast, sharpness and grey levels (KADID-10k types 16 to 18, 22, 24, 25).
 
 use image::RgbImage;
 
 use super::color::{from_lab, to_lab};
-use super::planes::{Plane, to_image, to_planes};
+use super::planes::{to_image, to_planes};
 
 /// Part of the brightness change that acts on RGB; the rest acts on L of CIELAB.
 const RGB_PART: f32 = 2.0 / 3.0;
@@ -14,10 +14,10 @@ const THRESHOLD_ROUNDS: usize = 64;
 
 /// Types 16 and 17: the curve through `(0, 0), (0.5, 0.5 + shift), (1, 1)`.
 pub(super) fn brightness(image: &RgbImage, shift: f32) -> RgbImage {
-    let curve = Curve::through_middle(0.5 + shift);
-    let rgb = to_planes(image).map(|plane| mapped(plane, |value| curve.at(value)));
+    let curve = Curve::through([(0.0, 0.0), (0.5, 0.5 + shift), (1.0, 1.0)]);
+    let rgb = to_planes(image).map(|plane| plane.map(|value| curve.at(value)));
     let [l, a, b] = to_lab(image);
-    let lab = from_lab(&[mapped(l, |value| 100.0 * curve.at(value / 100.0)), a, b]);
+    let lab = from_lab(&[l.map(|value| 100.0 * curve.at(value / 100.0)), a, b]);
     let mut mixed = rgb;
     for (plane, other) in mixed.iter_mut().zip(&lab) {
         for (value, other) in plane.values.iter_mut().zip(&other.values) {
@@ -25,6 +25,18 @@ pub(super) fn brightness(image: &RgbImage, shift: f32) -> RgbImage {
         }
     }
     to_image(&mixed)
+}
+
+/// Type 18: `shift` is added to each channel.
+pub(super) fn mean_shift(image: &RgbImage, shift: f32) -> RgbImage {
+    to_image(&to_planes(image).map(|plane| plane.map(|value| value + shift)))
+}
+
+/// Type 25: the curve through `(0, 0), (1/4, 1/4 - change/4), (3/4, 3/4 + change/4), (1, 1)`.
+pub(super) fn contrast(image: &RgbImage, change: f32) -> RgbImage {
+    let quarter = change / 4.0;
+    let curve = Curve::through([(0.0, 0.0), (0.25, 0.25 - quarter), (0.75, 0.75 + quarter), (1.0, 1.0)]);
+    to_image(&to_planes(image).map(|plane| plane.map(|value| curve.at(value))))
 }
 
 /// Type 24: an unsharp mask of `amount` on L of CIELAB.
@@ -91,24 +103,22 @@ fn least_variance_centres(histogram: &[f64; 256], count: usize) -> Vec<f64> {
     centres
 }
 
-fn mapped(mut plane: Plane, f: impl Fn(f32) -> f32) -> Plane {
-    plane.values.iter_mut().for_each(|value| *value = f(*value));
-    plane
+/// The shape-preserving cubic through points (Fritsch and Carlson 1980; MATLAB's `pchip`); values stay in `[0, 1]`.
+struct Curve<const N: usize> {
+    points: [(f32, f32); N],
+    slopes: [f32; N],
 }
 
-/// The shape-preserving cubic through `(0, 0), (0.5, m), (1, 1)` (Fritsch and Carlson 1980; MATLAB's `pchip`).
-struct Curve {
-    middle: f32,
-    slopes: [f32; 3],
-}
-
-impl Curve {
-    fn through_middle(middle: f32) -> Self {
-        let (first, second) = (middle / 0.5, (1.0 - middle) / 0.5);
-        let inner = if first * second > 0.0 { 2.0 * first * second / (first + second) } else { 0.0 };
+impl<const N: usize> Curve<N> {
+    /// A curve through at least three points, given from left to right.
+    fn through(points: [(f32, f32); N]) -> Self {
+        let step = |i: usize| points[i + 1].0 - points[i].0;
+        let secant = |i: usize| (points[i + 1].1 - points[i].1) / step(i);
         // pchip's three-point formula at an end, kept between zero and three times the secant.
-        let end = |near: f32, far: f32| {
-            let slope = (3.0 * near - far) / 2.0;
+        let end = |near: usize, far: usize| {
+            let (h, g) = (step(near), step(far));
+            let (near, far) = (secant(near), secant(far));
+            let slope = ((2.0 * h + g) * near - h * far) / (h + g);
             if slope * near <= 0.0 {
                 0.0
             } else if near * far <= 0.0 && slope.abs() > 3.0 * near.abs() {
@@ -117,21 +127,30 @@ impl Curve {
                 slope
             }
         };
-        Self { middle, slopes: [end(first, second), inner, end(second, first)] }
+        let slopes = std::array::from_fn(|i| match i {
+            0 => end(0, 1),
+            i if i == N - 1 => end(N - 2, N - 3),
+            i => {
+                let (before, after) = (secant(i - 1), secant(i));
+                // The weighted harmonic mean, or a flat turn.
+                let (w, v) = (2.0 * step(i) + step(i - 1), step(i) + 2.0 * step(i - 1));
+                if before * after > 0.0 { (w + v) * before * after / (w * after + v * before) } else { 0.0 }
+            }
+        });
+        Self { points, slopes }
     }
 
     fn at(&self, x: f32) -> f32 {
-        let (x0, y0, y1, s0, s1) = if x < 0.5 {
-            (0.0, 0.0, self.middle, self.slopes[0], self.slopes[1])
-        } else {
-            (0.5, self.middle, 1.0, self.slopes[1], self.slopes[2])
-        };
-        let t = (x - x0) / 0.5;
+        let i = self.points[1..N - 1].iter().filter(|point| x >= point.0).count();
+        let ((x0, y0), (x1, y1)) = (self.points[i], self.points[i + 1]);
+        let (s0, s1) = (self.slopes[i], self.slopes[i + 1]);
+        let step = x1 - x0;
+        let t = (x - x0) / step;
         let (t2, t3) = (t * t, t * t * t);
         let value = (2.0 * t3 - 3.0 * t2 + 1.0) * y0
-            + (t3 - 2.0 * t2 + t) * 0.5 * s0
+            + (t3 - 2.0 * t2 + t) * step * s0
             + (3.0 * t2 - 2.0 * t3) * y1
-            + (t3 - t2) * 0.5 * s1;
+            + (t3 - t2) * step * s1;
         value.clamp(0.0, 1.0)
     }
 }
@@ -145,13 +164,34 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_curve_goes_through_its_points_and_rises() {
-        // scipy.interpolate.PchipInterpolator([0, 0.5, 1], [0, 0.7, 1]) at 0.25 and 0.75.
-        let curve = Curve::through_middle(0.7);
-        assert!((curve.at(0.25) - 0.404_375).abs() < 0.01 && (curve.at(0.5) - 0.7).abs() < 1e-6);
-        assert!(curve.at(0.0).abs() < 1e-6 && (curve.at(1.0) - 1.0).abs() < 1e-6);
+    fn the_curve_is_pchip() {
+        // scipy.interpolate.PchipInterpolator, SciPy 1.17.1.
+        const AT: [f32; 4] = [0.1, 0.3, 0.6, 0.9];
+        let three = |m| {
+            let curve = Curve::through([(0.0, 0.0), (0.5, m), (1.0, 1.0)]);
+            AT.map(|x| curve.at(x))
+        };
+        let four = |a, b| {
+            let curve = Curve::through([(0.0, 0.0), (0.25, a), (0.75, b), (1.0, 1.0)]);
+            AT.map(|x| curve.at(x))
+        };
+        let cases: [([f32; 4], [f64; 4]); 4] = [
+            (three(0.7), [0.17456, 0.47952, 0.78176, 0.96944]),
+            (three(0.1), [0.00464, 0.03888, 0.17504, 0.74576]),
+            (four(0.175, 0.825), [0.058_464_516, 0.224_903_226, 0.647_612_903, 0.941_535_484]),
+            (four(0.4, 0.6), [0.196_342_857, 0.430_285_714, 0.528, 0.803_657_143]),
+        ];
+        for (found, expected) in cases {
+            for (found, expected) in found.into_iter().zip(expected) {
+                assert!((f64::from(found) - expected).abs() < 1e-6, "{found} {expected}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_curve_rises() {
         for middle in [0.1, 0.3, 0.5, 0.7, 0.95] {
-            let curve = Curve::through_middle(middle);
+            let curve = Curve::through([(0.0, 0.0), (0.5, middle), (1.0, 1.0)]);
             let values: Vec<_> = (0..=100).map(|i| curve.at(i as f32 / 100.0)).collect();
             assert!(values.is_sorted(), "middle {middle}");
         }
@@ -161,6 +201,8 @@ mod tests {
     fn no_shift_changes_nothing() {
         let image = RgbImage::from_fn(16, 16, |x, y| Rgb([(x * 16) as u8, (y * 16) as u8, 99]));
         assert_eq!(brightness(&image, 0.0), image);
+        assert_eq!(contrast(&image, 0.0), image);
+        assert_eq!(mean_shift(&image, 0.0), image);
         assert_eq!(sharpen(&image, 0.0), image);
     }
 

@@ -5,36 +5,9 @@ use super::collect::{Collector, Counts, Place, Rating, numbers};
 use super::list::Table;
 use super::tree::Tree;
 use crate::dataset::DataSet;
+use crate::distort::Distortion;
 use crate::{DatasetError, Strictness};
 
-/// The types in their order, the first being number 1.
-const TYPES: [&str; 25] = [
-    "gaussian_blur",
-    "lens_blur",
-    "motion_blur",
-    "color_diffusion",
-    "color_shift",
-    "color_quantization",
-    "color_saturation_1",
-    "color_saturation_2",
-    "jpeg2000",
-    "jpeg",
-    "white_noise",
-    "white_noise_color",
-    "impulse_noise",
-    "multiplicative_noise",
-    "denoise",
-    "brighten",
-    "darken",
-    "mean_shift",
-    "jitter",
-    "non_eccentricity_patch",
-    "pixelate",
-    "quantization",
-    "color_block",
-    "high_sharpen",
-    "contrast_change",
-];
 const REFERENCES: usize = 81;
 const LEVELS: u32 = 5;
 
@@ -58,7 +31,8 @@ pub(super) fn open(tree: &Tree, strictness: Strictness) -> Result<DataSet, Datas
         if original != format!("i{number:02}.png") {
             return Err(place.malformed("the reference that the image's name says", field(reference)));
         }
-        let Some(type_name) = (type_id as usize).checked_sub(1).and_then(|index| TYPES.get(index)) else {
+        let Some(distortion) = (type_id as usize).checked_sub(1).and_then(|index| Distortion::ALL.get(index))
+        else {
             return Err(place.malformed("a type from 1 to 25", field(distorted)));
         };
         if !(1..=LEVELS).contains(&level) {
@@ -69,7 +43,7 @@ pub(super) fn open(tree: &Tree, strictness: Strictness) -> Result<DataSet, Datas
             std: std.map(|column| place.std(field(column))).transpose()?,
             reference_id: Some(format!("i{number:02}")),
             type_id: Some(type_id),
-            type_name: Some((*type_name).into()),
+            type_name: Some(distortion.name().into()),
             level: Some(level),
         };
         let image = |name: &str| tree.at(&format!("images/{name}"));
@@ -77,9 +51,9 @@ pub(super) fn open(tree: &Tree, strictness: Strictness) -> Result<DataSet, Datas
     }
     let each = REFERENCES * LEVELS as usize;
     let counts = Counts {
-        samples: each * TYPES.len(),
+        samples: each * Distortion::ALL.len(),
         references: REFERENCES,
-        types: (1..).take(TYPES.len()).map(|id| (id, each)).collect(),
+        types: (1..).take(Distortion::ALL.len()).map(|id| (id, each)).collect(),
     };
     collector.finish("KADID-10k", DataSetKind::Kadid10k.scale(), Some(&counts))
 }

@@ -7,37 +7,10 @@ use super::DataSetKind;
 use super::collect::{Collector, Counts, Place, Rating, lines, numbers};
 use super::tree::Tree;
 use crate::dataset::DataSet;
+use crate::distort::tid::TidDistortion;
 use crate::{DatasetError, Strictness};
 
 const REFERENCES: usize = 25;
-/// The types of TID2013 in their order, the first being number 1; TID2008 has the first 17.
-const TYPES: [&str; 24] = [
-    "white_noise",
-    "color_noise",
-    "spatially_correlated_noise",
-    "masked_noise",
-    "high_frequency_noise",
-    "impulse_noise",
-    "quantization_noise",
-    "gaussian_blur",
-    "denoising",
-    "jpeg",
-    "jpeg2000",
-    "jpeg_transmission_errors",
-    "jpeg2000_transmission_errors",
-    "non_eccentricity_pattern",
-    "local_block_wise",
-    "mean_shift",
-    "contrast_change",
-    "color_saturation",
-    "multiplicative_noise",
-    "comfort_noise",
-    "lossy_compression_of_noisy_images",
-    "color_quantization_with_dither",
-    "chromatic_aberrations",
-    "sparse_sampling_and_reconstruction",
-];
-
 /// The subsets of TID2013 and the types they hold, for [`DataSet::filtered`].
 ///
 /// Source: the set's readme; Bosse et al., IEEE TIP 27(1), 2018, table II, reports on them.
@@ -77,7 +50,9 @@ pub(super) fn open(kind: DataSetKind, tree: &Tree, strictness: Strictness) -> Re
             std: stds.as_ref().map(|stds| stds[index]),
             reference_id: Some(format!("i{reference:02}")),
             type_id: Some(type_id),
-            type_name: TYPES.get(type_id as usize - 1).map(|&name| name.into()),
+            type_name: TidDistortion::ALL
+                .get(type_id as usize - 1)
+                .map(|distortion| distortion.name().into()),
             level: Some(level),
         };
         // Neither these names nor those of the references (I01.BMP, but i25.bmp) agree in case with the disk.

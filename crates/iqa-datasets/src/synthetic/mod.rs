@@ -1,4 +1,6 @@
-//! A KADID-10k-style set made on the fly from pristine photographs.
+//! Sets made of pristine photographs: in the style of KADID-10k on the fly, in that of KADID-10k or TID2013 on disk.
+
+mod set;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -11,7 +13,9 @@ use rand_chacha::ChaCha8Rng;
 use crate::DatasetError;
 use crate::distort::{Distortion, Level};
 
-/// Width and height of the images of KADID-10k, in pixels.
+pub use set::{SetItem, SetStyle, SyntheticSet};
+
+/// Width and height of the images of KADID-10k and TID2013, in pixels.
 pub const KADID_SIZE: (u32, u32) = (512, 384);
 /// Score given to an undistorted image, on KADID-10k's scale of 1 to 5. That set rates no undistorted image; this
 /// is a little above the best mean of its mildest distortions (4.61).
@@ -32,15 +36,20 @@ pub struct Reference {
 /// Reads every image of a folder, sorted by file name.
 ///
 /// # Errors
-/// [`DatasetError::Io`], [`DatasetError::Image`] naming the file, [`DatasetError::NoImages`].
+/// Those of [`reference_files`] and [`load_reference`].
 pub fn load_references(folder: &Path) -> Result<Vec<Reference>, DatasetError> {
-    let io = |path: &Path| {
-        let path = path.to_path_buf();
-        move |source| DatasetError::Io { path, source }
-    };
+    reference_files(folder)?.iter().map(|path| load_reference(path)).collect()
+}
+
+/// The images of a folder, sorted by file name.
+///
+/// # Errors
+/// [`DatasetError::Io`], [`DatasetError::NoImages`].
+pub fn reference_files(folder: &Path) -> Result<Vec<PathBuf>, DatasetError> {
+    let io = |source| DatasetError::Io { path: folder.into(), source };
     let mut paths: Vec<PathBuf> = Vec::new();
-    for entry in std::fs::read_dir(folder).map_err(io(folder))? {
-        let path = entry.map_err(io(folder))?.path();
+    for entry in std::fs::read_dir(folder).map_err(io)? {
+        let path = entry.map_err(io)?.path();
         let extension = path.extension().map(|extension| extension.to_string_lossy().to_lowercase());
         if extension.is_some_and(|extension| IMAGE_EXTENSIONS.contains(&extension.as_str())) {
             paths.push(path);
@@ -50,19 +59,23 @@ pub fn load_references(folder: &Path) -> Result<Vec<Reference>, DatasetError> {
     if paths.is_empty() {
         return Err(DatasetError::NoImages { path: folder.into() });
     }
-    paths
-        .into_iter()
-        .map(|path| {
-            let image = ImageReader::open(&path)
-                .and_then(ImageReader::with_guessed_format)
-                .map_err(io(&path))?
-                .decode()
-                .map_err(|source| DatasetError::Image { path: path.clone(), source })?
-                .into_rgb8();
-            let name = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
-            Ok(Reference { name, image })
-        })
-        .collect()
+    Ok(paths)
+}
+
+/// Reads a photograph.
+///
+/// # Errors
+/// [`DatasetError::Io`] and [`DatasetError::Image`] naming the file.
+pub fn load_reference(path: &Path) -> Result<Reference, DatasetError> {
+    let io = |source| DatasetError::Io { path: path.into(), source };
+    let image = ImageReader::open(path)
+        .and_then(ImageReader::with_guessed_format)
+        .map_err(io)?
+        .decode()
+        .map_err(|source| DatasetError::Image { path: path.into(), source })?
+        .into_rgb8();
+    let name = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+    Ok(Reference { name, image })
 }
 
 /// A distorted image with its original and its label.
@@ -87,7 +100,7 @@ pub struct SyntheticSample {
 pub struct SyntheticConfig {
     /// Width and height of a sample; a portrait photograph gives a portrait sample.
     pub size: (u32, u32),
-    /// The distortions used.
+    /// The distortions used; each must be [labelled](Distortion::is_labelled).
     pub distortions: Vec<Distortion>,
     /// Levels between the published ones too (training only).
     pub continuous_levels: bool,
@@ -99,7 +112,7 @@ impl Default for SyntheticConfig {
     fn default() -> Self {
         Self {
             size: KADID_SIZE,
-            distortions: Distortion::ALL.to_vec(),
+            distortions: Distortion::labelled().collect(),
             continuous_levels: true,
             pristine_part: 0.02,
         }
@@ -107,12 +120,6 @@ impl Default for SyntheticConfig {
 }
 
 impl SyntheticConfig {
-    /// The size of a sample of this photograph.
-    fn crop_size(&self, image: &RgbImage) -> (u32, u32) {
-        let (width, height) = self.size;
-        if (image.width() < image.height()) == (width < height) { (width, height) } else { (height, width) }
-    }
-
     fn check(&self, references: &[Reference], indices: &[usize]) -> Result<(), DatasetError> {
         if indices.is_empty() {
             return Err(DatasetError::Empty { what: "reference" });
@@ -120,14 +127,10 @@ impl SyntheticConfig {
         if self.distortions.is_empty() {
             return Err(DatasetError::Empty { what: "distortion" });
         }
-        for reference in indices.iter().map(|&index| &references[index]) {
-            let needed = self.crop_size(&reference.image);
-            let found = reference.image.dimensions();
-            if found.0 < needed.0 || found.1 < needed.1 {
-                return Err(DatasetError::ReferenceTooSmall { name: reference.name.clone(), found, needed });
-            }
+        if let Some(distortion) = self.distortions.iter().find(|distortion| !distortion.is_labelled()) {
+            return Err(DatasetError::Unlabelled { name: distortion.name() });
         }
-        Ok(())
+        indices.iter().try_for_each(|&index| check_size(&references[index], self.size))
     }
 }
 
@@ -149,7 +152,7 @@ impl SyntheticTrain {
     /// A training set on the references of `indices`.
     ///
     /// # Errors
-    /// [`DatasetError::Empty`], [`DatasetError::ReferenceTooSmall`].
+    /// [`DatasetError::Empty`], [`DatasetError::ReferenceTooSmall`], [`DatasetError::Unlabelled`].
     ///
     /// # Panics
     /// When an index is beyond the references.
@@ -197,9 +200,12 @@ impl SyntheticTrain {
 
     /// Sample `index` of an epoch.
     ///
+    /// # Errors
+    /// Those of [`Distortion::apply`].
+    ///
     /// # Panics
     /// When `index` is not below [`Self::len`].
-    pub fn sample(&self, epoch: u64, index: usize) -> SyntheticSample {
+    pub fn sample(&self, epoch: u64, index: usize) -> Result<SyntheticSample, DatasetError> {
         let combination = self.order(epoch)[index] as usize;
         let kinds = self.config.distortions.len();
         let (level, rest) = (combination % 5, combination / 5);
@@ -208,7 +214,7 @@ impl SyntheticTrain {
         let rng = &mut self.rng(epoch, index as u64);
         let reference = self.augment(&self.references[reference_index].image, rng);
         if rng.random::<f32>() < self.config.pristine_part {
-            return pristine(reference, reference_index);
+            return Ok(pristine(reference, reference_index));
         }
         let mut level = level as f32 + 1.0;
         if self.config.continuous_levels {
@@ -224,7 +230,7 @@ impl SyntheticTrain {
     }
 
     fn augment(&self, image: &RgbImage, rng: &mut ChaCha8Rng) -> RgbImage {
-        let (width, height) = self.config.crop_size(image);
+        let (width, height) = crop_size(self.config.size, image);
         let smallest = (width as f32 / image.width() as f32).max(height as f32 / image.height() as f32);
         let scale = rng.random_range(smallest.min(1.0)..=1.0);
         // Half of the samples keep the photograph's own pixels.
@@ -263,7 +269,7 @@ impl SyntheticGrid {
     /// An evaluation set on the references of `indices`.
     ///
     /// # Errors
-    /// [`DatasetError::Empty`], [`DatasetError::ReferenceTooSmall`].
+    /// [`DatasetError::Empty`], [`DatasetError::ReferenceTooSmall`], [`DatasetError::Unlabelled`].
     ///
     /// # Panics
     /// When an index is beyond the references.
@@ -289,9 +295,12 @@ impl SyntheticGrid {
 
     /// Sample `index`: levels change fastest, then distortions, then references.
     ///
+    /// # Errors
+    /// Those of [`Distortion::apply`].
+    ///
     /// # Panics
     /// When `index` is not below [`Self::len`].
-    pub fn sample(&self, index: usize) -> SyntheticSample {
+    pub fn sample(&self, index: usize) -> Result<SyntheticSample, DatasetError> {
         assert!(index < self.len(), "sample {index} of {}", self.len());
         let kinds = self.config.distortions.len();
         let (level, rest) = (index % 5, index / 5);
@@ -308,11 +317,29 @@ impl SyntheticGrid {
     }
 
     fn crop(&self, reference_index: usize) -> RgbImage {
-        let image = &self.references[reference_index].image;
-        let (width, height) = self.config.crop_size(image);
-        let (x, y) = ((image.width() - width) / 2, (image.height() - height) / 2);
-        imageops::crop_imm(image, x, y, width, height).to_image()
+        central_crop(&self.references[reference_index].image, self.config.size)
     }
+}
+
+/// The size of a sample of this photograph: a portrait photograph gives a portrait sample.
+fn crop_size((width, height): (u32, u32), image: &RgbImage) -> (u32, u32) {
+    if (image.width() < image.height()) == (width < height) { (width, height) } else { (height, width) }
+}
+
+fn check_size(reference: &Reference, size: (u32, u32)) -> Result<(), DatasetError> {
+    let needed = crop_size(size, &reference.image);
+    let found = reference.image.dimensions();
+    if found.0 < needed.0 || found.1 < needed.1 {
+        return Err(DatasetError::ReferenceTooSmall { name: reference.name.clone(), found, needed });
+    }
+    Ok(())
+}
+
+/// The middle of an image that is large enough.
+fn central_crop(image: &RgbImage, size: (u32, u32)) -> RgbImage {
+    let (width, height) = crop_size(size, image);
+    let (x, y) = ((image.width() - width) / 2, (image.height() - height) / 2);
+    imageops::crop_imm(image, x, y, width, height).to_image()
 }
 
 fn pristine(reference: RgbImage, reference_index: usize) -> SyntheticSample {
@@ -332,15 +359,15 @@ fn distorted(
     distortion: Distortion,
     level: Level,
     seed: u64,
-) -> SyntheticSample {
-    SyntheticSample {
-        distorted: distortion.apply(&reference, level, seed),
+) -> Result<SyntheticSample, DatasetError> {
+    Ok(SyntheticSample {
+        distorted: distortion.apply(&reference, level, seed)?,
         reference,
-        mos: distortion.mean_mos(level),
+        mos: distortion.mean_mos(level).ok_or(DatasetError::Unlabelled { name: distortion.name() })?,
         reference_index,
         distortion: Some(distortion),
         level: level.value(),
-    }
+    })
 }
 
 #[cfg(test)]
@@ -379,7 +406,7 @@ mod tests {
         let set = SyntheticTrain::new(references(3), &[0, 2], config(), 1).expect("fits");
         let epoch = |epoch| -> Vec<_> {
             (0..set.len())
-                .map(|index| set.sample(epoch, index))
+                .map(|index| set.sample(epoch, index).expect("distorts"))
                 .map(|s| (s.reference_index, s.distortion, s.level as u8))
                 .collect()
         };
@@ -394,7 +421,7 @@ mod tests {
         let sample = |index| {
             let set = SyntheticTrain::new(references(2), &[0, 1], config(), 9).expect("fits");
             let _ = set.sample(7, 0);
-            set.sample(3, index).distorted
+            set.sample(3, index).expect("distorts").distorted
         };
         assert_eq!(sample(4), sample(4));
         assert_ne!(sample(4), sample(5));
@@ -403,9 +430,11 @@ mod tests {
     #[test]
     fn portrait_photographs_give_portrait_samples() {
         let set = SyntheticGrid::new(references(2), &[0, 1], config(), 1).expect("fits");
-        assert_eq!(set.sample(0).distorted.dimensions(), (64, 48));
-        assert_eq!(set.sample(10).reference.dimensions(), (48, 64));
-        assert_eq!(set.sample(3).mos, Distortion::WhiteNoise.mean_mos(Level::new(4.0).expect("in range")));
+        let sample = |index| set.sample(index).expect("distorts");
+        assert_eq!(sample(0).distorted.dimensions(), (64, 48));
+        assert_eq!(sample(10).reference.dimensions(), (48, 64));
+        let mos = Distortion::WhiteNoise.mean_mos(Level::new(4.0).expect("in range"));
+        assert_eq!(Some(sample(3).mos), mos);
         assert!(set.pristine().all(|s| s.distorted == s.reference && s.mos == PRISTINE_MOS));
     }
 

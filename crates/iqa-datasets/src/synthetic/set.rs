@@ -1,0 +1,377 @@
+//! A set on disk, in the layout of a published one.
+
+use std::path::Path;
+use std::str::FromStr;
+
+use image::{ImageReader, RgbImage};
+
+use super::{Reference, central_crop, check_size};
+use crate::DatasetError;
+use crate::dataset::ScoreScale;
+use crate::distort::tid::{TARGET_PSNR, TidDistortion, psnr};
+use crate::distort::{Distortion, Level};
+
+/// Levels of each type, in either set.
+const LEVELS: u8 = 5;
+
+/// The set that a synthetic one is like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SetStyle {
+    /// KADID-10k: 25 types, 5 levels of fixed parameters; 23 types are labelled with the mean opinion score of their
+    /// type and level.
+    Kadid,
+    /// TID2013: 24 types, 5 levels of fixed PSNR. Nobody rated such images; the score is the PSNR that the level
+    /// aims at.
+    Tid,
+}
+
+impl SetStyle {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Kadid, Self::Tid];
+
+    /// Its name in `snake_case`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Kadid => "kadid",
+            Self::Tid => "tid",
+        }
+    }
+
+    /// Types of distortion.
+    pub fn types(self) -> usize {
+        match self {
+            Self::Kadid => Distortion::ALL.len(),
+            Self::Tid => TidDistortion::ALL.len(),
+        }
+    }
+
+    /// What the scores of `labels.csv` mean, for [`DataSet::open_csv`](crate::DataSet::open_csv).
+    ///
+    /// KADID-10k's mean opinion scores, 1 to 5; for TID2013 the PSNR of the level in dB, 21 to 33, which is no
+    /// opinion. Higher is better either way.
+    pub fn scale(self) -> ScoreScale {
+        match self {
+            Self::Kadid => ScoreScale::mos(1.0, 5.0),
+            Self::Tid => ScoreScale::mos(TARGET_PSNR[4], TARGET_PSNR[0]),
+        }
+    }
+
+    /// Path of a photograph's crop in the set; photographs are numbered from 1.
+    pub fn reference_path(self, photograph: usize) -> String {
+        match self {
+            Self::Kadid => format!("images/I{photograph:02}.png"),
+            Self::Tid => format!("reference_images/I{photograph:02}.png"),
+        }
+    }
+}
+
+impl FromStr for SetStyle {
+    type Err = DatasetError;
+
+    fn from_str(name: &str) -> Result<Self, DatasetError> {
+        Self::ALL.into_iter().find(|style| style.name() == name).ok_or_else(|| DatasetError::UnknownName {
+            what: "style of a set",
+            name: name.into(),
+            known: Self::ALL.map(Self::name).into(),
+        })
+    }
+}
+
+/// One distorted image of a set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct SetItem {
+    style: SetStyle,
+    /// Number of the photograph, from 1.
+    pub photograph: usize,
+    /// Number of the type as the published set counts, from 1.
+    pub type_id: u8,
+    /// Level, 1 (mildest, where levels are in order) to 5.
+    pub level: u8,
+}
+
+impl SetItem {
+    fn kadid(&self) -> (Distortion, Level) {
+        let level = Level::published().nth(usize::from(self.level) - 1).unwrap_or(Level::WORST);
+        (Distortion::ALL[usize::from(self.type_id) - 1], level)
+    }
+
+    fn tid(&self) -> (TidDistortion, f64) {
+        (TidDistortion::ALL[usize::from(self.type_id) - 1], TARGET_PSNR[usize::from(self.level) - 1])
+    }
+
+    /// Name of the distortion, as the [readers](crate::readers) give it.
+    pub fn type_name(&self) -> &'static str {
+        match self.style {
+            SetStyle::Kadid => self.kadid().0.name(),
+            SetStyle::Tid => self.tid().0.name(),
+        }
+    }
+
+    /// Path in the set, in the published pattern.
+    pub fn path(&self) -> String {
+        let Self { photograph, type_id, level, .. } = self;
+        match self.style {
+            SetStyle::Kadid => format!("images/I{photograph:02}_{type_id:02}_{level:02}.png"),
+            SetStyle::Tid => format!("distorted_images/I{photograph:02}_{type_id:02}_{level}.png"),
+        }
+    }
+
+    /// The score and, for a mean opinion score, its standard deviation over the photographs of KADID-10k. `None` for
+    /// KADID-10k's types without scores.
+    pub fn score(&self) -> Option<(f64, Option<f64>)> {
+        match self.style {
+            SetStyle::Kadid => {
+                let (distortion, level) = self.kadid();
+                let spread = distortion.mos_spread(level).map(decimal);
+                distortion.mean_mos(level).map(|mos| (decimal(mos), spread))
+            }
+            SetStyle::Tid => Some((self.tid().1, None)),
+        }
+    }
+
+    /// The PSNR of this image in the set in `folder`, in dB, if it is there: whole (a PNG carries checksums) and of
+    /// the size of its photograph's crop.
+    pub fn finished(&self, folder: &Path, crop: &RgbImage) -> Option<f64> {
+        let image = ImageReader::open(folder.join(self.path())).ok()?.decode().ok()?.into_rgb8();
+        (image.dimensions() == crop.dimensions()).then(|| psnr(&image, crop))
+    }
+
+    /// Distorts the photograph's crop; the PSNR comes with the image, in dB.
+    ///
+    /// # Errors
+    /// Those of [`Distortion::apply`] and [`TidDistortion::apply`].
+    pub fn make(&self, crop: &RgbImage, seed: u64) -> Result<(RgbImage, f64), DatasetError> {
+        // Each image its own stream of random numbers, whatever is made before it or beside it.
+        let place = (self.photograph as u64) << 16 | u64::from(self.type_id) << 8 | u64::from(self.level);
+        let seed = mixed(mixed(seed).wrapping_add(place));
+        let image = match self.style {
+            SetStyle::Kadid => {
+                let (distortion, level) = self.kadid();
+                distortion.apply(crop, level, seed)?
+            }
+            SetStyle::Tid => {
+                let (distortion, target) = self.tid();
+                distortion.apply(crop, target, seed)?.image
+            }
+        };
+        let psnr = psnr(&image, crop);
+        Ok((image, psnr))
+    }
+}
+
+/// The number with the four decimals of the table of scores.
+fn decimal(value: f32) -> f64 {
+    (f64::from(value) * 1e4).round() / 1e4
+}
+
+/// The finaliser of SplitMix64: neighbours end far apart.
+fn mixed(seed: u64) -> u64 {
+    let mut z = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
+/// A set in the style of a published one: what images it has, where they lie, and its label files.
+///
+/// ```text
+/// kadid  images/Irr.png, images/Irr_tt_ll.png; dmos.csv as KADID-10k has it
+/// tid    reference_images/Irr.png, distorted_images/Irr_tt_l.png; no label file of TID2013's own, since that holds
+///        human scores
+/// both   labels.csv for DataSet::open_csv; images.csv, every image with its photograph and PSNR
+/// ```
+#[derive(Clone, Debug)]
+pub struct SyntheticSet {
+    /// What it is like.
+    pub style: SetStyle,
+    /// Names of the photographs, in the order of their numbers.
+    pub photographs: Vec<String>,
+    /// Width and height of the crops; a portrait photograph gives a portrait crop.
+    pub size: (u32, u32),
+    /// Seed of everything random.
+    pub seed: u64,
+}
+
+impl SyntheticSet {
+    /// The middle of a photograph, from which its images are made.
+    ///
+    /// # Errors
+    /// [`DatasetError::ReferenceTooSmall`].
+    pub fn crop(&self, reference: &Reference) -> Result<RgbImage, DatasetError> {
+        check_size(reference, self.size)?;
+        Ok(central_crop(&reference.image, self.size))
+    }
+
+    /// The images made of one photograph: types in order, their levels in order.
+    pub fn items(&self, photograph: usize) -> impl Iterator<Item = SetItem> + use<> {
+        let style = self.style;
+        (1..=style.types() as u8).flat_map(move |type_id| {
+            (1..=LEVELS).map(move |level| SetItem { style, photograph, type_id, level })
+        })
+    }
+
+    /// Every image.
+    pub fn all_items(&self) -> impl Iterator<Item = SetItem> + '_ {
+        (1..=self.photographs.len()).flat_map(|photograph| self.items(photograph))
+    }
+
+    /// Images in all, without the crops.
+    pub fn len(&self) -> usize {
+        self.photographs.len() * self.style.types() * usize::from(LEVELS)
+    }
+
+    /// Whether there is no photograph.
+    pub fn is_empty(&self) -> bool {
+        self.photographs.is_empty()
+    }
+
+    /// The label files by their names: `labels.csv` for any reader of lists, and for KADID-10k its own `dmos.csv`.
+    pub fn label_files(&self) -> Vec<(&'static str, String)> {
+        let mut list = String::from("distorted,reference,score,std,type,level\n");
+        let mut dmos = String::from("dist_img,ref_img,dmos,var\n");
+        let name = |path: &str| path.rsplit('/').next().unwrap_or_default().to_owned();
+        for item in self.all_items() {
+            let Some((score, std)) = item.score() else { continue };
+            let (path, reference) = (item.path(), self.style.reference_path(item.photograph));
+            let std = std.map_or_else(String::new, |std| std.to_string());
+            list += &format!("{path},{reference},{score},{std},{},{}\n", item.type_name(), item.level);
+            dmos += &format!("{},{},{score},{std}\n", name(&path), name(&reference));
+        }
+        match self.style {
+            SetStyle::Kadid => vec![("labels.csv", list), ("dmos.csv", dmos)],
+            SetStyle::Tid => vec![("labels.csv", list)],
+        }
+    }
+
+    /// `images.csv`: every image with its photograph and its PSNR (dB, `inf` for an unchanged image).
+    ///
+    /// # Panics
+    /// Unless `psnrs` has one value for each image, in the order of [`Self::all_items`].
+    pub fn image_list(&self, psnrs: &[f64]) -> String {
+        assert_eq!(psnrs.len(), self.len(), "a PSNR for each image");
+        let mut list = String::from("distorted,reference,photograph,type_id,type,level,psnr\n");
+        for (item, psnr) in self.all_items().zip(psnrs) {
+            let reference = self.style.reference_path(item.photograph);
+            let photograph = quoted(&self.photographs[item.photograph - 1]);
+            let SetItem { type_id, level, .. } = item;
+            let (path, kind) = (item.path(), item.type_name());
+            list += &format!("{path},{reference},{photograph},{type_id},{kind},{level},{psnr:.4}\n");
+        }
+        list
+    }
+}
+
+/// A CSV field (RFC 4180).
+fn quoted(field: &str) -> String {
+    if field.contains([',', '"', '\n', '\r']) {
+        format!("\"{}\"", field.replace('"', "\"\""))
+    } else {
+        field.into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use image::Rgb;
+
+    use super::*;
+    use crate::{DataSet, DataSetKind, Strictness};
+
+    fn set(style: SetStyle) -> (SyntheticSet, Vec<RgbImage>) {
+        let photograph = |seed: u32| {
+            RgbImage::from_fn(40, 32, |x, y| Rgb([(x * 5 + seed) as u8, (y * 7) as u8, (x * y + seed) as u8]))
+        };
+        let set =
+            SyntheticSet { style, photographs: vec!["a,b".into(), "c".into()], size: (32, 24), seed: 4 };
+        let crops = [1, 9].map(|seed| {
+            let reference = Reference { name: "a".into(), image: photograph(seed) };
+            set.crop(&reference).expect("large enough")
+        });
+        (set, crops.into())
+    }
+
+    /// Empty files: the readers decode nothing.
+    fn layout(set: &SyntheticSet, folder: &Path) {
+        let references = (1..=set.photographs.len()).map(|photograph| set.style.reference_path(photograph));
+        for path in set.all_items().map(|item| item.path()).chain(references) {
+            let path = folder.join(path);
+            std::fs::create_dir_all(path.parent().expect("a folder")).expect("makes it");
+            std::fs::write(path, "").expect("writes");
+        }
+        for (name, text) in set.label_files() {
+            std::fs::write(folder.join(name), text).expect("writes");
+        }
+    }
+
+    #[test]
+    fn a_kadid_set_is_read_as_a_list_and_as_kadid() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (set, _) = set(SetStyle::Kadid);
+        layout(&set, folder.path());
+        assert_eq!((set.len(), set.all_items().count()), (250, 250));
+        let list = folder.path().join("labels.csv");
+        let read = DataSet::open_csv(&list, folder.path(), "ours", set.style.scale(), Strictness::Strict)
+            .expect("reads");
+        let own = DataSet::open(DataSetKind::Kadid10k, folder.path(), Strictness::Lenient).expect("reads");
+        for data in [&read, &own] {
+            // Two photographs, 23 types with scores.
+            assert_eq!((data.samples().len(), data.reference_ids().len()), (230, 2));
+            let first = &data.samples()[0];
+            assert_eq!((first.raw, first.std, first.level), (4.6122, Some(0.1304), Some(1)));
+            assert_eq!(first.type_name.as_deref(), Some("gaussian_blur"));
+        }
+    }
+
+    #[test]
+    fn a_tid_set_is_read_as_a_list() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (set, _) = set(SetStyle::Tid);
+        layout(&set, folder.path());
+        let list = folder.path().join("labels.csv");
+        let read = DataSet::open_csv(&list, folder.path(), "ours", set.style.scale(), Strictness::Strict)
+            .expect("reads");
+        assert_eq!((read.samples().len(), read.reference_ids().len()), (240, 2));
+        assert_eq!((read.samples()[0].raw, read.samples()[4].raw), (33.0, 21.0));
+        assert_eq!(set.label_files().len(), 1, "nothing that looks like human scores");
+    }
+
+    #[test]
+    fn an_image_depends_on_its_place_and_the_seed() {
+        let (set, crops) = set(SetStyle::Kadid);
+        let noise = |photograph, seed| {
+            let item = SetItem { style: set.style, photograph, type_id: 11, level: 3 };
+            item.make(&crops[0], seed).expect("distorts").0
+        };
+        assert_eq!(noise(1, 4), noise(1, 4));
+        assert_ne!(noise(1, 4), noise(2, 4));
+        assert_ne!(noise(1, 4), noise(1, 5));
+    }
+
+    #[test]
+    fn a_damaged_image_is_not_finished() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (set, crops) = set(SetStyle::Kadid);
+        let item = set.items(1).nth(53).expect("exists");
+        std::fs::create_dir(folder.path().join("images")).expect("makes it");
+        let path = folder.path().join(item.path());
+        assert_eq!(item.finished(folder.path(), &crops[0]), None);
+        let (image, psnr) = item.make(&crops[0], 4).expect("distorts");
+        image.save(&path).expect("saves");
+        assert_eq!(item.finished(folder.path(), &crops[0]), Some(psnr));
+        let mut bytes = std::fs::read(&path).expect("reads");
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        std::fs::write(&path, &bytes).expect("writes");
+        assert_eq!(item.finished(folder.path(), &crops[0]), None);
+    }
+
+    #[test]
+    fn names_with_commas_stay_whole() {
+        let (set, _) = set(SetStyle::Tid);
+        let list = set.image_list(&vec![27.0; set.len()]);
+        assert!(
+            list.contains("I01_01_1.png,reference_images/I01.png,\"a,b\",1,white_noise,1,27.0000\n"),
+            "{list}"
+        );
+    }
+}
