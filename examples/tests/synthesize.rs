@@ -81,9 +81,8 @@ fn a_killed_run_ends_as_if_it_had_not_been_killed_on_any_number_of_threads() {
         let output = synthesize(&photographs, &killed, set, "3").output().expect("starts");
         assert!(output.status.success(), "{}", stderr(&output));
         assert!(!String::from_utf8_lossy(&output.stdout).contains("0 kept"));
-        let temporary = |name: &String| !name.contains(".tmp-");
         let mut found = files(&killed);
-        found.retain(|name, _| temporary(name));
+        found.retain(|name, _| !name.contains(".tmp-"));
         assert!(found == files(&whole), "{set}: the sets differ");
 
         let output = synthesize(&photographs, &killed, set, "4").output().expect("starts");
