@@ -102,7 +102,7 @@ fn on_photographs(
     let grid = |distortion: Distortion| {
         SyntheticGrid::new(Arc::clone(references), test, synthetic(&[distortion], size), seed)
     };
-    let pristine = SyntheticGrid::new(Arc::clone(references), test, synthetic(Distortion::ALL, size), seed)?
+    let pristine = SyntheticGrid::new(Arc::clone(references), test, synthetic(trained, size), seed)?
         .pristine()
         .map(|sample| Ok((sample.reference_index, score(&sample)?)))
         .collect::<Result<Vec<_>, Box<dyn Error>>>()?;
