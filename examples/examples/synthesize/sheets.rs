@@ -12,7 +12,7 @@ use iqa_models::image::{Rgb, RgbImage, imageops};
 const TILE: (u32, u32) = (144, 108);
 const GAP: u32 = 4;
 /// JPEG quality of a sheet.
-const QUALITY: u8 = 82;
+const QUALITY: u8 = 72;
 
 /// Draws one JPEG for each type: the undistorted tile, then its levels from 1 to 5.
 pub(crate) fn draw(set: &SyntheticSet, photograph: &Reference, folder: &Path) -> Result<(), Box<dyn Error>> {
