@@ -1,6 +1,7 @@
 //! From an image file to 8-bit RGB.
 
-use std::io::Cursor;
+use std::fs::File;
+use std::io::{Cursor, Read};
 use std::path::Path;
 
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits, Rgb, RgbImage};
@@ -34,6 +35,8 @@ impl Default for DecodeOptions {
 /// The formats read, told by content.
 const FORMATS: [ImageFormat; 5] =
     [ImageFormat::Png, ImageFormat::Jpeg, ImageFormat::Bmp, ImageFormat::Tiff, ImageFormat::WebP];
+/// Bytes that tell the format.
+const SIGNATURE_BYTES: u64 = 64;
 /// Bytes of the widest pixel a decoder may hand out: RGBA of 32-bit floats.
 const WIDEST_PIXEL: u64 = 16;
 /// Memory allowed beyond the pixels, for a decoder's tables.
@@ -50,8 +53,21 @@ const SPARE_BYTES: u64 = 64 << 20;
 /// names the file.
 pub fn read_image(path: impl AsRef<Path>, options: &DecodeOptions) -> Result<RgbImage, CoreError> {
     let path = path.as_ref();
-    let bytes = std::fs::read(path).map_err(|source| CoreError::Io { path: path.into(), source })?;
+    let at = |source| CoreError::Io { path: path.into(), source };
+    let mut file = File::open(path).map_err(at)?;
+    let mut bytes = Vec::new();
+    file.by_ref().take(SIGNATURE_BYTES).read_to_end(&mut bytes).map_err(at)?;
+    // What is no image is not read to its end, which may be far.
+    format_of(&bytes, path)?;
+    file.read_to_end(&mut bytes).map_err(at)?;
     decode_image(&bytes, path, options)
+}
+
+fn format_of(bytes: &[u8], name: &Path) -> Result<ImageFormat, CoreError> {
+    image::guess_format(bytes)
+        .ok()
+        .filter(|format| FORMATS.contains(format))
+        .ok_or_else(|| CoreError::UnknownFormat { path: name.into() })
 }
 
 /// Decodes an image in memory; `name` is what errors call it. Otherwise as [`read_image`].
@@ -65,14 +81,17 @@ pub fn decode_image(
 ) -> Result<RgbImage, CoreError> {
     let name = name.as_ref();
     let decode = |source| CoreError::Decode { path: name.into(), source };
-    let Some(format) = image::guess_format(bytes).ok().filter(|format| FORMATS.contains(format)) else {
-        return Err(CoreError::UnknownFormat { path: name.into() });
-    };
+    let format = format_of(bytes, name)?;
     // The JPEG decoder fills what is missing with grey and reports success.
     if format == ImageFormat::Jpeg && !jpeg_is_whole(bytes) {
         return Err(CoreError::Truncated { path: name.into() });
     }
-    let mut decoder = ImageReader::with_format(Cursor::new(bytes), format).into_decoder().map_err(decode)?;
+    let mut limits = Limits::no_limits();
+    limits.max_alloc = Some(SPARE_BYTES);
+    let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
+    // For what comes before the pixels, such as a colour profile that unpacks to gigabytes.
+    reader.limits(limits.clone());
+    let mut decoder = reader.into_decoder().map_err(decode)?;
     let (width, height) = decoder.dimensions();
     if width == 0 || height == 0 {
         return Err(CoreError::EmptyImage { path: name.into() });
@@ -80,7 +99,6 @@ pub fn decode_image(
     if u64::from(width) * u64::from(height) > options.max_pixels {
         return Err(CoreError::TooLarge { path: name.into(), width, height, max_pixels: options.max_pixels });
     }
-    let mut limits = Limits::no_limits();
     limits.max_alloc = Some(u64::from(width) * u64::from(height) * WIDEST_PIXEL + SPARE_BYTES);
     decoder.set_limits(limits).map_err(decode)?;
     // Before decoding: not every decoder gives it afterwards.

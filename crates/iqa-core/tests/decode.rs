@@ -3,7 +3,10 @@
 use std::io::Cursor;
 use std::path::Path;
 
-use image::{DynamicImage, GrayImage, ImageBuffer, ImageFormat, Luma, LumaA, Rgb, RgbImage, Rgba};
+use image::codecs::{jpeg::JpegEncoder, png::PngEncoder, webp::WebPEncoder};
+use image::{
+    DynamicImage, GrayImage, ImageBuffer, ImageEncoder, ImageFormat, Luma, LumaA, Rgb, RgbImage, Rgba,
+};
 use iqa_core::{AlphaPolicy, CoreError, DecodeOptions, decode_image, read_image, to_rgb8};
 
 fn texture() -> RgbImage {
@@ -31,6 +34,30 @@ fn lossless_formats_give_the_pixels_back() {
 fn jpeg_is_close() {
     let out = decode(&encode(texture(), ImageFormat::Jpeg)).expect("decodes");
     assert_eq!(out.dimensions(), (37, 23));
+}
+
+/// The files and pixels of `tests/fixtures/generate/pictures.py`: what Pillow reads.
+#[test]
+fn every_flavour_gives_the_pixels_that_pillow_reads() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
+    let mut count = 0;
+    for entry in std::fs::read_dir(&folder).expect("lists") {
+        let path = entry.expect("an entry").path();
+        let name = path.file_name().expect("a name").to_string_lossy().into_owned();
+        if name.ends_with(".rgb") {
+            continue;
+        }
+        let expected = std::fs::read(folder.join(format!("{name}.rgb"))).expect("pixels");
+        let out = read_image(&path, &DecodeOptions::default()).expect("decodes");
+        let size = [out.width().to_le_bytes(), out.height().to_le_bytes()].concat();
+        assert_eq!(size, expected[..8], "{name}");
+        let furthest = out.as_raw().iter().zip(&expected[8..]).map(|(a, b)| a.abs_diff(*b)).max();
+        // Two JPEG decoders round differently; everything else is exact.
+        let allowed = if name.contains("jp") { 3 } else { 0 };
+        assert!(furthest.expect("pixels") <= allowed, "{name}: {furthest:?}");
+        count += 1;
+    }
+    assert_eq!(count, 27);
 }
 
 #[test]
@@ -65,29 +92,78 @@ fn alpha_shows_the_background_or_is_refused() {
     assert_eq!(out.get_pixel(0, 0), &Rgb([7; 3]));
 }
 
+/// The texture, with an EXIF block whose only entry is the orientation.
+fn turned(mut encoder: impl ImageEncoder, orientation: u8) {
+    let mut exif = b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\0\0\0\0\0\0\0".to_vec();
+    exif[19] = orientation;
+    encoder.set_exif_metadata(exif).expect("has EXIF");
+    let picture = texture();
+    encoder
+        .write_image(&picture, picture.width(), picture.height(), image::ExtendedColorType::Rgb8)
+        .expect("encodes");
+}
+
+/// Source: EXIF 2.32, tag 274: which edges of the picture the first row and the first column are.
 #[test]
-fn an_orientation_tag_is_applied() {
-    // An EXIF block whose only entry is orientation 6: turn a quarter clockwise to show upright.
-    let mut exif = b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0".to_vec();
-    let mut segment = vec![0xff, 0xe1];
-    segment.extend(((exif.len() + 2) as u16).to_be_bytes());
-    segment.append(&mut exif);
-    let mut bytes =
-        encode(RgbImage::from_fn(40, 24, |x, _| Rgb([if x < 20 { 250 } else { 5 }; 3])), ImageFormat::Jpeg);
-    bytes.splice(2..2, segment);
-    let out = decode(&bytes).expect("decodes");
-    assert_eq!(out.dimensions(), (24, 40));
-    assert!(out.get_pixel(12, 2)[0] > 200 && out.get_pixel(12, 38)[0] < 50, "the left side is on top");
+fn all_eight_orientations_are_applied() {
+    type Encode = fn(&mut Vec<u8>, u8);
+    let formats: [Encode; 3] = [
+        |bytes, orientation| turned(PngEncoder::new(bytes), orientation),
+        |bytes, orientation| turned(JpegEncoder::new_with_quality(bytes, 95), orientation),
+        |bytes, orientation| turned(WebPEncoder::new_lossless(bytes), orientation),
+    ];
+    for (number, encode) in formats.iter().enumerate() {
+        let read = |orientation| {
+            let mut bytes = Vec::new();
+            encode(&mut bytes, orientation);
+            decode(&bytes).expect("decodes")
+        };
+        let stored = read(1);
+        let (right, bottom) = (stored.width() - 1, stored.height() - 1);
+        for orientation in 0..=9 {
+            let shown = read(orientation);
+            let from = |x, y| match orientation {
+                2 => (right - x, y),
+                3 => (right - x, bottom - y),
+                4 => (x, bottom - y),
+                5 => (y, x),
+                6 => (y, bottom - x),
+                7 => (right - y, bottom - x),
+                8 => (right - y, x),
+                _ => (x, y),
+            };
+            let expected_size = if (5..=8).contains(&orientation) { (23, 37) } else { (37, 23) };
+            assert_eq!(shown.dimensions(), expected_size, "format {number}, orientation {orientation}");
+            for (x, y, pixel) in shown.enumerate_pixels() {
+                let (from_x, from_y) = from(x, y);
+                assert_eq!(
+                    pixel,
+                    stored.get_pixel(from_x, from_y),
+                    "format {number}, {orientation}: {x}, {y}"
+                );
+            }
+        }
+    }
 }
 
 #[test]
-fn a_truncated_file_is_an_error_at_every_length() {
-    for format in
+fn a_truncated_file_is_an_error_or_the_whole_picture() {
+    let deep = DynamicImage::from(texture()).into_rgba16();
+    let mut files: Vec<_> =
         [ImageFormat::Png, ImageFormat::Jpeg, ImageFormat::Bmp, ImageFormat::Tiff, ImageFormat::WebP]
-    {
-        let bytes = encode(texture(), format);
-        for part in [4, bytes.len() / 4, bytes.len() / 2, bytes.len() * 9 / 10] {
-            assert!(decode(&bytes[..part]).is_err(), "{format:?} cut to {part} of {}", bytes.len());
+            .map(|format| encode(texture(), format))
+            .into();
+    files.push(encode(DynamicImage::ImageRgba16(deep), ImageFormat::Png));
+    for (number, bytes) in files.iter().enumerate() {
+        let whole = decode(bytes).expect("decodes");
+        for part in 0..bytes.len() {
+            match decode(&bytes[..part]) {
+                Ok(picture) => {
+                    assert!(part + 4 >= bytes.len(), "file {number} cut to {part} of {}", bytes.len());
+                    assert!(picture == whole, "file {number} cut to {part}: another picture");
+                }
+                Err(error) => assert!(error.to_string().starts_with("picture: "), "{error}"),
+            }
         }
     }
 }
@@ -136,7 +212,25 @@ fn what_is_no_image_is_named() {
     assert!(matches!(decode(b""), Err(CoreError::UnknownFormat { .. })));
     let message = read_image("missing.png", &DecodeOptions::default()).expect_err("no file").to_string();
     assert!(message.contains("missing.png"), "{message}");
-    assert!(read_image(folder.path(), &DecodeOptions::default()).is_err());
+    for (name, content) in
+        [("empty.png", &b""[..]), ("signature.png", b"\x89PNG\r\n\x1a\n"), ("b.jpg", b"\xff\xd8\xff")]
+    {
+        let path = folder.path().join(name);
+        std::fs::write(&path, content).expect("writes");
+        let message = read_image(&path, &DecodeOptions::default()).expect_err("no image").to_string();
+        assert!(message.contains(name), "{message}");
+    }
+    let error = read_image(folder.path(), &DecodeOptions::default()).expect_err("a folder");
+    assert!(matches!(error, CoreError::Io { .. }), "{error}");
+    assert!(error.to_string().contains(&folder.path().display().to_string()), "{error}");
+}
+
+/// What is no image need not be finite to be refused.
+#[cfg(unix)]
+#[test]
+fn what_is_no_image_is_not_read_to_its_end() {
+    let error = read_image("/dev/zero", &DecodeOptions::default()).expect_err("no image");
+    assert!(matches!(error, CoreError::UnknownFormat { .. }), "{error}");
 }
 
 #[test]
@@ -147,6 +241,25 @@ fn a_bomb_is_refused_by_its_header() {
     bytes[22..26].copy_from_slice(&60_000u32.to_le_bytes());
     let message = decode(&bytes).expect_err("too large").to_string();
     assert!(message.contains("60000x60000") && message.contains("200000000"), "{message}");
+    // PNG: the header's checksum is made to fit.
+    let mut bytes = encode(texture(), ImageFormat::Png);
+    bytes[16..24].copy_from_slice(&[0, 0, 0xff, 0xff, 0, 0, 0xff, 0xff]);
+    let checksum = crc32(&bytes[12..29]).to_be_bytes();
+    bytes[29..33].copy_from_slice(&checksum);
+    assert!(matches!(decode(&bytes), Err(CoreError::TooLarge { width: 65535, height: 65535, .. })));
+    // JPEG: height and width of the frame header.
+    let mut bytes = encode(texture(), ImageFormat::Jpeg);
+    let frame = bytes.windows(2).position(|pair| pair == [0xff, 0xc0]).expect("a frame");
+    bytes[frame + 5..frame + 9].fill(0xff);
+    assert!(matches!(decode(&bytes), Err(CoreError::TooLarge { width: 65535, height: 65535, .. })));
+    // TIFF, by tag: width 256, height 257, rows per strip 278; strips at 273, of lengths at 279.
+    let grey = [(258, 1, 8), (259, 1, 1), (262, 1, 1), (273, 1, 8), (277, 1, 1), (279, 1, 100)];
+    let huge = tiff(&[&[(256, 1, 60_000), (257, 1, 60_000), (278, 1, 60_000)], &grey[..]].concat());
+    assert!(matches!(decode(&huge), Err(CoreError::TooLarge { width: 60_000, height: 60_000, .. })));
+    let mut strips = grey;
+    (strips[3].1, strips[5].1) = (0x3fff_ffff, 0x3fff_ffff);
+    let strips = tiff(&[&[(256, 1, 10), (257, 1, 10), (278, 1, 1)], &strips[..]].concat());
+    assert!(matches!(decode(&strips), Err(CoreError::Decode { .. })));
     let small = DecodeOptions { max_pixels: 800, ..DecodeOptions::default() };
     assert!(matches!(
         decode_image(&encode(texture(), ImageFormat::Png), Path::new("x"), &small),
@@ -163,4 +276,25 @@ fn floats_are_clamped_and_nan_is_refused() {
     assert_eq!(out.get_pixel(0, 0), &Rgb([0, 128, 255]));
     assert!(matches!(to_rgb8(pixels(f32::NAN), "x", &options), Err(CoreError::NonFinite { .. })));
     assert!(to_rgb8(DynamicImage::new_rgb8(0, 3), "x", &options).is_err());
+}
+
+/// As PNG checks its chunks: ISO 15948, annex D.
+fn crc32(bytes: &[u8]) -> u32 {
+    !bytes.iter().fold(u32::MAX, |crc, &byte| {
+        (0..8).fold(crc ^ u32::from(byte), |crc, _| (crc >> 1) ^ if crc & 1 == 1 { 0xedb8_8320 } else { 0 })
+    })
+}
+
+/// A TIFF file of one directory and nothing else: tag, count and value of 32-bit entries.
+fn tiff(entries: &[(u16, u32, u32)]) -> Vec<u8> {
+    let mut entries = entries.to_vec();
+    entries.sort_unstable();
+    let mut bytes = b"II*\0\x08\0\0\0".to_vec();
+    bytes.extend((entries.len() as u16).to_le_bytes());
+    for (tag, count, value) in entries {
+        bytes.extend([tag.to_le_bytes(), 4u16.to_le_bytes()].concat());
+        bytes.extend([count.to_le_bytes(), value.to_le_bytes()].concat());
+    }
+    bytes.extend([0; 4]);
+    bytes
 }
