@@ -7,7 +7,7 @@ use iqa_heads::wadiqam::WadiqamConfig;
 use iqa_metrics::image::Measure;
 
 use crate::ModelError;
-use crate::models::{AnyModel, open_gsn, open_multi_branch, open_wadiqam};
+use crate::models::{AnyModel, open_gsn, open_hiqa, open_multi_branch, open_wadiqam};
 
 /// A model that can be opened by name.
 #[derive(Clone, Copy, Debug)]
@@ -38,6 +38,7 @@ enum Kind {
     Gsn,
     MultiBranch(fn() -> MultiBranchConfig),
     Formula,
+    Hiqa,
 }
 
 impl ModelInfo {
@@ -82,6 +83,7 @@ impl ModelInfo {
             Kind::Gsn => open_gsn(tensors, device),
             Kind::MultiBranch(config) => open_multi_branch(&config(), tensors, device),
             Kind::Formula => Err(ModelError::WeightsUnexpected { name: self.name }),
+            Kind::Hiqa => open_hiqa(tensors, device),
         }
     }
 }
@@ -89,6 +91,7 @@ impl ModelInfo {
 const NONE_PUBLISHED: &str = "its authors published none; the recipe `gsn` trains some";
 const MULTI_BRANCH: &str = "`best.safetensors` of a run of the example `train` with `--recipe multibranch`; no trained \
                             weights are published";
+const HIQA: &str = "none were published; `train --recipe hiqa` makes them";
 const DEEP_IQA: &str = "the official ones are at github.com/dmaniry/deepIQA";
 
 use ReferenceNeed::{FullReference, NoReference};
@@ -142,6 +145,7 @@ pub static MODELS: &[ModelInfo] = &[
     ModelInfo::measure(Measure::Vsi),
     ModelInfo::measure(Measure::Vif),
     ModelInfo::measure(Measure::Vifp),
+    ModelInfo::new("hiqa", NoReference, Weights::File(HIQA), Kind::Hiqa),
 ];
 
 /// The model of that name.

@@ -1,7 +1,7 @@
 //! Training recipes of the papers, with exact resume.
 //!
-//! [`wadiqam`] trains DIQaM and WaDIQaM, [`multi_branch`] the model of Dutta et al., [`gsn`] GSN. A run writes into one
-//! folder:
+//! [`wadiqam`] trains DIQaM and WaDIQaM, [`multi_branch`] the model of Dutta et al., [`gsn`] GSN, and
+//! [`hiqa`], which has files of its own, HIQA. A run writes into one folder:
 //!
 //! | file | what |
 //! |---|---|
@@ -22,6 +22,7 @@ mod epochs;
 mod error;
 pub mod evaluation;
 pub mod gsn;
+pub mod hiqa;
 mod log;
 pub mod losses;
 pub mod multi_branch;

@@ -32,6 +32,13 @@ pub enum Schedule {
         /// That part, 0 to 1.
         flat_fraction: f64,
     },
+    /// Falls by a factor after every so many steps.
+    Step {
+        /// Steps at one rate.
+        every: usize,
+        /// Rate after them over the rate before.
+        factor: f64,
+    },
 }
 
 impl Schedule {
@@ -39,6 +46,9 @@ impl Schedule {
     pub fn factor(self, step: usize, steps: usize) -> f64 {
         match self {
             Self::Constant => 1.0,
+            Self::Step { every, factor } => {
+                factor.powi(i32::try_from(step / every.max(1)).unwrap_or(i32::MAX))
+            }
             Self::WarmupLinear { warmup_steps, final_fraction } => {
                 let rise = (step + 1) as f64 / (warmup_steps + 1) as f64;
                 let progress = step as f64 / (steps.max(2) - 1) as f64;
@@ -107,6 +117,13 @@ mod tests {
         }
         let flat = Schedule::FlatCosine { flat_fraction: 1.0 };
         assert_eq!([0, 98, 99].map(|step| flat.factor(step, 100)), [1.0; 3]);
+    }
+
+    #[test]
+    fn stairs_fall_after_every_flight() {
+        let stairs = Schedule::Step { every: 20, factor: 0.5 };
+        let factors = [0, 19, 20, 39, 40].map(|step| stairs.factor(step, 50));
+        assert_eq!(factors, [1.0, 1.0, 0.5, 0.5, 0.25]);
     }
 
     #[test]

@@ -6,6 +6,7 @@
 #![allow(clippy::print_stdout, reason = "a program's report goes to standard output")]
 
 mod gsn;
+mod hiqa;
 mod multi_branch;
 mod report;
 mod source;
@@ -17,6 +18,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, ValueEnum};
 use gsn::GsnOptions;
+use hiqa::HiqaOptions;
 use iqa_models::core::{device_by_name, write_atomically};
 use multi_branch::MultiBranchOptions;
 use source::{Source, SourceOptions};
@@ -47,6 +49,8 @@ struct Options {
     gsn: GsnOptions,
     #[command(flatten, next_help_heading = "Recipe multibranch")]
     multi_branch: MultiBranchOptions,
+    #[command(flatten, next_help_heading = "Recipe hiqa")]
+    hiqa: HiqaOptions,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -58,6 +62,8 @@ enum Recipe {
     /// The multi-branch model (Dutta et al.).
     #[value(name = "multibranch")]
     MultiBranch,
+    /// Hallucinated-IQA (Lin and Wang 2018).
+    Hiqa,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -117,6 +123,7 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
         Recipe::Wadiqam => options.wadiqam.run(common, &source, output, &device)?,
         Recipe::Gsn => options.gsn.run(common, &source, output, &device)?,
         Recipe::MultiBranch => options.multi_branch.run(common, &source, output, &device)?,
+        Recipe::Hiqa => options.hiqa.run(common, &source, output, &device)?,
     };
     println!("{text}");
     Ok(write_atomically(&output.join("report.md"), text.as_bytes())?)

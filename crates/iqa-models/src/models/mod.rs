@@ -1,6 +1,7 @@
 //! The models as [`Scorer`](crate::Scorer) sees them: one file a family.
 
 mod gsn;
+mod hiqa;
 mod measure;
 mod multi_branch;
 mod wadiqam;
@@ -15,6 +16,7 @@ use iqa_core::ScoreSpec;
 use iqa_heads::wadiqam::{PatchMap, ScoreOptions};
 
 pub(crate) use gsn::open as open_gsn;
+pub(crate) use hiqa::open as open_hiqa;
 pub(crate) use multi_branch::open as open_multi_branch;
 pub(crate) use wadiqam::open as open_wadiqam;
 

@@ -1,0 +1,211 @@
+//! The layers that the networks share.
+//!
+//! Between these layers images are `[n, height, width, channels]`: the order in which this workspace's convolutions
+//! leave their results, so that sums, ReLUs and normalisation run over memory as it lies.
+
+use burn::module::Module;
+use burn::nn::conv::Conv2dConfig;
+use burn::nn::{BatchNorm, BatchNormConfig, PaddingConfig2d};
+use burn::tensor::activation::relu;
+use burn::tensor::module::max_pool2d;
+use burn::tensor::ops::MaxPoolOptions;
+use burn::tensor::{Device, Tensor};
+use iqa_kernels::Conv2d;
+
+/// Which statistics batch normalisation divides by. Said with each forward pass, and not by the kind of device: a
+/// network may be differentiated and yet stay as it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Statistics {
+    /// Those gathered in training: for inference, and for networks that are fixed.
+    Running,
+    /// Those of the batch; the running ones stay as they are: for a network that another one is trained through.
+    Batch,
+    /// Those of the batch, from which the running ones are updated: for the network in training.
+    BatchAndTrack,
+}
+
+/// From `[n, channels, height, width]` to the order of this module.
+pub(super) fn channels_last(x: Tensor<4>) -> Tensor<4> {
+    x.permute([0, 2, 3, 1])
+}
+
+/// Back to `[n, channels, height, width]`.
+pub(super) fn channels_first(x: Tensor<4>) -> Tensor<4> {
+    x.permute([0, 3, 1, 2])
+}
+
+pub(super) fn convolve(conv: &Conv2d, x: Tensor<4>) -> Tensor<4> {
+    channels_last(conv.forward(channels_first(x)))
+}
+
+/// A convolution of a square kernel, padded so that stride 1 keeps the size (up to the last row for even kernels).
+pub(super) fn conv(
+    channels: [usize; 2],
+    kernel: usize,
+    stride: usize,
+    bias: bool,
+    device: &Device,
+) -> Conv2d {
+    let padding = (kernel - 1) / 2;
+    Conv2dConfig::new(channels, [kernel, kernel])
+        .with_stride([stride, stride])
+        .with_padding(PaddingConfig2d::Explicit(padding, padding, padding, padding))
+        .with_bias(bias)
+        .init(device)
+        .into()
+}
+
+pub(super) fn norm(channels: usize, device: &Device) -> BatchNorm {
+    BatchNormConfig::new(channels).init(device)
+}
+
+/// Batch normalisation as in PyTorch: the running variance is unbiased, which Burn's own layer does not do.
+pub(super) fn normalise(norm: &BatchNorm, x: Tensor<4>, statistics: Statistics) -> Tensor<4> {
+    let [n, height, width, channels] = x.dims();
+    let count = n * height * width;
+    let x: Tensor<2> = x.reshape([count, channels]);
+    let row = |values: Tensor<1>| -> Tensor<2> { values.reshape([1, channels]) };
+    let (gamma, beta) = (row(norm.gamma.val()), row(norm.beta.val()));
+    let (centred, variance) = match statistics {
+        Statistics::Running => (x - row(norm.running_mean.value_sync()), row(norm.running_var.value_sync())),
+        Statistics::Batch | Statistics::BatchAndTrack => {
+            let mean = mean_by_channel(x.clone(), n, height, width);
+            let centred = x - mean.clone();
+            let variance = mean_by_channel(centred.clone().powi_scalar(2), n, height, width);
+            if statistics == Statistics::BatchAndTrack {
+                let unbiased = variance.clone().detach() * (count as f64 / (count.max(2) - 1) as f64);
+                for (state, new) in [(&norm.running_mean, mean.detach()), (&norm.running_var, unbiased)] {
+                    let new: Tensor<1> = new.reshape([channels]) * norm.momentum;
+                    state.update((state.value_sync() * (1.0 - norm.momentum) + new).detach());
+                    // Burn holds an update back until it is asked for; a checkpoint would not ask.
+                    state.value_sync();
+                }
+            }
+            (centred, variance)
+        }
+    };
+    let scale = gamma / (variance + norm.epsilon).sqrt();
+    (centred * scale + beta).reshape([n, height, width, channels])
+}
+
+/// Mean over places and images, `[n * height * width, channels]` to `[1, channels]`.
+///
+/// Along rows, columns and images, one after the other: sums in single precision over all places at once lose digits, and
+/// the deepest layers, which normalise few values, multiply what is lost (parity with PyTorch was 1e-2 before).
+fn mean_by_channel(x: Tensor<2>, n: usize, height: usize, width: usize) -> Tensor<2> {
+    let [_, channels] = x.dims();
+    let rows: Tensor<3> = x.reshape([n * height, width, channels]).mean_dim(1);
+    let images: Tensor<3> = rows.reshape([n, height, channels]).mean_dim(1);
+    images.reshape([n, channels]).mean_dim(0)
+}
+
+/// The largest of each 2x2 square.
+pub(super) fn pool2(x: Tensor<4>) -> Tensor<4> {
+    channels_last(max_pool2d(channels_first(x), MaxPoolOptions::new([2, 2])))
+}
+
+/// Each pixel four times.
+pub(super) fn upsample2(x: Tensor<4>) -> Tensor<4> {
+    let [n, height, width, channels] = x.dims();
+    let x: Tensor<6> = x.reshape([n, height, 1, width, 1, channels]);
+    x.expand([n, height, 2, width, 2, channels]).reshape([n, 2 * height, 2 * width, channels])
+}
+
+/// Convolution, batch normalisation, ReLU.
+#[derive(Module, Debug)]
+pub(super) struct ConvNorm {
+    pub(super) conv: Conv2d,
+    pub(super) norm: BatchNorm,
+}
+
+impl ConvNorm {
+    pub(super) fn new(
+        channels: [usize; 2],
+        kernel: usize,
+        stride: usize,
+        bias: bool,
+        device: &Device,
+    ) -> Self {
+        Self { conv: conv(channels, kernel, stride, bias, device), norm: norm(channels[1], device) }
+    }
+
+    pub(super) fn forward(&self, x: Tensor<4>, statistics: Statistics) -> Tensor<4> {
+        relu(self.without_relu(x, statistics))
+    }
+
+    pub(super) fn without_relu(&self, x: Tensor<4>, statistics: Statistics) -> Tensor<4> {
+        normalise(&self.norm, convolve(&self.conv, x), statistics)
+    }
+}
+
+/// The residual unit of stacked hourglasses: normalisation and ReLU before each of three convolutions, the middle one
+/// at half the width.
+///
+/// Source: Newell, Yang, Deng, "Stacked Hourglass Networks for Human Pose Estimation", ECCV 2016, figure 4, and its
+/// public code (convolutions with bias; a 1x1 convolution of the unit's own input where the width changes).
+#[derive(Module, Debug)]
+pub(super) struct Residual {
+    norm1: BatchNorm,
+    conv1: Conv2d,
+    norm2: BatchNorm,
+    conv2: Conv2d,
+    norm3: BatchNorm,
+    conv3: Conv2d,
+    project: Option<Conv2d>,
+}
+
+impl Residual {
+    pub(super) fn new(channels: usize, out: usize, device: &Device) -> Self {
+        let half = out / 2;
+        Self {
+            norm1: norm(channels, device),
+            conv1: conv([channels, half], 1, 1, true, device),
+            norm2: norm(half, device),
+            conv2: conv([half, half], 3, 1, true, device),
+            norm3: norm(half, device),
+            conv3: conv([half, out], 1, 1, true, device),
+            project: (channels != out).then(|| conv([channels, out], 1, 1, true, device)),
+        }
+    }
+
+    pub(super) fn forward(&self, x: Tensor<4>, statistics: Statistics) -> Tensor<4> {
+        let active = |norm, x| relu(normalise(norm, x, statistics));
+        let y = convolve(&self.conv1, active(&self.norm1, x.clone()));
+        let y = convolve(&self.conv2, active(&self.norm2, y));
+        let y = convolve(&self.conv3, active(&self.norm3, y));
+        match &self.project {
+            Some(project) => y + convolve(project, x),
+            None => y + x,
+        }
+    }
+}
+
+/// The basic block of ResNet-18.
+///
+/// Source: He, Zhang, Ren, Sun, "Deep Residual Learning for Image Recognition", CVPR 2016; layout as in torchvision.
+#[derive(Module, Debug)]
+pub(super) struct BasicBlock {
+    conv1: ConvNorm,
+    conv2: ConvNorm,
+    downsample: Option<ConvNorm>,
+}
+
+impl BasicBlock {
+    pub(super) fn new(channels: usize, out: usize, stride: usize, device: &Device) -> Self {
+        Self {
+            conv1: ConvNorm::new([channels, out], 3, stride, false, device),
+            conv2: ConvNorm::new([out, out], 3, 1, false, device),
+            downsample: (channels != out || stride != 1)
+                .then(|| ConvNorm::new([channels, out], 1, stride, false, device)),
+        }
+    }
+
+    pub(super) fn forward(&self, x: Tensor<4>, statistics: Statistics) -> Tensor<4> {
+        let y = self.conv2.without_relu(self.conv1.forward(x.clone(), statistics), statistics);
+        let identity = match &self.downsample {
+            Some(downsample) => downsample.without_relu(x, statistics),
+            None => x,
+        };
+        relu(y + identity)
+    }
+}

@@ -1,0 +1,195 @@
+//! Scores and hallucinated references of whole images.
+
+use burn::tensor::Tensor;
+use image::RgbImage;
+use serde::{Deserialize, Serialize};
+
+use super::model::Hiqa;
+use super::patches::{Blend, cut, cut_tensor, mirrored_to, overlapped_positions, picture};
+use crate::HeadError;
+use crate::wadiqam::PatchPosition;
+
+/// How bright a discrepancy is drawn: a quarter of the scale of the image is white.
+pub const MAP_GAIN: f32 = 4.0;
+
+/// How an image is cut up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HiqaScoreOptions {
+    /// Distance between neighbouring patches, in pixels; `None` for half a patch. The paper does not give it.
+    pub stride: Option<usize>,
+    /// Patches in one pass through the networks: bounds the memory, does not change the result.
+    pub chunk: usize,
+}
+
+impl Default for HiqaScoreOptions {
+    fn default() -> Self {
+        Self { stride: None, chunk: 4 }
+    }
+}
+
+/// The score of an image with those of its patches.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HiqaScore {
+    /// The mean of the patch scores, in the model's direction and range; not clamped.
+    pub score: f64,
+    /// Top-left corners of the patches.
+    pub positions: Vec<PatchPosition>,
+    /// The patch scores, in the order of `positions`.
+    pub patches: Vec<f32>,
+}
+
+/// What a generator makes of an image.
+#[derive(Clone, Debug)]
+pub struct Hallucinated {
+    /// The hallucinated reference.
+    pub image: RgbImage,
+    /// The discrepancy to the distorted image by channel, absolute, times [`MAP_GAIN`]: black where nothing changed.
+    pub map: RgbImage,
+}
+
+impl Hiqa {
+    /// Scores an image without a reference: the mean over overlapped patches.
+    ///
+    /// # Errors
+    /// [`HeadError::ReferenceUnexpected`] when there is a reference (see [`Self::score_oracle`]);
+    /// [`HeadError::TooSmall`], [`HeadError::EmptySampler`], [`HeadError::NonFiniteScore`].
+    pub fn score(
+        &self,
+        distorted: &RgbImage,
+        reference: Option<&RgbImage>,
+        options: &HiqaScoreOptions,
+    ) -> Result<HiqaScore, HeadError> {
+        match reference {
+            Some(_) => Err(HeadError::ReferenceUnexpected),
+            None => self.score_patches(distorted, None, options),
+        }
+    }
+
+    /// Scores an image by its discrepancy to the true reference in place of the hallucinated one: the bound that the
+    /// paper calls oracle, and a full-reference measure in its own right.
+    ///
+    /// # Errors
+    /// [`HeadError::ReferenceUnexpected`] for the baseline, which has no discrepancy map; [`HeadError::SizeMismatch`];
+    /// and as [`Self::score`].
+    pub fn score_oracle(
+        &self,
+        distorted: &RgbImage,
+        reference: &RgbImage,
+        options: &HiqaScoreOptions,
+    ) -> Result<HiqaScore, HeadError> {
+        if self.generator.is_none() {
+            return Err(HeadError::ReferenceUnexpected);
+        }
+        if distorted.dimensions() != reference.dimensions() {
+            return Err(HeadError::SizeMismatch {
+                distorted: distorted.dimensions(),
+                reference: reference.dimensions(),
+            });
+        }
+        self.score_patches(distorted, Some(reference), options)
+    }
+
+    fn score_patches(
+        &self,
+        distorted: &RgbImage,
+        reference: Option<&RgbImage>,
+        options: &HiqaScoreOptions,
+    ) -> Result<HiqaScore, HeadError> {
+        let (side, device) = (self.config.patch, self.device());
+        let positions = overlapped_positions(distorted.dimensions(), side, self.stride(options))?;
+        let mut patches: Vec<f32> = Vec::with_capacity(positions.len());
+        for positions in positions.chunks(options.chunk.max(1)) {
+            let reference = reference.map(|image| cut(image, positions, side, &device));
+            let scores = self.forward(cut(distorted, positions, side, &device), reference);
+            patches.extend(scores.into_data().iter::<f32>());
+        }
+        let score = patches.iter().copied().map(f64::from).sum::<f64>() / patches.len() as f64;
+        if score.is_finite() {
+            Ok(HiqaScore { score, positions, patches })
+        } else {
+            Err(HeadError::NonFiniteScore { value: score })
+        }
+    }
+
+    fn stride(&self, options: &HiqaScoreOptions) -> usize {
+        options.stride.unwrap_or(self.config.patch / 2)
+    }
+
+    /// Scores a batch of images given as tensors; on an autodiff device the scores are differentiable with respect to
+    /// the images. All patches go through the networks at once.
+    ///
+    /// # Shapes
+    /// - `distorted`: `[n, 3, height, width]`, RGB in `[0, 1]`, not rounded to 8 bits
+    /// - returns `[n]`
+    ///
+    /// # Errors
+    /// [`HeadError::TensorShape`] for another number of channels or no image, [`HeadError::TooSmall`],
+    /// [`HeadError::EmptySampler`].
+    pub fn score_tensor(
+        &self,
+        distorted: Tensor<4>,
+        options: &HiqaScoreOptions,
+    ) -> Result<Tensor<1>, HeadError> {
+        let shape = distorted.dims();
+        let [n, channels, height, width] = shape;
+        if channels != 3 || n == 0 {
+            return Err(HeadError::TensorShape {
+                expected: "[n, 3, height, width], n > 0",
+                found: shape.to_vec(),
+            });
+        }
+        let side = self.config.patch;
+        let positions = overlapped_positions((width as u32, height as u32), side, self.stride(options))?;
+        let scores: Tensor<2> =
+            self.forward(cut_tensor(&distorted, &positions, side), None).reshape([n, positions.len()]);
+        Ok(scores.mean_dim(1).reshape([n]))
+    }
+
+    /// Hallucinates the reference of an image of any size. Overlapping patches fade into each other, so there are no
+    /// seams; an image smaller than a patch goes on as its mirror image.
+    ///
+    /// # Errors
+    /// [`HeadError::WrongModel`] for the baseline, which has no generator; [`HeadError::TooSmall`] for an empty image;
+    /// [`HeadError::EmptySampler`].
+    pub fn hallucinate(
+        &self,
+        distorted: &RgbImage,
+        options: &HiqaScoreOptions,
+    ) -> Result<Hallucinated, HeadError> {
+        if self.generator.is_none() {
+            return Err(HeadError::WrongModel {
+                path: "model".into(),
+                expected: "HIQA with a generator".into(),
+                found: "the baseline".into(),
+            });
+        }
+        let (width, height) = distorted.dimensions();
+        if width == 0 || height == 0 {
+            return Err(HeadError::TooSmall { size: (width, height), minimum: (1, 1) });
+        }
+        let (side, device) = (self.config.patch, self.device());
+        let padded = mirrored_to(distorted, side as u32);
+        let positions = overlapped_positions(padded.dimensions(), side, self.stride(options).min(side / 2))?;
+        let mut blend = Blend::new(padded.width(), padded.height(), side);
+        for positions in positions.chunks(options.chunk.max(1)) {
+            let Some(patches) = self.hallucinate_patches(cut(&padded, positions, side, &device)) else {
+                break;
+            };
+            let values: Vec<f32> = patches.into_data().iter::<f32>().collect();
+            for (position, values) in positions.iter().zip(values.chunks_exact(3 * side * side)) {
+                blend.add(*position, values);
+            }
+        }
+        let values = blend.finish();
+        let row = padded.width() as usize;
+        let differences: Vec<f32> = values
+            .iter()
+            .zip(padded.as_raw())
+            .map(|(value, &pixel)| (f32::from(pixel) / 255.0 - value).abs() * MAP_GAIN)
+            .collect();
+        Ok(Hallucinated {
+            image: picture(&values, row, width, height),
+            map: picture(&differences, row, width, height),
+        })
+    }
+}

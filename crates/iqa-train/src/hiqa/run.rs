@@ -1,0 +1,259 @@
+//! The phases, one after the other.
+
+use std::io::Cursor;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::sync_channel;
+use std::time::Instant;
+
+use burn::module::Module;
+use burn::tensor::Device;
+use image::{ImageFormat, RgbImage, imageops};
+use indicatif::{ProgressBar, ProgressStyle};
+use iqa_core::{CoreError, Precision, write_atomically};
+use iqa_heads::HeadError;
+
+use super::batch::HostBatch;
+use super::curve::write_curves;
+use super::log::{HiqaLog, Sums, write_log};
+use super::recipe::{HiqaRecipe, Perceptual, Phase, Rung};
+use super::sheet::sample_sheet;
+use super::state::{self, Progress};
+use super::trainer::{JointLosses, Trainer};
+use crate::{TrainError, TrainingPairs, ValidationPairs};
+
+/// Batches prepared ahead of the networks.
+const READ_AHEAD: usize = 4;
+/// Rows of a sample sheet.
+const SHEET_ROWS: usize = 4;
+
+/// What a finished run leaves.
+#[derive(Clone, Debug)]
+pub struct HiqaOutcome {
+    /// The weights of what scores images.
+    pub weights: PathBuf,
+    /// The weights of `R_pre`, the paper's baseline, if the run has trained it.
+    pub baseline: Option<PathBuf>,
+    /// One row a checkpoint.
+    pub log: Vec<HiqaLog>,
+}
+
+/// Trains the networks and writes into `folder`; goes on where an earlier run in that folder stopped.
+///
+/// `shown` gives the images of the sample sheets. `device` is a plain device; the loop puts autodiff on it. A progress bar
+/// goes to standard error when that is a terminal.
+///
+/// # Errors
+/// [`TrainError::InvalidRecipe`], [`TrainError::Empty`]; [`TrainError::RecipeChanged`] when the folder holds a run of
+/// another recipe; [`TrainError::Checkpoint`], [`TrainError::NonFiniteLoss`], and what reading the data or writing
+/// files gives.
+pub fn train(
+    recipe: &HiqaRecipe,
+    training: &dyn TrainingPairs,
+    shown: &dyn ValidationPairs,
+    folder: &Path,
+    device: &Device,
+) -> Result<HiqaOutcome, TrainError> {
+    recipe.validate()?;
+    if training.samples() == 0 {
+        return Err(TrainError::Empty { set: "training" });
+    }
+    std::fs::create_dir_all(folder).map_err(|source| CoreError::Io { path: folder.into(), source })?;
+    let device = device.clone().autodiff();
+    let file = |name: &str| folder.join(name);
+    let checkpoint = file("checkpoint.safetensors");
+
+    let mut trainer = Trainer::new(recipe, &device)?;
+    let mut progress = Progress { recipe: recipe.clone(), phase: 0, step: 0, log: Vec::new() };
+    if checkpoint.exists() {
+        (trainer, progress) = state::read(&checkpoint, trainer)?;
+        same_recipe(&progress.recipe, recipe, &checkpoint)?;
+    }
+    eprintln!("{}", perceptual_note(recipe));
+
+    let shown = pairs_to_show(shown)?;
+    let phases = recipe.phases();
+    while let Some(&(phase, steps)) = phases.get(progress.phase) {
+        let before: usize = phases[..progress.phase].iter().map(|(_, steps)| steps).sum();
+        run_phase(
+            &mut trainer,
+            &mut progress,
+            phase,
+            steps,
+            before,
+            training,
+            &device,
+            |trainer, progress| {
+                state::write(&checkpoint, trainer, progress)?;
+                write_log(&file("log.csv"), &progress.log)?;
+                write_curves(&file("loss.svg"), &progress.log)?;
+                if phase == Phase::Joint && !shown.is_empty() {
+                    let sheet = sample_sheet(&trainer.model()?, &shown)?;
+                    write_png(&file(&format!("sheet_{:06}.png", progress.step)), &sheet)?;
+                }
+                Ok(())
+            },
+        )?;
+        progress.phase += 1;
+        progress.step = 0;
+        if phase == Phase::Baseline {
+            trainer.baseline_model()?.save(&file("baseline.safetensors"), Precision::F32)?;
+        }
+        state::write(&checkpoint, &trainer, &progress)?;
+    }
+    let weights = file("hiqa.safetensors");
+    trainer.model()?.save(&weights, Precision::F32)?;
+    let trained = phases.iter().any(|(phase, _)| *phase == Phase::Baseline);
+    Ok(HiqaOutcome { weights, baseline: trained.then(|| file("baseline.safetensors")), log: progress.log })
+}
+
+/// Steps of one phase, from where it stands to its end; `report` is called after every `report_every` of them.
+#[allow(
+    clippy::too_many_arguments,
+    reason = "what a phase works on; a struct would be named and taken apart once"
+)]
+fn run_phase(
+    trainer: &mut Trainer,
+    progress: &mut Progress,
+    phase: Phase,
+    steps: usize,
+    before: usize,
+    training: &dyn TrainingPairs,
+    device: &Device,
+    report: impl Fn(&Trainer, &Progress) -> Result<(), TrainError>,
+) -> Result<(), TrainError> {
+    let recipe = trainer.recipe().clone();
+    let first = progress.step;
+    let bar = progress_bar(phase, steps, first);
+    // Fixed in the last phase, and used with its running statistics.
+    let fixed = (phase == Phase::Regressor).then(|| trainer.generator().valid());
+    std::thread::scope(|scope| {
+        // Distorting and decoding go on while the networks work.
+        let (sender, batches) = sync_channel(READ_AHEAD);
+        let recipe = &recipe;
+        scope.spawn(move || {
+            for step in first..steps {
+                if sender.send(HostBatch::draw(training, recipe, before + step)).is_err() {
+                    return; // The loop has ended with an error of its own.
+                }
+            }
+        });
+        let (mut sums, mut start) = (Sums::default(), Instant::now());
+        for step in first..steps {
+            // The thread sends a batch a step, or the error that ends the run.
+            let batch = batches.recv().unwrap_or(Err(TrainError::Empty { set: "training" }))?;
+            let batch = batch.to_device(device);
+            let factor = recipe.schedule.factor(step, steps);
+            let losses = match (phase, &fixed) {
+                (Phase::Regressor, Some(fixed)) => JointLosses {
+                    regressor: trainer.regressor_phase_step(fixed, &batch, factor),
+                    ..JointLosses::default()
+                },
+                (Phase::Joint, _) => trainer.joint_step(&batch, factor),
+                _ => {
+                    JointLosses { regressor: trainer.baseline_step(&batch, factor), ..JointLosses::default() }
+                }
+            };
+            if !(losses.regressor.is_finite() && losses.pixel.is_finite()) {
+                return Err(TrainError::NonFiniteLoss { step: before + step });
+            }
+            sums.add(&losses);
+            progress.step = step + 1;
+            bar.inc(1);
+            if progress.step.is_multiple_of(recipe.report_every) || progress.step == steps {
+                let row = sums.row(phase, progress.step, factor, start.elapsed().as_secs_f64());
+                progress.log.push(row);
+                report(trainer, progress)?;
+                bar.suspend(|| eprintln!("{}", line(&row)));
+                (sums, start) = (Sums::default(), Instant::now());
+            }
+        }
+        bar.finish_and_clear();
+        Ok(())
+    })
+}
+
+/// A row of the log for people.
+fn line(row: &HiqaLog) -> String {
+    let mut line = format!("{} {:>6}: L_R {:.4}", row.phase.as_str(), row.step, row.regressor);
+    let terms = [
+        ("L_p", row.pixel),
+        ("l_v", row.vgg),
+        ("l_q", row.quality),
+        ("L_adv", row.adversarial),
+        ("D real", row.real),
+        ("D fake", row.fake),
+        ("d_fake=1", row.accepted),
+    ];
+    for (name, value) in terms {
+        if let Some(value) = value {
+            line += &format!(", {name} {value:.4}");
+        }
+    }
+    line
+}
+
+/// Which network stands behind `l_v`.
+fn perceptual_note(recipe: &HiqaRecipe) -> String {
+    if recipe.rung < Rung::QualityLoss {
+        return format!("rung {:?}: no perceptual loss", recipe.rung);
+    }
+    match &recipe.vgg {
+        Perceptual::None => "l_v is left out: no VGG weights were given".into(),
+        Perceptual::Vgg16 { weights, layers } => {
+            format!("l_v from VGG16 (the paper's is VGG19), layers {layers:?}, {}", weights.display())
+        }
+        Perceptual::Vgg19 { weights, layers } => {
+            format!("l_v from VGG19, layers {layers:?}, {}", weights.display())
+        }
+    }
+}
+
+/// A few pairs from all over the set, cut to what fits on a sheet.
+fn pairs_to_show(set: &dyn ValidationPairs) -> Result<Vec<(RgbImage, RgbImage)>, TrainError> {
+    const SIDE: u32 = 192;
+    let rows = set.samples().min(SHEET_ROWS);
+    let middle = |image: &RgbImage| {
+        let (width, height) = (image.width().min(SIDE), image.height().min(SIDE));
+        let (x, y) = ((image.width() - width) / 2, (image.height() - height) / 2);
+        imageops::crop_imm(image, x, y, width, height).to_image()
+    };
+    (0..rows)
+        .map(|row| {
+            let pair = set.pair(row * set.samples() / rows)?;
+            let reference = pair.reference.ok_or(HeadError::ReferenceMissing)?;
+            Ok((middle(&pair.distorted), middle(&reference)))
+        })
+        .collect()
+}
+
+fn write_png(path: &Path, picture: &RgbImage) -> Result<(), TrainError> {
+    let mut bytes = Cursor::new(Vec::new());
+    picture
+        .write_to(&mut bytes, ImageFormat::Png)
+        .map_err(|error| CoreError::Io { path: path.into(), source: std::io::Error::other(error) })?;
+    Ok(write_atomically(path, &bytes.into_inner())?)
+}
+
+/// A run goes on under the recipe it was started with.
+fn same_recipe(found: &HiqaRecipe, asked: &HiqaRecipe, path: &Path) -> Result<(), TrainError> {
+    let fields = |recipe: &HiqaRecipe| match serde_json::to_value(recipe) {
+        Ok(serde_json::Value::Object(fields)) => fields,
+        _ => serde_json::Map::new(),
+    };
+    let found = fields(found);
+    for (field, value) in fields(asked) {
+        if found.get(&field) != Some(&value) {
+            return Err(TrainError::RecipeChanged { path: path.into(), field });
+        }
+    }
+    Ok(())
+}
+
+fn progress_bar(phase: Phase, steps: usize, done: usize) -> ProgressBar {
+    let bar = ProgressBar::new(steps as u64).with_position(done as u64).with_message(phase.as_str());
+    if let Ok(style) = ProgressStyle::with_template("{msg} {bar:30} {pos}/{len} steps, {eta} left") {
+        bar.set_style(style);
+    }
+    bar.reset_eta();
+    bar
+}

@@ -1,0 +1,97 @@
+//! Draws the reference that HIQA hallucinates for an image, and the discrepancy between the two.
+//!
+//! ```text
+//! cargo run --release --example hallucinate -- --weights RUN/hiqa.safetensors --output FOLDER picture.png
+//! ```
+#![allow(clippy::print_stdout, reason = "a program's report goes to standard output")]
+
+use std::error::Error;
+use std::io::Cursor;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Parser;
+use indicatif::{ProgressBar, ProgressStyle};
+use iqa_models::core::write_atomically;
+use iqa_models::heads::hiqa::{Hiqa, HiqaScoreOptions};
+use iqa_models::image::{ImageFormat, RgbImage};
+use iqa_models::{DecodeOptions, Device, device_by_name, read_image};
+
+/// Draws the reference that HIQA hallucinates for an image of any size, and the discrepancy between the two (black: none,
+/// white: a quarter of the scale and more).
+///
+/// Writes NAME.hallucinated.png and NAME.map.png for each image. The exit status is 1 when one could not be read.
+#[derive(Parser)]
+struct Options {
+    /// Images, PNG, JPEG, BMP, TIFF or WebP.
+    #[arg(required = true)]
+    images: Vec<PathBuf>,
+    /// Weights of HIQA with a generator, as `train --recipe hiqa` writes them.
+    #[arg(long)]
+    weights: PathBuf,
+    /// Folder for the pictures.
+    #[arg(long, default_value = ".")]
+    output: PathBuf,
+    /// Distance between patches in pixels, at most half a patch (default: half a patch).
+    #[arg(long)]
+    stride: Option<usize>,
+    /// Where to compute: flex, wgpu, libtorch, libtorch-cuda or cuda, as compiled in.
+    #[arg(long, default_value = "flex")]
+    device: String,
+}
+
+fn main() -> ExitCode {
+    match run(&Options::parse()) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(1),
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Whether every image was drawn.
+fn run(options: &Options) -> Result<bool, Box<dyn Error>> {
+    let device: Device = device_by_name(&options.device)?;
+    let model = Hiqa::load(&options.weights, &device)?;
+    if model.generator().is_none() {
+        return Err(format!("{}: the baseline, which has no generator", options.weights.display()).into());
+    }
+    std::fs::create_dir_all(&options.output)
+        .map_err(|error| format!("{}: {error}", options.output.display()))?;
+    let bar = ProgressBar::new(options.images.len() as u64);
+    bar.set_style(ProgressStyle::with_template("{bar:30} {pos}/{len} images, {eta} left")?);
+    let mut complete = true;
+    for file in &options.images {
+        match draw(&model, file, options) {
+            Ok(pictures) => bar.suspend(|| println!("{} {}", pictures[0].display(), pictures[1].display())),
+            Err(error) => {
+                complete = false;
+                bar.suspend(|| eprintln!("error: {error}"));
+            }
+        }
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    Ok(complete)
+}
+
+/// The pictures of one image, as they were written.
+fn draw(model: &Hiqa, file: &Path, options: &Options) -> Result<[PathBuf; 2], Box<dyn Error>> {
+    let image = read_image(file, &DecodeOptions::default())?;
+    let score = HiqaScoreOptions { stride: options.stride, ..HiqaScoreOptions::default() };
+    let found = model.hallucinate(&image, &score).map_err(|error| format!("{}: {error}", file.display()))?;
+    let name = file.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+    let picture = |kind: &str| options.output.join(format!("{name}.{kind}.png"));
+    let pictures = [picture("hallucinated"), picture("map")];
+    write_png(&pictures[0], &found.image)?;
+    write_png(&pictures[1], &found.map)?;
+    Ok(pictures)
+}
+
+fn write_png(path: &Path, picture: &RgbImage) -> Result<(), Box<dyn Error>> {
+    let mut bytes = Cursor::new(Vec::new());
+    picture.write_to(&mut bytes, ImageFormat::Png)?;
+    Ok(write_atomically(path, &bytes.into_inner())?)
+}

@@ -1,0 +1,196 @@
+//! Whole runs.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use burn::tensor::Device;
+use iqa_models::heads::hiqa::{Hiqa, HiqaScoreOptions};
+use iqa_models::image::{Rgb, RgbImage, imageops, open};
+use iqa_models::train::hiqa::{
+    HiqaOutcome, HiqaRecipe, MapSource, Optimiser, Perceptual, Phase, Rung, sample_sheet, train,
+};
+use iqa_models::train::{Schedule, TrainError, TrainingPair, TrainingPairs, ValidationPairs};
+use iqa_testkit::textured;
+
+use super::alone;
+
+/// Pictures with noise; the label is what is left of the first.
+struct Noisy {
+    count: usize,
+    side: u32,
+    /// Calls after which reading fails, as on a full disk or a kill.
+    fails_after: usize,
+    calls: AtomicUsize,
+}
+
+impl Noisy {
+    fn new(count: usize, side: u32) -> Self {
+        Self { count, side, fails_after: usize::MAX, calls: AtomicUsize::new(0) }
+    }
+
+    fn make(&self, index: usize) -> TrainingPair {
+        // Smooth pictures, so that there is something to find under the noise.
+        let phase = index as f32;
+        let reference = RgbImage::from_fn(self.side, self.side, |x, y| {
+            let wave = |a: f32, b: f32| (128.0 + 90.0 * (x as f32 * a + y as f32 * b + phase).sin()) as u8;
+            Rgb([wave(0.07, 0.02), wave(0.03, -0.05), wave(-0.04, 0.06)])
+        });
+        let grain = textured(self.side, self.side, index as u32 + 9);
+        let strength = [0.6, 0.2][index % 2];
+        let mut distorted = reference.clone();
+        for (pixel, grain) in distorted.pixels_mut().zip(grain.pixels()) {
+            for (value, &grain) in pixel.0.iter_mut().zip(&grain.0) {
+                *value = (f32::from(*value) + strength * (f32::from(grain) - 120.0)) as u8;
+            }
+        }
+        TrainingPair { distorted, reference: Some(reference), quality01: f64::from(1.0 - strength) }
+    }
+}
+
+impl TrainingPairs for Noisy {
+    fn samples(&self) -> usize {
+        self.count
+    }
+
+    fn pair(&self, _epoch: u64, index: usize) -> Result<TrainingPair, TrainError> {
+        if self.calls.fetch_add(1, Ordering::SeqCst) >= self.fails_after {
+            return Err(TrainError::Empty { set: "training" });
+        }
+        Ok(self.make(index))
+    }
+}
+
+impl ValidationPairs for Noisy {
+    fn samples(&self) -> usize {
+        self.count
+    }
+
+    fn pair(&self, index: usize) -> Result<TrainingPair, TrainError> {
+        Ok(self.make(index))
+    }
+}
+
+fn run(recipe: &HiqaRecipe, data: &Noisy, folder: &Path) -> Result<HiqaOutcome, TrainError> {
+    let _alone = alone();
+    train(recipe, data, &Noisy::new(2, data.side), folder, &Device::flex())
+}
+
+/// Two pairs by heart: the pixel loss falls by ten times, with the generator of the specification (no residual output).
+#[test]
+fn a_narrow_generator_learns_two_pairs_by_heart() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let recipe = HiqaRecipe {
+        rung: Rung::Map,
+        patches: 4,
+        joint_steps: 120,
+        regressor_steps: 1,
+        report_every: 10,
+        generator_optimiser: Optimiser::Adam { rate: 5e-3 },
+        schedule: Schedule::WarmupLinear { warmup_steps: 0, final_fraction: 0.05 },
+        flip: false,
+        ..HiqaRecipe::practical(Perceptual::None).tiny()
+    };
+    // Larger than a patch: running statistics of a batch that is the whole population would be off by its size.
+    let data = Noisy::new(2, 80);
+    let outcome = run(&recipe, &data, folder.path()).expect("trains");
+    let pixel: Vec<f64> = outcome.log.iter().filter_map(|row| row.pixel).collect();
+    assert_eq!(pixel.len(), 12);
+    assert!(pixel[11] < pixel[0] / 10.0, "{pixel:?}");
+
+    // The sheets have four columns and two rows; on the last, the hallucinated picture is far closer to the reference.
+    let squares = |name: &str| -> f64 {
+        let sheet = open(folder.path().join(name)).expect("a picture").into_rgb8();
+        assert_eq!(sheet.dimensions(), (4 * 80 + 3 * 4, 2 * 80 + 4));
+        let column = |index: u32| imageops::crop_imm(&sheet, index * 84, 0, 80, 80).to_image();
+        let (hallucinated, reference) = (column(1), column(2));
+        assert_eq!(Some(&reference), data.make(0).reference.as_ref());
+        let pairs = hallucinated.as_raw().iter().zip(reference.as_raw());
+        pairs.map(|(&a, &b)| (f64::from(a) - f64::from(b)).powi(2)).sum()
+    };
+    assert!(squares("sheet_000120.png") < squares("sheet_000010.png") / 3.0);
+}
+
+fn short() -> HiqaRecipe {
+    HiqaRecipe {
+        baseline_steps: 4,
+        joint_steps: 4,
+        regressor_steps: 4,
+        report_every: 2,
+        ..HiqaRecipe::practical(Perceptual::None).tiny()
+    }
+}
+
+/// Stopped in each of the three phases, between checkpoints and at one.
+#[test]
+fn a_stopped_run_ends_with_the_weights_of_an_unbroken_one() {
+    let recipe = short();
+    let whole = tempfile::tempdir().expect("a folder");
+    let outcome = run(&recipe, &Noisy::new(5, 70), whole.path()).expect("trains");
+    let expected = std::fs::read(&outcome.weights).expect("reads");
+    let phases: Vec<Phase> = outcome.log.iter().map(|row| row.phase).collect();
+    let [a, b, c] = [Phase::Baseline, Phase::Joint, Phase::Regressor];
+    assert_eq!(phases, [a, a, b, b, c, c]);
+    assert!(outcome.log.iter().all(|row| row.accepted.is_some() == (row.phase == b)));
+    for name in ["baseline.safetensors", "log.csv", "loss.svg", "sheet_000002.png", "sheet_000004.png"] {
+        assert!(whole.path().join(name).exists(), "{name}");
+    }
+    // Batches of two: eight samples a phase, drawn a few batches ahead.
+    for fails_after in [0, 5, 8, 13, 15, 17, 21, 23] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let stops = Noisy { fails_after, ..Noisy::new(5, 70) };
+        assert!(run(&recipe, &stops, folder.path()).is_err());
+        let outcome = run(&recipe, &Noisy::new(5, 70), folder.path()).expect("goes on");
+        let found = std::fs::read(outcome.weights).expect("reads");
+        assert!(found == expected, "stopped after {fails_after} samples");
+    }
+}
+
+#[test]
+fn a_generator_from_elsewhere_gets_a_regressor_and_an_oracle() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = |name: &str| folder.path().join(name);
+    let recipe = HiqaRecipe { rung: Rung::Map, ..short() };
+    let first = run(&recipe, &Noisy::new(5, 70), &at("first")).expect("trains");
+    assert!(first.baseline.is_none());
+
+    let plug_in = HiqaRecipe { plug_in: Some(first.weights.clone()), rung: Rung::Fusion, ..recipe.clone() };
+    let oracle = HiqaRecipe { map_source: MapSource::Reference, ..plug_in.clone() };
+    let device = Device::flex();
+    let generator = |path: &Path| {
+        let model = Hiqa::load(path, &device).expect("reads");
+        super::parity::all_tensors(model.generator().expect("has one"))
+    };
+    for (name, recipe) in [("plug_in", &plug_in), ("oracle", &oracle)] {
+        let outcome = run(recipe, &Noisy::new(5, 70), &at(name)).expect("trains");
+        assert!(outcome.log.iter().all(|row| row.phase == Phase::Regressor));
+        let (before, after) = (generator(&first.weights), generator(&outcome.weights));
+        for key in before.keys() {
+            assert_eq!(before.get(key).expect("listed"), after.get(key).expect("the same"), "{key}");
+        }
+    }
+    let [plug, oracle_weights] = ["plug_in", "oracle"].map(|name| at(name).join("hiqa.safetensors"));
+    assert!(std::fs::read(plug).expect("reads") != std::fs::read(oracle_weights).expect("reads"));
+    let without = HiqaRecipe { plug_in: None, ..oracle };
+    assert!(matches!(without.validate(), Err(TrainError::InvalidRecipe { field: "plug_in", .. })));
+    let wider = HiqaRecipe { generator: plug_in.generator.clone().with_width(8), ..plug_in };
+    assert!(matches!(
+        run(&wider, &Noisy::new(5, 70), &at("wider")),
+        Err(TrainError::InvalidRecipe { field: "plug_in", .. })
+    ));
+}
+
+#[test]
+fn another_recipe_does_not_go_on_with_a_run_and_small_images_are_told() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let recipe = HiqaRecipe { rung: Rung::Baseline, baseline_steps: 2, ..short() };
+    let outcome = run(&recipe, &Noisy::new(3, 64), folder.path()).expect("trains");
+    let model = Hiqa::load(&outcome.weights, &Device::flex()).expect("reads");
+    assert!(model.score(&textured(64, 64, 1), None, &HiqaScoreOptions::default()).is_ok());
+    assert!(sample_sheet(&model, &[(textured(8, 8, 1), textured(8, 8, 1))]).is_err(), "no generator");
+    let other = HiqaRecipe { seed: 2, ..recipe.clone() };
+    let error = run(&other, &Noisy::new(3, 64), folder.path()).expect_err("refused");
+    assert!(matches!(&error, TrainError::RecipeChanged { field, .. } if field == "seed"), "{error}");
+    let small = tempfile::tempdir().expect("a folder");
+    let error = run(&recipe, &Noisy::new(3, 63), small.path()).expect_err("too small").to_string();
+    assert!(error.contains("63x63") && error.contains("64x64"), "{error}");
+}
