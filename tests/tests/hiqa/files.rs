@@ -5,7 +5,7 @@ use iqa_models::core::{NamedTensors, Precision};
 use iqa_models::heads::hiqa::{Hiqa, HiqaConfig, HiqaScoreOptions};
 use iqa_testkit::{fixture_path, textured};
 
-use super::random;
+use super::{load, random};
 
 #[test]
 fn weights_come_back_with_their_configuration() {
@@ -15,7 +15,7 @@ fn weights_come_back_with_their_configuration() {
         let path = folder.path().join(name);
         let model = random(&config, &device);
         model.save(&path, Precision::F32).expect("writes");
-        let found = Hiqa::load(&path, &device).expect("reads");
+        let found = load(&path, &device).expect("reads");
         assert_eq!(found.config(), &config);
         assert_eq!(found.score_spec(), config.score_spec());
         let image = textured(96, 64, 1);
@@ -29,7 +29,7 @@ fn weights_come_back_with_their_configuration() {
 fn files_of_another_kind_are_refused_by_name() {
     let folder = tempfile::tempdir().expect("a folder");
     let device = Device::flex();
-    let message = Hiqa::load(fixture_path("hiqa/regressor.safetensors"), &device)
+    let message = load(&fixture_path("hiqa/regressor.safetensors"), &device)
         .expect_err("no configuration")
         .to_string();
     assert!(message.contains("regressor.safetensors") && message.contains("configuration"), "{message}");
@@ -39,7 +39,7 @@ fn files_of_another_kind_are_refused_by_name() {
     let mut tensors = random(&config, &device).to_tensors(&path).expect("reads");
     tensors.discard(|key| key == "generator.stem.norm.running_mean");
     tensors.write_safetensors(&path, Precision::F32).expect("writes");
-    let message = Hiqa::load(&path, &device).expect_err("one tensor less").to_string();
+    let message = load(&path, &device).expect_err("one tensor less").to_string();
     assert!(message.contains("generator.stem.norm.running_mean"), "{message}");
 
     let damaged = NamedTensors::read(&path).expect("reads").with_metadata("hiqa_config", "{}");

@@ -7,8 +7,10 @@ mod scoring;
 mod steps;
 mod training;
 
+use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use iqa_models::heads::HeadError;
 use iqa_models::heads::hiqa::{Hiqa, HiqaConfig};
 use iqa_models::{Device, Tensor};
 use iqa_testkit::Arrays;
@@ -24,6 +26,12 @@ fn random(config: &HiqaConfig, device: &Device) -> Hiqa {
     let _alone = alone();
     device.seed(3);
     config.init(device)
+}
+
+/// Weights of a file: a network starts from random ones before it is given others.
+fn load(path: &Path, device: &Device) -> Result<Hiqa, HeadError> {
+    let _alone = alone();
+    Hiqa::load(path, device)
 }
 
 fn io() -> Arrays {

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use burn::tensor::Device;
-use iqa_models::heads::hiqa::{Hiqa, HiqaScoreOptions};
+use iqa_models::heads::hiqa::HiqaScoreOptions;
 use iqa_models::image::{Rgb, RgbImage, imageops, open};
 use iqa_models::train::hiqa::{
     HiqaOutcome, HiqaRecipe, MapSource, Optimiser, Perceptual, Phase, Rung, sample_sheet, train,
@@ -12,7 +12,7 @@ use iqa_models::train::hiqa::{
 use iqa_models::train::{Schedule, TrainError, TrainingPair, TrainingPairs, ValidationPairs};
 use iqa_testkit::textured;
 
-use super::alone;
+use super::{alone, load};
 
 /// Pictures with noise; the label is what is left of the first.
 struct Noisy {
@@ -157,7 +157,7 @@ fn a_generator_from_elsewhere_gets_a_regressor_and_an_oracle() {
     let oracle = HiqaRecipe { map_source: MapSource::Reference, ..plug_in.clone() };
     let device = Device::flex();
     let generator = |path: &Path| {
-        let model = Hiqa::load(path, &device).expect("reads");
+        let model = load(path, &device).expect("reads");
         super::parity::all_tensors(model.generator().expect("has one"))
     };
     for (name, recipe) in [("plug_in", &plug_in), ("oracle", &oracle)] {
@@ -184,7 +184,7 @@ fn another_recipe_does_not_go_on_with_a_run_and_small_images_are_told() {
     let folder = tempfile::tempdir().expect("a folder");
     let recipe = HiqaRecipe { rung: Rung::Baseline, baseline_steps: 2, ..short() };
     let outcome = run(&recipe, &Noisy::new(3, 64), folder.path()).expect("trains");
-    let model = Hiqa::load(&outcome.weights, &Device::flex()).expect("reads");
+    let model = load(&outcome.weights, &Device::flex()).expect("reads");
     assert!(model.score(&textured(64, 64, 1), None, &HiqaScoreOptions::default()).is_ok());
     assert!(sample_sheet(&model, &[(textured(8, 8, 1), textured(8, 8, 1))]).is_err(), "no generator");
     let other = HiqaRecipe { seed: 2, ..recipe.clone() };
