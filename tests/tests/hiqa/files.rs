@@ -29,9 +29,8 @@ fn weights_come_back_with_their_configuration() {
 fn files_of_another_kind_are_refused_by_name() {
     let folder = tempfile::tempdir().expect("a folder");
     let device = Device::flex();
-    let message = load(&fixture_path("hiqa/regressor.safetensors"), &device)
-        .expect_err("no configuration")
-        .to_string();
+    let message =
+        load(&fixture_path("hiqa/regressor.safetensors"), &device).expect_err("no configuration").to_string();
     assert!(message.contains("regressor.safetensors") && message.contains("configuration"), "{message}");
 
     let path = folder.path().join("less.safetensors");
