@@ -56,6 +56,30 @@ pub enum HeadError {
         /// The value.
         value: f64,
     },
+    /// Feature vectors of another network.
+    #[error("the feature vectors have {found} values, not {expected}")]
+    FeatureLength {
+        /// Values in a vector.
+        found: usize,
+        /// Values expected.
+        expected: usize,
+    },
+    /// Principal components of too few patches.
+    #[error("principal components need at least {needed} patches, not {found}")]
+    TooFewPatches {
+        /// Patches given.
+        found: usize,
+        /// Patches needed.
+        needed: usize,
+    },
+    /// More principal components than there are.
+    #[error("{found} components asked for, there are {available}")]
+    TooManyComponents {
+        /// Components asked for.
+        found: usize,
+        /// Components there are.
+        available: usize,
+    },
     /// A configuration that describes no network.
     #[error("invalid configuration: {field} is {found}, expected {expected}")]
     InvalidConfig {

@@ -116,6 +116,11 @@ impl NamedTensors {
         Self { origin, tensors, metadata }.checked()
     }
 
+    /// Tensors made in memory; `origin` is what errors call the source.
+    pub fn new(origin: impl Into<PathBuf>, tensors: impl IntoIterator<Item = (String, NamedTensor)>) -> Self {
+        Self { origin: origin.into(), tensors: tensors.into_iter().collect(), metadata: BTreeMap::new() }
+    }
+
     fn read_pytorch(path: &Path) -> Result<Self, CoreError> {
         let format = |source: Box<dyn std::error::Error + Send + Sync>| CoreError::WeightsFormat {
             path: path.into(),

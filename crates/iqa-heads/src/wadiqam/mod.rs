@@ -13,6 +13,7 @@ mod config;
 mod learner;
 mod model;
 mod patches;
+mod reduced;
 mod score;
 mod weights;
 
@@ -21,5 +22,6 @@ pub use config::{Fusion, Initialisation, PATCH, Pooling, WEIGHT_EPSILON, Wadiqam
 pub use learner::WadiqamBatch;
 pub use model::{PatchScores, Wadiqam};
 pub use patches::{PatchPosition, PatchSampler, cut_patches};
+pub use reduced::{FeaturePca, PcaFit, ReducedReference};
 pub use score::{ImageScore, PatchMap, PreparedReference, ScoreOptions};
 pub use weights::WeightLayout;

@@ -65,17 +65,22 @@ impl PatchMap {
 /// A reference image whose features are kept, to score many distorted versions of it.
 #[derive(Clone, Debug)]
 pub struct PreparedReference {
-    size: (u32, u32),
-    positions: Vec<PatchPosition>,
-    chunk: usize,
+    pub(super) size: (u32, u32),
+    pub(super) positions: Vec<PatchPosition>,
+    pub(super) chunk: usize,
     /// One tensor `[patches, features]` a chunk.
-    features: Vec<Tensor<2>>,
+    pub(super) features: Vec<Tensor<2>>,
 }
 
 impl PreparedReference {
     /// Width and height of the reference, in pixels: a distorted image must have the same.
     pub fn size(&self) -> (u32, u32) {
         self.size
+    }
+
+    /// The features of all patches, `[patches, features]`, in the order of [`PatchMap::positions`].
+    pub fn features(&self) -> Tensor<2> {
+        Tensor::cat(self.features.clone(), 0)
     }
 }
 
