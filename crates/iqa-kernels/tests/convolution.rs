@@ -187,6 +187,41 @@ fn layers_of_the_networks_agree_with_the_definition() {
     }
 }
 
+/// The 13 convolutions of VGG16 with their poolings on a picture of 32x32, everything in f64 beside it.
+#[test]
+fn the_error_through_vgg16_stays_small() {
+    let blocks: [&[usize]; 5] = [&[64, 64], &[128, 128], &[256; 3], &[512; 3], &[512; 3]];
+    let mut input = size(1, 32, 32, 3);
+    let mut x = values(input.values(), 11);
+    let mut expected: Vec<f64> = x.iter().copied().map(f64::from).collect();
+    for block in blocks {
+        for (place, out) in block.iter().enumerate() {
+            let case = Case { input, out: *out, geometry: square(3, 1, 1), seed: 12 };
+            // He's scale, so that values keep their size from layer to layer.
+            let scale = (24.0 / (9.0 * input.channels as f32)).sqrt();
+            let weights: Vec<f32> = case.weights().iter().map(|weight| weight * scale).collect();
+            let bias: Vec<f32> = case.bias().iter().map(|bias| bias * 0.1).collect();
+            let pool = place + 1 == block.len();
+            let finish = Finish { relu: true, pool };
+            let packed = PackedWeights::new(case.shape());
+            let found = cpu::convolve(&x, input, &packed.with(&weights), &bias, &case.geometry, finish);
+
+            let output = case.output();
+            let mut sums: Vec<f64> =
+                (0..output.values()).map(|index| f64::from(bias[index % output.channels])).collect();
+            case.products(|to, from, weight| sums[to] += expected[from] * f64::from(weights[weight]));
+            expected = if pool {
+                finished(&sums, output)
+            } else {
+                sums.into_iter().map(|sum| sum.max(0.0)).collect()
+            };
+            (x, input) = found;
+        }
+    }
+    let error = relative_error(&x, &expected);
+    assert!(error <= 5e-6, "{error:.1e}");
+}
+
 #[test]
 fn weight_gradients_of_the_networks_agree_with_the_definition() {
     // Tiles of both sizes, more of them than go through the stages together, and channels that fill no vector.
@@ -328,9 +363,12 @@ proptest! {
 
 #[test]
 fn neither_threads_nor_batches_change_a_result() {
-    for (seed, (input, out)) in
-        (0..).zip([(size(5, 13, 18, 12), 20), (size(5, 2, 2, 64), 64), (size(5, 13, 18, 3), 20)])
-    {
+    for (seed, (input, out)) in (0..).zip([
+        (size(5, 13, 18, 12), 20),
+        (size(5, 2, 2, 64), 64),
+        (size(5, 13, 18, 3), 20),
+        (size(5, 13, 18, 100), 36),
+    ]) {
         let case = Case { input, out, geometry: square(3, 1, 1), seed };
         let pool =
             |threads: usize| rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("a pool");
