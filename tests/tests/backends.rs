@@ -1,0 +1,232 @@
+//! Every model on every device of the build, against `flex`, which the parity tests hold against PyTorch.
+//!
+//! The default build has no other device; the features `tch` and `wgpu` of this package bring one each. With
+//! `IQA_PARITY=docs/PARITY.md` the table of that page is written anew.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use burn::module::Module;
+use burn::optim::{GradientsParams, ModuleOptimizer, SgdConfig};
+use iqa_models::core::{NamedTensors, device_by_name, image_to_tensor};
+use iqa_models::heads::gsn::{Gsn, GsnConfig};
+use iqa_models::heads::hiqa::{Hiqa, HiqaConfig};
+use iqa_models::heads::multi_branch::{MultiBranch, MultiBranchConfig, PairBatch};
+use iqa_models::heads::wadiqam::{PatchSampler, Wadiqam, WadiqamConfig};
+use iqa_models::{Device, Scorer, Tensor, available_devices};
+use iqa_testkit::{Tolerance, fixture_path, relative_error, textured, workspace_path};
+
+/// What a model gives on a device.
+struct Outcome {
+    scores: Vec<f32>,
+    /// Of the mean score, with respect to the distorted images.
+    gradient: Vec<f32>,
+    /// What one step of gradient descent at rate 1 takes from the weights.
+    step: Vec<f32>,
+}
+
+/// A model's name, the extent of its scores' range, and how to run it.
+struct Case {
+    name: &'static str,
+    range: f64,
+    run: fn(&Device) -> Outcome,
+}
+
+const CASES: [Case; 7] = [
+    Case { name: "wadiqam_fr, an eighth of the width", range: 100.0, run: wadiqam_fr },
+    Case { name: "wadiqam_nr, an eighth of the width", range: 100.0, run: wadiqam_nr },
+    Case {
+        name: "multibranch_vgg16, an eighth of the width",
+        range: 4.0,
+        run: |device| multi_branch(MultiBranchConfig::vgg16(), device),
+    },
+    Case {
+        name: "multibranch_resnet50, an eighth of the width",
+        range: 4.0,
+        run: |device| multi_branch(MultiBranchConfig::resnet50(), device),
+    },
+    Case {
+        name: "multibranch_inception_v3, an eighth of the width",
+        range: 4.0,
+        run: |device| multi_branch(MultiBranchConfig::inception_v3(), device),
+    },
+    Case { name: "gsn, small", range: 1.0, run: gsn },
+    Case { name: "hiqa, a sixteenth of the width", range: 1.0, run: hiqa },
+];
+
+fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
+    tensor.into_data().iter::<f32>().collect()
+}
+
+fn images(side: u32, first_seed: u32, device: &Device) -> Tensor<4> {
+    let image = |seed| image_to_tensor(&textured(side, side, seed), device);
+    Tensor::cat(vec![image(first_seed), image(first_seed + 1)], 0)
+}
+
+/// Runs a model that is on an autodiff device: `score` for inference, `learn` for what a step lowers.
+fn outcome<M: Module>(
+    model: M,
+    side: u32,
+    device: &Device,
+    score: impl Fn(&M, Tensor<4>, Tensor<4>) -> Tensor<1>,
+    learn: impl Fn(&M, Tensor<4>, Tensor<4>) -> Tensor<1>,
+    weights: impl Fn(&M) -> Vec<f32>,
+) -> Outcome {
+    let (distorted, reference) = (images(side, 1, device).require_grad(), images(side, 5, device));
+    let scores = score(&model, distorted.clone(), reference.clone());
+    let gradient = distorted.grad(&scores.clone().mean().backward()).expect("a gradient");
+    let before = weights(&model);
+    let loss = learn(&model, images(side, 1, device), reference).powi_scalar(2).mean();
+    let gradients = GradientsParams::from_grads(loss.backward(), &model);
+    let mut optimiser: ModuleOptimizer = SgdConfig::new().init();
+    let after = weights(&optimiser.step(1.0, model, gradients));
+    let step = before.iter().zip(&after).map(|(before, after)| before - after).collect();
+    Outcome { scores: values(scores), gradient: values(gradient), step }
+}
+
+fn all(tensors: &NamedTensors) -> Vec<f32> {
+    let mut keys: Vec<&str> = tensors.keys().collect();
+    keys.sort_unstable();
+    // Running statistics are no weights: a step does not learn them.
+    keys.retain(|key| !key.contains("running"));
+    keys.iter().flat_map(|key| tensors.get(key).expect("listed").values.clone()).collect()
+}
+
+fn wadiqam_fr(device: &Device) -> Outcome {
+    wadiqam("wadiqam_fr", &WadiqamConfig::wadiqam_fr(), device)
+}
+
+fn wadiqam_nr(device: &Device) -> Outcome {
+    wadiqam("wadiqam_nr", &WadiqamConfig::wadiqam_nr(), device)
+}
+
+fn wadiqam(name: &str, config: &WadiqamConfig, device: &Device) -> Outcome {
+    let path = fixture_path("wadiqam").join(format!("tiny_{name}.safetensors"));
+    let device = device.clone().autodiff();
+    let model = Wadiqam::load(path, config, &device).expect("loads");
+    let score = |model: &Wadiqam, distorted, reference| {
+        let reference = model.config().is_full_reference().then_some(reference);
+        model.score_tensor(distorted, reference, PatchSampler::official()).expect("scores")
+    };
+    outcome(model, 64, &device, score, score, |model| {
+        let parameters = |conv: &iqa_kernels::Conv2d| values(conv.weight.val());
+        model.convs().iter().flat_map(parameters).collect()
+    })
+}
+
+/// Weights drawn on `flex`, whatever the device: generators differ.
+fn drawn<M>(make: impl FnOnce(&Device) -> M) -> M {
+    let flex = Device::flex();
+    flex.seed(3);
+    make(&flex)
+}
+
+fn multi_branch(config: MultiBranchConfig, device: &Device) -> Outcome {
+    let config = config.tiny();
+    let random = drawn(|flex| config.init(config.frp().init(flex), flex));
+    let tensors = random.to_tensors(Path::new("random")).expect("not fused");
+    let device = device.clone().autodiff();
+    let model = MultiBranch::from_tensors(tensors, &config, &device).expect("loads");
+    let score = |model: &MultiBranch, distorted, reference| {
+        model.score_tensor(distorted, Some(reference)).expect("scores")
+    };
+    let learn = |model: &MultiBranch, distorted: Tensor<4>, reference: Tensor<4>| {
+        let frozen = model.frozen_difference(distorted.clone(), reference.clone());
+        model.forward_training(vec![PairBatch { distorted, reference, frozen }])
+    };
+    outcome(model, 96, &device, score, learn, |model| {
+        all(&model.to_tensors(Path::new("weights")).expect("not fused"))
+    })
+}
+
+fn gsn(device: &Device) -> Outcome {
+    let config = GsnConfig::new().tiny();
+    let tensors = drawn(|flex| config.init(flex).to_tensors(Path::new("random")).expect("a network"));
+    let device = device.clone().autodiff();
+    let model = Gsn::from_tensors(tensors, &config, &device).expect("loads");
+    let score = |model: &Gsn, distorted, reference| {
+        model.fuse().score_tensor(distorted, Some(reference)).expect("scores")
+    };
+    let side = config.crop as u32;
+    outcome(model, side, &device, score, Gsn::forward_training, |model| {
+        all(&model.to_tensors(Path::new("weights")).expect("a network"))
+    })
+}
+
+fn hiqa(device: &Device) -> Outcome {
+    let config = HiqaConfig::reduced(4, 64);
+    let tensors = drawn(|flex| config.init(flex).to_tensors(Path::new("random")).expect("a network"));
+    let device = device.clone().autodiff();
+    let model = Hiqa::from_tensors(tensors, &device).expect("loads");
+    let score = |model: &Hiqa, distorted: Tensor<4>, _| model.forward(distorted, None);
+    outcome(model, 64, &device, score, score, |model| {
+        all(&model.to_tensors(Path::new("weights")).expect("a network"))
+    })
+}
+
+/// Scores of the sample pictures by the bundled models, in full.
+fn bundled(name: &str, device: &Device) -> Vec<f32> {
+    let scorer = Scorer::new(name, device).expect("bundled");
+    let picture = |name: &str| workspace_path("examples/images").join(name);
+    let reference = picture("flowers.png");
+    ["flowers_jpeg.jpg", "flowers_blur.png", "flowers_local.png"]
+        .map(picture)
+        .iter()
+        .map(|distorted| match name {
+            "wadiqam_fr" => scorer.score_pair(distorted, &reference),
+            _ => scorer.score_single(distorted),
+        })
+        .map(|score| score.expect("scores").value as f32)
+        .collect()
+}
+
+fn largest_difference(found: &[f32], expected: &[f32]) -> f64 {
+    assert_eq!(found.len(), expected.len(), "unequal numbers of scores");
+    let difference = found.iter().zip(expected).map(|(a, b)| f64::from((a - b).abs()));
+    difference.fold(0.0, |worst, d| if d.is_nan() { f64::INFINITY } else { worst.max(d) })
+}
+
+#[test]
+fn every_model_on_every_device() {
+    // A build with libtorch knows the CUDA device whether or not there is one.
+    let asked = std::env::var("IQA_DEVICES").ok();
+    let devices = available_devices().into_iter().filter(|name| match &asked {
+        Some(asked) => asked.split(',').any(|device| device == *name),
+        None => *name != "flex" && !name.contains("cuda"),
+    });
+    let mut table = String::from(
+        "| model | device | score, part of its range | gradient, relative | weights' step, relative |\n\
+         |---|---|---|---|---|\n",
+    );
+    let mut exceeded = Vec::new();
+    for name in devices {
+        let device = device_by_name(name).expect("compiled in");
+        for Case { name: model, range, run } in CASES {
+            let (expected, found) = (run(&Device::flex()), run(&device));
+            let score = largest_difference(&found.scores, &expected.scores) / range;
+            let gradient = relative_error(&found.gradient, &expected.gradient);
+            let step = relative_error(&found.step, &expected.step);
+            let _ = writeln!(table, "| {model} | {name} | {score:.1e} | {gradient:.1e} | {step:.1e} |");
+            if score.max(gradient).max(step) > Tolerance::BACKEND.0 {
+                exceeded.push(format!("{model} on {name}: {score:.1e}, {gradient:.1e}, {step:.1e}"));
+            }
+        }
+        for model in ["wadiqam_fr", "wadiqam_nr"] {
+            let score = largest_difference(&bundled(model, &device), &bundled(model, &Device::flex()));
+            let _ = writeln!(table, "| {model}, bundled | {name} | {score:.1e} | | |");
+            if score > Tolerance::BACKEND.0 {
+                exceeded.push(format!("{model}, bundled, on {name}: {score:.1e}"));
+            }
+        }
+    }
+    println!("{table}");
+    if let Ok(page) = std::env::var("IQA_PARITY") {
+        let page = workspace_path(page);
+        let text = std::fs::read_to_string(&page).expect("the page");
+        let start = text.find("| model |").expect("its table");
+        let end = text[start..].find("\n\n").map_or(text.len(), |end| start + end + 1);
+        let text = format!("{}{table}{}", &text[..start], &text[end..]);
+        std::fs::write(&page, text).expect("writes");
+    }
+    assert!(exceeded.is_empty(), "{exceeded:#?}");
+}
