@@ -219,7 +219,7 @@ fn every_model_on_every_device() {
             }
         }
     }
-    println!("{table}");
+    eprintln!("{table}");
     if let Ok(page) = std::env::var("IQA_PARITY") {
         let page = workspace_path(page);
         let text = std::fs::read_to_string(&page).expect("the page");

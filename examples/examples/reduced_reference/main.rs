@@ -140,7 +140,7 @@ fn score(
     let mut versions: Option<(usize, Vec<PreparedReference>)> = None;
     let bar = bar(set.len(), "images to score")?;
     for index in 0..set.len() {
-        let sample = set.sample(index);
+        let sample = set.sample(index)?;
         if versions.as_ref().is_none_or(|(of, _)| *of != sample.reference_index) {
             let whole = model.prepare(&sample.reference, &options)?;
             let mut rebuilt = counts
