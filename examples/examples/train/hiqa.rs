@@ -209,7 +209,7 @@ fn hallucinations(
         let count = grid.len() as f64;
         let (mut before, mut after, mut gains) = (0.0, 0.0, [0.0; 5]);
         for index in 0..grid.len() {
-            let sample = grid.sample(index);
+            let sample = grid.sample(index)?;
             let found = model.hallucinate(&sample.distorted, options)?;
             let [distorted, hallucinated] =
                 [&sample.distorted, &found.image].map(|image| psnr(image, &sample.reference));
