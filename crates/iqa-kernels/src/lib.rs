@@ -12,10 +12,13 @@
 //! Weights are kept twice: as they are, and in the order of the kernels, which for Winograd's takes four times the memory
 //! (F(4x4)) or not quite twice (F(2x2)).
 //!
-//! There is no `unsafe` here: vectors come from [`pulp`].
+//! Vectors come from [`pulp`], without `unsafe`; the one module that has some (`memory`) hands the memory of dropped
+//! tensors to later results.
 
 pub mod cpu;
 mod max_pool;
+#[cfg(feature = "flex")]
+mod memory;
 mod module;
 #[cfg(feature = "flex")]
 mod ops;

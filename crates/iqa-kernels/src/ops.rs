@@ -9,6 +9,7 @@ use burn::tensor::{Bytes, DType, Device, Shape, Tensor};
 use burn_flex::{FlexTensor, Layout};
 
 use crate::cpu::{self, Finish, Geometry, PackedWeights, Size};
+use crate::memory;
 
 /// Whether the kernels serve tensors of that device.
 pub(crate) fn serves(device: &Device) -> bool {
@@ -105,7 +106,7 @@ pub(crate) fn image(values: Vec<f32>, size: Size) -> FlexTensor {
 }
 
 pub(crate) fn tensor(values: Vec<f32>, shape: &[usize]) -> FlexTensor {
-    FlexTensor::new(Bytes::from_elems(values), Layout::contiguous(Shape::from(shape.to_vec())), DType::F32)
+    FlexTensor::new(memory::bytes(values), Layout::contiguous(Shape::from(shape.to_vec())), DType::F32)
 }
 
 /// The values of a tensor in the order of its shape, borrowed if they lie so.
