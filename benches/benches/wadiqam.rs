@@ -1,38 +1,20 @@
 //! DIQaM and WaDIQaM: what a score costs, and where.
 //!
 //! ```text
-//! cargo bench -p iqa-benches --bench wadiqam
-//! IQA_DEVICE=libtorch cargo bench -p iqa-benches --features tch --bench wadiqam
+//! cargo bench --workspace --bench wadiqam
+//! IQA_DEVICES=libtorch cargo bench --workspace --features iqa-benches/tch --bench wadiqam
 //! ```
 //!
-//! Every device of the build is measured unless `IQA_DEVICE` names one.
+//! A pair of 512x384 is in the benchmark `models`, beside all other models.
 #![allow(missing_docs, reason = "criterion's macros make public items")]
 
 use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use iqa_models::heads::wadiqam::{PatchSampler, ScoreOptions, Wadiqam, WadiqamConfig, cut_patches};
-use iqa_models::{Device, Scorer, available_devices, device_by_name};
+use iqa_benches::devices;
+use iqa_models::Scorer;
+use iqa_models::heads::wadiqam::{PatchSampler, Wadiqam, WadiqamConfig, cut_patches};
 use iqa_testkit::textured;
-
-const SIZES: [(u32, u32); 2] = [(512, 384), (1920, 1080)];
-
-fn devices() -> Vec<(String, Device)> {
-    let names = match std::env::var("IQA_DEVICE") {
-        Ok(name) => vec![name],
-        // A machine without an NVIDIA card has these names too.
-        Err(_) => available_devices()
-            .iter()
-            .filter(|name| !name.contains("cuda"))
-            .map(|name| (*name).to_owned())
-            .collect(),
-    };
-    let open = |name: String| {
-        let device = device_by_name(&name).unwrap_or_else(|error| panic!("{error}"));
-        (name, device)
-    };
-    names.into_iter().map(open).collect()
-}
 
 /// Cutting the 192 patches of an image of KADID-10k's size, without any network.
 fn patch_extraction(c: &mut Criterion) {
@@ -71,27 +53,30 @@ fn features(c: &mut Criterion) {
     }
 }
 
-/// A whole score with the bundled weights, from decoded image to number.
+/// A whole score with the bundled weights, from decoded image to number, and against a prepared reference.
 fn score(c: &mut Criterion) {
-    for (width, height) in SIZES {
-        let (distorted, reference) = (textured(width, height, 1), textured(width, height, 2));
-        let mut group = c.benchmark_group(format!("score_{width}x{height}"));
+    for (name, device) in devices() {
+        let full = Scorer::new("wadiqam_fr", &device).expect("bundled");
+        let none = Scorer::new("wadiqam_nr", &device).expect("bundled");
+        let (distorted, reference) = (textured(1920, 1080, 1), textured(1920, 1080, 2));
+        let mut group = c.benchmark_group("wadiqam_fr");
         group.sample_size(10);
-        for (name, device) in devices() {
-            let options = ScoreOptions::default();
-            let full = Scorer::new("wadiqam_fr", &device).expect("bundled").with_options(options);
-            let none = Scorer::new("wadiqam_nr", &device).expect("bundled").with_options(options);
-            group.bench_function(BenchmarkId::new("wadiqam_fr", &name), |b| {
-                b.iter(|| full.score_pair(black_box(&distorted), &reference).expect("scores"));
-            });
+        group.bench_function(BenchmarkId::new("1920x1080", &name), |b| {
+            b.iter(|| full.score_pair(black_box(&distorted), &reference).expect("scores"));
+        });
+        for (width, height) in [(512, 384), (1920, 1080)] {
+            let (distorted, reference) = (textured(width, height, 1), textured(width, height, 2));
             let prepared = full.prepare(&reference).expect("prepares");
-            group.bench_function(BenchmarkId::new("wadiqam_fr_prepared", &name), |b| {
+            group.bench_function(BenchmarkId::new(format!("{width}x{height}_prepared"), &name), |b| {
                 b.iter(|| full.score_prepared(black_box(&distorted), &prepared).expect("scores"));
             });
-            group.bench_function(BenchmarkId::new("wadiqam_nr", &name), |b| {
-                b.iter(|| none.score_single(black_box(&distorted)).expect("scores"));
-            });
         }
+        group.finish();
+        let mut group = c.benchmark_group("wadiqam_nr");
+        group.sample_size(10);
+        group.bench_function(BenchmarkId::new("1920x1080", &name), |b| {
+            b.iter(|| none.score_single(black_box(&distorted)).expect("scores"));
+        });
     }
 }
 

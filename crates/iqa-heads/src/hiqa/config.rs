@@ -22,6 +22,8 @@ pub enum GeneratorOutput {
     /// The hallucinated image, through the hyperbolic tangent.
     Tanh,
     /// What is to be added to the distorted image; nothing at the start of training, when that convolution is zero.
+    /// The decoder's features are summed with the encoder's of the same resolution, as they are within the hourglasses:
+    /// the paper's decoder knows a quarter of the resolution alone, from which no noise of single pixels can be told.
     /// Not of the paper: it spares a small or briefly trained generator from learning to copy.
     Residual,
 }

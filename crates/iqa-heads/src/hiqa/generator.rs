@@ -134,9 +134,9 @@ impl Generator {
             "images must be [n, 3, height, width] with sides that 64 divides"
         );
         let input = channels_last(distorted);
-        let x = self.residual_full.forward(self.stem.forward(input.clone(), statistics), statistics);
-        let x = self.residual_half.forward(self.halve.forward(x, statistics), statistics);
-        let mut x = self.residual_quarter.forward(pool2(x), statistics);
+        let full = self.residual_full.forward(self.stem.forward(input.clone(), statistics), statistics);
+        let half = self.residual_half.forward(self.halve.forward(full.clone(), statistics), statistics);
+        let mut x = self.residual_quarter.forward(pool2(half.clone()), statistics);
         let mut bottleneck = None;
         for stack in &self.stacks {
             let (y, deepest) = stack.hourglass.forward(x.clone(), statistics);
@@ -147,8 +147,13 @@ impl Generator {
             };
             bottleneck = Some(deepest);
         }
-        let x = self.decode_half.forward(upsample2(x), statistics);
-        let x = self.decode_full.forward(upsample2(x), statistics);
+        // A quarter of the resolution cannot say what to add to single pixels.
+        let beside = |x: Tensor<4>, encoder: Tensor<4>| match self.config.output {
+            GeneratorOutput::Residual => x + encoder,
+            GeneratorOutput::Linear | GeneratorOutput::Tanh => x,
+        };
+        let x = beside(self.decode_half.forward(upsample2(x), statistics), half);
+        let x = beside(self.decode_full.forward(upsample2(x), statistics), full);
         let x = convolve(&self.output, x);
         let image = match self.config.output {
             GeneratorOutput::Linear => x,

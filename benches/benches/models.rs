@@ -1,0 +1,197 @@
+//! Every model on every device: a pair, batches of 1, 8 and 32 on their way through the network, a training step.
+//!
+//! ```text
+//! cargo bench --workspace --bench models
+//! cargo bench --workspace --features iqa-benches/tch,iqa-benches/wgpu --bench models -- --quick wadiqam
+//! ```
+//!
+//! Names are `<model>/<work>/<device>`, so that a part of one chooses what is run. `IQA_DEVICES=flex,libtorch` chooses
+//! devices, `IQA_SIZE=128x96` another size of the pair than 512x384. At its end stands a table of all figures there are.
+//! Models without bundled weights have random ones: they cost what trained ones cost. The clock stops when the result is
+//! in the memory of the computer or the device has done its work; what a device compiles or tunes at first is done
+//! before it starts.
+#![allow(missing_docs, reason = "criterion's macros make public items")]
+#![allow(clippy::print_stdout, reason = "the table at the end")]
+
+use std::hint::black_box;
+use std::path::Path;
+
+use burn::module::Module;
+use burn::optim::{AdamConfig, GradientsParams, ModuleOptimizer};
+use criterion::{BenchmarkId, Criterion, SamplingMode, Throughput, criterion_group};
+use iqa_benches::{comparison_table, criterion_directory, devices, image_size};
+use iqa_models::core::{Precision, image_to_tensor};
+use iqa_models::heads::gsn::GsnConfig;
+use iqa_models::heads::hiqa::HiqaConfig;
+use iqa_models::heads::multi_branch::{MultiBranchConfig, PairBatch};
+use iqa_models::heads::wadiqam::WadiqamConfig;
+use iqa_models::train::hiqa::{Batch, HiqaRecipe, Perceptual, Trainer};
+use iqa_models::{Device, ReferenceNeed, Scorer, Tensor};
+use iqa_testkit::textured;
+
+/// Side of the images of a batch: no model asks for more.
+const SIDE: u32 = 256;
+const BATCHES: [u32; 3] = [1, 8, 32];
+
+/// A model, and how to write random weights if none are bundled.
+type Model = (&'static str, Option<fn(&Path)>);
+
+const MODELS: [Model; 7] = [
+    ("wadiqam_fr", None),
+    ("wadiqam_nr", None),
+    ("multibranch_vgg16", Some(|path| random_multi_branch(MultiBranchConfig::vgg16(), path))),
+    ("multibranch_resnet50", Some(|path| random_multi_branch(MultiBranchConfig::resnet50(), path))),
+    ("multibranch_inception_v3", Some(|path| random_multi_branch(MultiBranchConfig::inception_v3(), path))),
+    ("gsn", Some(|path| GsnConfig::new().init(&Device::flex()).save(path, Precision::F32).expect("saves"))),
+    (
+        "hiqa",
+        Some(|path| HiqaConfig::published().init(&Device::flex()).save(path, Precision::F32).expect("saves")),
+    ),
+];
+
+fn random_multi_branch(config: MultiBranchConfig, path: &Path) {
+    let flex = Device::flex();
+    config.init(config.frp().init(&flex), &flex).save(path, Precision::F32).expect("saves");
+}
+
+fn open((name, random): Model, device: &Device) -> Scorer {
+    let Some(random) = random else { return Scorer::new(name, device).expect("bundled") };
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("weights.safetensors");
+    random(&path);
+    Scorer::with_weights(name, path, device).expect("opens")
+}
+
+/// `n` textures as `[n, 3, side, side]`.
+fn images(n: u32, side: u32, first_seed: u32, device: &Device) -> Tensor<4> {
+    Tensor::cat(
+        (0..n).map(|index| image_to_tensor(&textured(side, side, first_seed + index), device)).collect(),
+        0,
+    )
+}
+
+/// Scores with everything that a user waits for, and batches of tensors.
+fn scores(criterion: &mut Criterion) {
+    let (width, height) = image_size();
+    let (distorted, reference) = (textured(width, height, 1), textured(width, height, 2));
+    for (device_name, device) in devices() {
+        for model in MODELS {
+            let mut group = criterion.benchmark_group(model.0);
+            group.sample_size(10).sampling_mode(SamplingMode::Flat);
+            // Opened by the first benchmark that is asked for.
+            let mut scorer = None;
+            group.bench_function(BenchmarkId::new(format!("{width}x{height}"), &device_name), |bencher| {
+                let scorer = scorer.get_or_insert_with(|| open(model, &device));
+                bencher.iter(|| match scorer.spec().reference {
+                    ReferenceNeed::FullReference => scorer.score_pair(black_box(&distorted), &reference),
+                    ReferenceNeed::NoReference => scorer.score_single(black_box(&distorted)),
+                });
+            });
+            for n in BATCHES {
+                group.throughput(Throughput::Elements(u64::from(n)));
+                let id = BenchmarkId::new(format!("batch{n}_{SIDE}x{SIDE}"), &device_name);
+                group.bench_function(id, |bencher| {
+                    let scorer = scorer.get_or_insert_with(|| open(model, &device));
+                    let distorted = images(n, SIDE, 1, &device);
+                    let full = scorer.spec().reference == ReferenceNeed::FullReference;
+                    let reference = full.then(|| images(n, SIDE, 50, &device));
+                    bencher.iter(|| {
+                        let scores = scorer.score_tensors(distorted.clone(), reference.clone());
+                        scores.expect("scores").into_data()
+                    });
+                });
+            }
+        }
+    }
+}
+
+/// Forward, backward and Adam, as often as it is called.
+fn step<M: Module + 'static>(model: M, loss: impl Fn(&M) -> Tensor<1> + 'static) -> Box<dyn FnMut()> {
+    let mut model = Some(model);
+    let mut optimiser: ModuleOptimizer = AdamConfig::new().init();
+    Box::new(move || {
+        let network = model.take().expect("put back below");
+        let gradients = GradientsParams::from_grads(loss(&network).mean().backward(), &network);
+        model = Some(optimiser.step(1e-4, network, gradients));
+    })
+}
+
+fn wadiqam_step(config: &WadiqamConfig, device: &Device) -> Box<dyn FnMut()> {
+    let patches = |seed| images(128, 32, seed, device);
+    let (distorted, reference) = (patches(1), patches(1000));
+    let full = config.is_full_reference();
+    step(config.init(device), move |model| {
+        model.forward_training(distorted.clone(), full.then(|| reference.clone())).pool(4)
+    })
+}
+
+fn multi_branch_step(config: MultiBranchConfig, device: &Device) -> Box<dyn FnMut()> {
+    let (distorted, reference) = (images(4, 128, 1, device), images(4, 128, 50, device));
+    let model = config.init(config.frp().init(device), device);
+    // The frozen branch is computed once a run, not once a step.
+    let frozen = model.frozen_difference(distorted.clone(), reference.clone());
+    let batch = PairBatch { distorted, reference, frozen };
+    step(model, move |model| model.forward_training(vec![batch.clone()]))
+}
+
+fn gsn_step(device: &Device) -> Box<dyn FnMut()> {
+    let config = GsnConfig::new();
+    let side = config.crop as u32;
+    let (distorted, reference) = (images(2, side, 1, device), images(2, side, 50, device));
+    step(config.init(device), move |model| model.forward_training(distorted.clone(), reference.clone()))
+}
+
+/// All of a joint step: regressor, discriminator and generator.
+fn hiqa_step(device: &Device) -> Box<dyn FnMut()> {
+    let recipe = HiqaRecipe::fast(Perceptual::None);
+    let mut trainer = Trainer::new(&recipe, device).expect("a valid recipe");
+    let patches = |seed| images(16, recipe.patch as u32, seed, device) * 2.0 - 1.0;
+    let targets = Tensor::from_floats([0.5; 16], device);
+    let batch = Batch { distorted: patches(1), reference: patches(50), targets };
+    Box::new(move || {
+        trainer.joint_step(&batch, 1.0);
+    })
+}
+
+type Training = (&'static str, &'static str, fn(&Device) -> Box<dyn FnMut()>);
+
+const TRAINING: [Training; 7] = [
+    ("wadiqam_fr", "step_128_patches", |device| wadiqam_step(&WadiqamConfig::wadiqam_fr(), device)),
+    ("wadiqam_nr", "step_128_patches", |device| wadiqam_step(&WadiqamConfig::wadiqam_nr(), device)),
+    ("multibranch_vgg16", "step_4_pairs_128x128", |device| {
+        multi_branch_step(MultiBranchConfig::vgg16(), device)
+    }),
+    ("multibranch_resnet50", "step_4_pairs_128x128", |device| {
+        multi_branch_step(MultiBranchConfig::resnet50(), device)
+    }),
+    ("multibranch_inception_v3", "step_4_pairs_128x128", |device| {
+        multi_branch_step(MultiBranchConfig::inception_v3(), device)
+    }),
+    ("gsn", "step_2_crops", gsn_step),
+    ("hiqa", "joint_step_fast_preset", hiqa_step),
+];
+
+fn training(criterion: &mut Criterion) {
+    for (device_name, device) in devices() {
+        let device = device.autodiff();
+        for (model, work, make) in TRAINING {
+            let mut group = criterion.benchmark_group(model);
+            group.sample_size(10).sampling_mode(SamplingMode::Flat);
+            group.bench_function(BenchmarkId::new(work, &device_name), |bencher| {
+                let mut step = make(&device);
+                bencher.iter(|| {
+                    step();
+                    device.sync().expect("no error on the device");
+                });
+            });
+        }
+    }
+}
+
+criterion_group!(benches, scores, training);
+
+fn main() {
+    benches();
+    Criterion::default().configure_from_args().final_summary();
+    println!("{}", comparison_table(&criterion_directory()));
+}
