@@ -1,6 +1,10 @@
 //! A Burn device by name.
 
-use burn::tensor::Device;
+use std::any::Any;
+use std::panic;
+use std::sync::{Mutex, PoisonError};
+
+use burn::tensor::{DType, Device, FloatDType, Tensor};
 
 use crate::CoreError;
 
@@ -8,15 +12,18 @@ use crate::CoreError;
 struct Backend {
     name: &'static str,
     feature: &'static str,
+    /// What the computer must have, for messages.
+    needs: &'static str,
     /// `None` where the backend was not compiled in.
     open: Option<fn() -> Device>,
 }
 
 macro_rules! backend {
-    ($name:literal, $feature:literal, $open:expr) => {
+    ($name:literal, $feature:literal, $needs:literal, $open:expr) => {
         Backend {
             name: $name,
             feature: $feature,
+            needs: $needs,
             #[cfg(feature = $feature)]
             open: Some($open),
             #[cfg(not(feature = $feature))]
@@ -29,11 +36,15 @@ macro_rules! backend {
 #[cfg_attr(feature = "tch", allow(deprecated))]
 /// In the order of preference for messages: CPU first.
 const BACKENDS: &[Backend] = &[
-    backend!("flex", "flex", Device::flex),
-    backend!("wgpu", "wgpu", || Device::wgpu(burn::tensor::DeviceKind::DefaultDevice)),
-    backend!("libtorch", "tch", Device::libtorch),
-    backend!("libtorch-cuda", "tch", || Device::libtorch_cuda(0)),
-    backend!("cuda", "cuda", || Device::cuda(0)),
+    backend!("flex", "flex", "nothing", Device::flex),
+    backend!("wgpu", "wgpu", "a Vulkan, Metal or DirectX 12 driver", || {
+        Device::wgpu(burn::tensor::DeviceKind::DefaultDevice)
+    }),
+    backend!("libtorch", "tch", "libtorch 2.9.0", Device::libtorch),
+    backend!("libtorch-cuda", "tch", "an NVIDIA GPU with its driver, and libtorch 2.9.0 with CUDA", || {
+        Device::libtorch_cuda(0)
+    }),
+    backend!("cuda", "cuda", "an NVIDIA GPU with its driver, and the CUDA toolkit", || Device::cuda(0)),
 ];
 
 /// The names of the devices compiled into this build.
@@ -61,19 +72,85 @@ pub const DEVICE_NAMES: [&str; 5] = ["flex", "wgpu", "libtorch", "libtorch-cuda"
 ///
 /// # Errors
 /// [`CoreError::UnknownDevice`] for a name that is not in the table;
-/// [`CoreError::DeviceNotCompiled`] for one whose feature is off.
+/// [`CoreError::DeviceNotCompiled`] for one whose feature is off; [`CoreError::DeviceUnavailable`] where a tensor cannot
+/// be made on it and read back.
 pub fn device_by_name(name: &str) -> Result<Device, CoreError> {
+    find(name, None)
+}
+
+/// The device of that name, on which all that is made from now on is of another type than `f32`: images, and models
+/// opened on it. Half precision is for scoring, not for training.
+///
+/// Holds for the whole process, and only once for a device: before anything was made on it.
+///
+/// # Errors
+/// As [`device_by_name`]; [`CoreError::DeviceUnavailable`] also where the device does not compute in that type or is in
+/// use with another.
+pub fn device_with_float(name: &str, float: FloatDType) -> Result<Device, CoreError> {
+    find(name, Some(float))
+}
+
+fn find(name: &str, float: Option<FloatDType>) -> Result<Device, CoreError> {
     let Some(backend) = BACKENDS.iter().find(|backend| backend.name == name) else {
         return Err(CoreError::UnknownDevice { name: name.into(), known: DEVICE_NAMES.to_vec() });
     };
     match backend.open {
-        Some(open) => Ok(open()),
+        Some(open) => probe(backend, open, float),
         None => Err(CoreError::DeviceNotCompiled {
             name: backend.name,
             feature: backend.feature,
             available: available_devices(),
         }),
     }
+}
+
+/// Makes a tensor on the device and reads it back. Backends panic where there is no such device.
+fn probe(backend: &Backend, open: fn() -> Device, float: Option<FloatDType>) -> Result<Device, CoreError> {
+    if backend.name == "flex" && float.is_none() {
+        return Ok(open());
+    }
+    // What a backend has to say goes into the error, and not to standard error at great length too. The hook is the
+    // whole process's: one at a time.
+    static HOOK: Mutex<()> = Mutex::new(());
+    let guard = HOOK.lock().unwrap_or_else(PoisonError::into_inner);
+    let hook = panic::take_hook();
+    panic::set_hook(Box::new(|_| {}));
+    let found = panic::catch_unwind(|| {
+        let mut device = open();
+        if let Some(float) = float {
+            if !device.supports_dtype(float) {
+                return Err(format!("it does not compute in {:?}", DType::from(float)));
+            }
+            device.configure(float).map_err(|error| error.to_string())?;
+        }
+        let value = Tensor::<1>::ones([1], &device).into_data().iter::<f32>().next();
+        if value == Some(1.0) {
+            Ok(device)
+        } else {
+            Err("it does not give back what is written to it".into())
+        }
+    });
+    panic::set_hook(hook);
+    drop(guard);
+    let reason = match found {
+        Ok(Ok(device)) => return Ok(device),
+        Ok(Err(reason)) => reason,
+        Err(payload) => reason(&*payload),
+    };
+    Err(CoreError::DeviceUnavailable { name: backend.name, reason, needs: backend.needs })
+}
+
+/// The first line of what a panic says, without libtorch's frames.
+fn reason(payload: &(dyn Any + Send)) -> String {
+    let text = payload
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| payload.downcast_ref::<&str>().copied())
+        .unwrap_or("no reason given");
+    // An unwrapped error is printed with its line ends written out.
+    let line = text.split("\\n").next().unwrap_or(text).lines().next().unwrap_or(text);
+    let line = line.rsplit_once("(\"").map_or(line, |(_, line)| line);
+    line.trim().trim_end_matches('.').to_owned()
 }
 
 #[cfg(test)]
@@ -89,6 +166,25 @@ mod tests {
     fn an_unknown_device_is_an_error_that_lists_the_known_ones() {
         let message = device_by_name("tpu").expect_err("no such device").to_string();
         assert!(message.contains("`tpu`") && message.contains("libtorch"), "{message}");
+    }
+
+    #[test]
+    fn a_panic_becomes_the_first_line_of_what_it_says() {
+        let torch =
+            "called `Result::unwrap()` on an `Err` value: Torch(\"Found no NVIDIA driver.\\nframe #0: c10\")";
+        assert_eq!(reason(&torch.to_owned()), "Found no NVIDIA driver");
+        assert_eq!(reason(&"No adapter.\nmore"), "No adapter");
+        assert_eq!(reason(&7), "no reason given");
+    }
+
+    /// Where a build has devices beside `flex`, each can be used or says why not.
+    #[test]
+    fn a_device_that_is_not_there_is_an_error() {
+        for name in available_devices() {
+            if let Err(error) = device_by_name(name) {
+                assert!(matches!(error, CoreError::DeviceUnavailable { .. }), "{error}");
+            }
+        }
     }
 
     #[cfg(not(feature = "cuda"))]

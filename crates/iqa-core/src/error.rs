@@ -97,6 +97,16 @@ pub enum CoreError {
         /// The devices of this build.
         available: Vec<&'static str>,
     },
+    /// A device of this build cannot be used on this computer.
+    #[error("device `{name}` cannot be used here: {reason}; expected {needs}")]
+    DeviceUnavailable {
+        /// The name given.
+        name: &'static str,
+        /// What the backend says.
+        reason: String,
+        /// What the device needs.
+        needs: &'static str,
+    },
     /// A weights file is not in a supported format, or is damaged.
     #[error("{path}: cannot read weights: {source}", path = path.display())]
     WeightsFormat {

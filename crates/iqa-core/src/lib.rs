@@ -13,7 +13,7 @@ mod tensor;
 mod weights;
 
 pub use decode::{AlphaPolicy, DecodeOptions, decode_image, read_image, to_rgb8};
-pub use device::{DEVICE_NAMES, available_devices, device_by_name};
+pub use device::{DEVICE_NAMES, available_devices, device_by_name, device_with_float};
 pub use error::CoreError;
 pub use file::write_atomically;
 pub use score::{Direction, ReferenceNeed, ScoreSpec};

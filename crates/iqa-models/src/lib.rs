@@ -30,13 +30,13 @@ pub use input::ImageInput;
 pub use registry::{MODELS, ModelInfo, model_by_name};
 pub use scorer::{PreparedReference, Score, Scorer};
 
-pub use burn::tensor::{Device, Tensor};
+pub use burn::tensor::{Device, FloatDType, Tensor};
 pub use image;
 pub use iqa_backbones as backbones;
 pub use iqa_core as core;
 pub use iqa_core::{
     AlphaPolicy, DecodeOptions, Direction, ReferenceNeed, ScoreSpec, available_devices, device_by_name,
-    read_image,
+    device_with_float, read_image,
 };
 pub use iqa_datasets as datasets;
 pub use iqa_heads as heads;

@@ -12,14 +12,14 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::Parser;
 use clap::builder::PossibleValuesParser;
+use clap::{Parser, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 use iqa_models::core::write_atomically;
 use iqa_models::datasets::synthetic::IMAGE_EXTENSIONS;
 use iqa_models::{
-    ImageInput, MODELS, ModelError, ReferenceNeed, Score, Scorer, available_devices, device_by_name, heatmap,
-    model_by_name, read_image,
+    FloatDType, ImageInput, MODELS, ModelError, ReferenceNeed, Score, Scorer, available_devices,
+    device_by_name, device_with_float, heatmap, model_by_name, read_image,
 };
 use output::{Format, Writer};
 
@@ -45,6 +45,9 @@ struct Options {
     /// Where to compute; the devices of this build are listed by `--device help`.
     #[arg(long, default_value = "flex")]
     device: String,
+    /// Compute in half precision: faster on some GPUs, and less exact.
+    #[arg(long, value_enum)]
+    float: Option<Half>,
     /// Form of the output; `json` is one object a line [default: text; json with --output].
     #[arg(long, value_enum)]
     format: Option<Format>,
@@ -95,6 +98,15 @@ fn main() -> ExitCode {
     }
 }
 
+/// A type of half the size.
+#[derive(Clone, Copy, ValueEnum)]
+enum Half {
+    /// IEEE 754, eleven digits.
+    F16,
+    /// The range of f32, eight digits.
+    Bf16,
+}
+
 /// Whether every image was scored.
 fn run(options: &Options) -> Result<bool, Box<dyn Error>> {
     if options.device == "help" {
@@ -103,7 +115,11 @@ fn run(options: &Options) -> Result<bool, Box<dyn Error>> {
     }
     let default = if options.reference.is_some() { "wadiqam_fr" } else { "wadiqam_nr" };
     let model = options.model.as_deref().unwrap_or(default);
-    let device = device_by_name(&options.device)?;
+    let device = match options.float {
+        None => device_by_name(&options.device)?,
+        Some(Half::F16) => device_with_float(&options.device, FloatDType::F16)?,
+        Some(Half::Bf16) => device_with_float(&options.device, FloatDType::BF16)?,
+    };
     match (model_by_name(model)?.reference, &options.reference) {
         (ReferenceNeed::FullReference, None) => return Err(format!("`{model}` needs --reference").into()),
         (ReferenceNeed::NoReference, Some(_)) => return Err(format!("`{model}` takes no --reference").into()),

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
 use burn::module::Module;
-use burn::tensor::TensorData;
+use burn::tensor::{DType, TensorData};
 use burn_store::{
     ApplyError, BurnToPyTorchAdapter, ModuleSnapshot, PyTorchToBurnAdapter, bridge,
     pytorch_reader::PytorchReader,
@@ -234,13 +234,20 @@ impl NamedTensors {
     /// [`CoreError::MissingTensor`] for a name that the file lacks, [`CoreError::UnusedTensors`] for tensors
     /// of the file that `names` does not list, [`CoreError::TensorShape`].
     pub fn load_into<M: Module>(mut self, mut module: M, names: &[(String, String)]) -> Result<M, CoreError> {
+        // On a device set to half precision the weights are too.
+        let float = module.devices().first().map(|device| DType::from(device.settings().float_dtype));
         let mut file_names = HashMap::new();
         let mut snapshots = Vec::with_capacity(names.len());
         for (path, key) in names {
             let Some(NamedTensor { shape, values }) = self.tensors.remove(key) else {
                 return Err(CoreError::MissingTensor { path: self.origin, key: key.clone() });
             };
-            snapshots.push(bridge::from_data(TensorData::new(values, shape), path.clone(), None));
+            let values = TensorData::new(values, shape);
+            let values = match float {
+                Some(float) => values.convert_dtype(float),
+                None => values,
+            };
+            snapshots.push(bridge::from_data(values, path.clone(), None));
             file_names.insert(path.as_str(), key.as_str());
         }
         if !self.tensors.is_empty() {
