@@ -4,8 +4,8 @@ use burn::module::Module;
 use burn::nn::conv::Conv2dConfig;
 use burn::nn::{BatchNorm, BatchNormConfig, Initializer, PaddingConfig2d};
 use burn::tensor::activation::relu;
-use burn::tensor::module::{avg_pool2d, batch_norm, max_pool2d};
-use burn::tensor::ops::{AvgPoolOptions, MaxPoolOptions};
+use burn::tensor::module::{avg_pool2d, batch_norm};
+use burn::tensor::ops::AvgPoolOptions;
 use burn::tensor::{Device, Tensor};
 use iqa_kernels::Conv2d;
 
@@ -117,10 +117,14 @@ fn normalise(bn: &BatchNorm, x: Tensor<4>, statistics: Statistics) -> Tensor<4> 
     }
 }
 
-/// The largest of each square.
-pub(crate) fn max_pool(x: Tensor<4>, kernel: usize, stride: usize, padding: usize) -> Tensor<4> {
-    let options = MaxPoolOptions::new([kernel; 2]).with_stride([stride; 2]).with_padding([padding; 2]);
-    max_pool2d(x, options)
+/// Channels last, as convolutions leave images: over the values as they lie, sums and joins are quick.
+pub(crate) fn channels_last(x: Tensor<4>) -> Tensor<4> {
+    x.permute([0, 2, 3, 1])
+}
+
+/// Back to `[n, channels, height, width]`.
+pub(crate) fn channels_first(x: Tensor<4>) -> Tensor<4> {
+    x.permute([0, 3, 1, 2])
 }
 
 /// The mean of each 3x3 square, zeros beyond the border counted (torchvision's `avg_pool2d` in Inception).

@@ -3,9 +3,10 @@
 use burn::module::Module;
 use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
+use iqa_kernels::max_pool;
 
 use crate::config::Plan;
-use crate::layers::{ConvNorm, Geometry, Statistics, kaiming_fan_out, max_pool};
+use crate::layers::{ConvNorm, Geometry, Statistics, channels_first, channels_last, kaiming_fan_out};
 use crate::{Architecture, BackboneConfig, FeatureExtractor, FeatureInfo};
 
 const EPSILON: f64 = 1e-5;
@@ -83,7 +84,8 @@ impl Block {
         };
         let last = self.convs.len() - 1;
         let x = self.convs[..last].iter().fold(x, |x, conv| conv.forward_relu(x, statistics));
-        relu(self.convs[last].forward(x, statistics) + identity)
+        let x = channels_last(self.convs[last].forward(x, statistics));
+        channels_first(relu(x + channels_last(identity)))
     }
 
     fn fuse(self) -> Self {

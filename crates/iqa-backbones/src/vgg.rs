@@ -4,10 +4,10 @@ use burn::module::Module;
 use burn::nn::Initializer;
 use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
-use iqa_kernels::Conv2d;
+use iqa_kernels::{Conv2d, max_pool};
 
 use crate::config::Plan;
-use crate::layers::{Geometry, conv, kaiming_fan_out, max_pool};
+use crate::layers::{Geometry, conv, kaiming_fan_out};
 use crate::{Architecture, BackboneConfig, FeatureExtractor, FeatureInfo};
 
 /// Convolutions in each of the five blocks.

@@ -4,9 +4,10 @@ mod blocks;
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
+use iqa_kernels::max_pool;
 
 use crate::config::Plan;
-use crate::layers::{ConvNorm, Geometry, Statistics, average_pool_3x3, max_pool};
+use crate::layers::{ConvNorm, Geometry, Statistics, average_pool_3x3, channels_first, channels_last};
 use crate::{BackboneConfig, FeatureExtractor, FeatureInfo};
 use blocks::{Branch, Pool, Unit, inception_a, inception_b, inception_c, inception_d, inception_e};
 
@@ -184,7 +185,7 @@ impl InceptionV3 {
                     Some(Stage::Mixed(branches)) => {
                         let outputs =
                             branches.iter().flat_map(|branch| branch.forward(x.clone(), statistics));
-                        Tensor::cat(outputs.collect(), 1)
+                        channels_first(Tensor::cat(outputs.map(channels_last).collect(), 3))
                     }
                     None => break,
                 }
