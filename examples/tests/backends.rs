@@ -9,6 +9,12 @@ use std::time::Instant;
 
 use programs::{example, stderr};
 
+/// A pair for the full-reference model, a picture for the other.
+const CASES: [&[&str]; 2] = [
+    &["--reference", "examples/images/flowers.png", "examples/images/flowers_jpeg.jpg"],
+    &["examples/images/flowers_blur.png"],
+];
+
 fn scores(device: &str, arguments: &[&str]) -> Vec<f64> {
     let start = Instant::now();
     let output = example("score").args(["--format", "json", "--device", device]).args(arguments).output();
@@ -22,11 +28,7 @@ fn scores(device: &str, arguments: &[&str]) -> Vec<f64> {
 
 #[test]
 fn devices_agree_with_flex() {
-    let cases: [&[&str]; 2] = [
-        &["--reference", "examples/images/flowers.png", "examples/images/flowers_jpeg.jpg"],
-        &["examples/images/flowers_blur.png"],
-    ];
-    for arguments in cases {
+    for arguments in CASES {
         let expected = scores("flex", arguments);
         for device in iqa_models::available_devices() {
             // A build with libtorch knows the CUDA device whether or not there is one.
@@ -46,11 +48,7 @@ fn devices_agree_with_flex() {
 /// claim types that they do not bear.
 #[test]
 fn half_precision_is_close_to_single() {
-    let cases: [&[&str]; 2] = [
-        &["--reference", "examples/images/flowers.png", "examples/images/flowers_jpeg.jpg"],
-        &["examples/images/flowers_blur.png"],
-    ];
-    for arguments in cases {
+    for arguments in CASES {
         let expected = scores("flex", arguments)[0];
         // Three digits of f16, two of bf16, over a dozen layers.
         for (float, allowed) in [("f16", 5e-3), ("bf16", 5e-2)] {

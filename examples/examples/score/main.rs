@@ -101,9 +101,9 @@ fn main() -> ExitCode {
 /// A type of half the size.
 #[derive(Clone, Copy, ValueEnum)]
 enum Half {
-    /// IEEE 754, eleven digits.
+    /// IEEE 754, eleven binary digits.
     F16,
-    /// The range of f32, eight digits.
+    /// The range of f32, eight binary digits.
     Bf16,
 }
 
