@@ -4,8 +4,7 @@ use burn::module::Module;
 use burn::nn::conv::Conv2dConfig;
 use burn::nn::{BatchNorm, BatchNormConfig, Initializer, PaddingConfig2d};
 use burn::tensor::activation::relu;
-use burn::tensor::module::{avg_pool2d, batch_norm};
-use burn::tensor::ops::AvgPoolOptions;
+use burn::tensor::module::batch_norm;
 use burn::tensor::{Device, Tensor};
 use iqa_kernels::Conv2d;
 
@@ -115,21 +114,4 @@ fn normalise(bn: &BatchNorm, x: Tensor<4>, statistics: Statistics) -> Tensor<4> 
             bn.epsilon,
         ),
     }
-}
-
-/// Channels last, as convolutions leave images: over the values as they lie, sums and joins are quick.
-pub(crate) fn channels_last(x: Tensor<4>) -> Tensor<4> {
-    x.permute([0, 2, 3, 1])
-}
-
-/// Back to `[n, channels, height, width]`.
-pub(crate) fn channels_first(x: Tensor<4>) -> Tensor<4> {
-    x.permute([0, 3, 1, 2])
-}
-
-/// The mean of each 3x3 square, zeros beyond the border counted (torchvision's `avg_pool2d` in Inception).
-pub(crate) fn average_pool_3x3(x: Tensor<4>) -> Tensor<4> {
-    let options =
-        AvgPoolOptions::new([3, 3]).with_stride([1, 1]).with_padding([1, 1]).with_count_include_pad(true);
-    avg_pool2d(x, options)
 }

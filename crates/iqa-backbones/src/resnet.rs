@@ -3,10 +3,10 @@
 use burn::module::Module;
 use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
-use iqa_kernels::max_pool;
+use iqa_kernels::{channels_first, channels_last, max_pool};
 
 use crate::config::Plan;
-use crate::layers::{ConvNorm, Geometry, Statistics, channels_first, channels_last, kaiming_fan_out};
+use crate::layers::{ConvNorm, Geometry, Statistics, kaiming_fan_out};
 use crate::{Architecture, BackboneConfig, FeatureExtractor, FeatureInfo};
 
 const EPSILON: f64 = 1e-5;

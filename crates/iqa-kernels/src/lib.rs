@@ -16,12 +16,14 @@
 //! tensors to later results.
 
 pub mod cpu;
-mod max_pool;
+mod layout;
 #[cfg(feature = "flex")]
 mod memory;
 mod module;
 #[cfg(feature = "flex")]
 mod ops;
+mod pool;
 
-pub use max_pool::max_pool;
+pub use layout::{channels_first, channels_last};
 pub use module::Conv2d;
+pub use pool::{average_pool, max_pool};

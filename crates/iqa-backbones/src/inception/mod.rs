@@ -4,10 +4,10 @@ mod blocks;
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
-use iqa_kernels::max_pool;
+use iqa_kernels::{average_pool, channels_first, channels_last, max_pool};
 
 use crate::config::Plan;
-use crate::layers::{ConvNorm, Geometry, Statistics, average_pool_3x3, channels_first, channels_last};
+use crate::layers::{ConvNorm, Geometry, Statistics};
 use crate::{BackboneConfig, FeatureExtractor, FeatureInfo};
 use blocks::{Branch, Pool, Unit, inception_a, inception_b, inception_c, inception_d, inception_e};
 
@@ -102,7 +102,7 @@ impl MixedBranch {
     fn forward(&self, x: Tensor<4>, statistics: Statistics) -> Vec<Tensor<4>> {
         let x = match self.pool {
             Pool::None => x,
-            Pool::Average => average_pool_3x3(x),
+            Pool::Average => average_pool(x, 3, 1, 1),
             Pool::Max => max_pool(x, 3, 2, 0),
         };
         let x = self.convs.iter().fold(x, |x, conv| conv.forward_relu(x, statistics));

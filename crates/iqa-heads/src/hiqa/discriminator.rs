@@ -5,10 +5,10 @@ use burn::nn::conv::Conv2dConfig;
 use burn::nn::{BatchNorm, PaddingConfig2d};
 use burn::tensor::activation::leaky_relu;
 use burn::tensor::{Device, Tensor};
-use iqa_kernels::Conv2d;
+use iqa_kernels::{Conv2d, channels_last};
 
 use super::config::{DiscriminatorConfig, PATCH_MULTIPLE};
-use super::layers::{Statistics, channels_last, conv, convolve, norm, normalise};
+use super::layers::{Statistics, conv, convolve, norm, normalise};
 
 /// Slope of the leaky ReLUs below zero (DCGAN).
 const SLOPE: f64 = 0.2;

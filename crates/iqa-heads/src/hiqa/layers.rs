@@ -7,10 +7,8 @@ use burn::module::Module;
 use burn::nn::conv::Conv2dConfig;
 use burn::nn::{BatchNorm, BatchNormConfig, PaddingConfig2d};
 use burn::tensor::activation::relu;
-use burn::tensor::module::max_pool2d;
-use burn::tensor::ops::MaxPoolOptions;
 use burn::tensor::{Device, Tensor};
-use iqa_kernels::Conv2d;
+use iqa_kernels::{Conv2d, channels_first, channels_last, max_pool};
 
 /// Which statistics batch normalisation divides by. Said with each forward pass, and not by the kind of device: a
 /// network may be differentiated and yet stay as it is.
@@ -22,16 +20,6 @@ pub enum Statistics {
     Batch,
     /// Those of the batch, from which the running ones are updated: for the network in training.
     BatchAndTrack,
-}
-
-/// From `[n, channels, height, width]` to the order of this module.
-pub(super) fn channels_last(x: Tensor<4>) -> Tensor<4> {
-    x.permute([0, 2, 3, 1])
-}
-
-/// Back to `[n, channels, height, width]`.
-pub(super) fn channels_first(x: Tensor<4>) -> Tensor<4> {
-    x.permute([0, 3, 1, 2])
 }
 
 pub(super) fn convolve(conv: &Conv2d, x: Tensor<4>) -> Tensor<4> {
@@ -101,7 +89,7 @@ fn mean_by_channel(x: Tensor<2>, n: usize, height: usize, width: usize) -> Tenso
 
 /// The largest of each 2x2 square.
 pub(super) fn pool2(x: Tensor<4>) -> Tensor<4> {
-    channels_last(max_pool2d(channels_first(x), MaxPoolOptions::new([2, 2])))
+    channels_last(max_pool(channels_first(x), 2, 2, 0))
 }
 
 /// Each pixel four times.

@@ -3,13 +3,11 @@
 use burn::module::Module;
 use burn::nn::{Linear, LinearConfig};
 use burn::tensor::activation::relu;
-use burn::tensor::module::max_pool2d;
-use burn::tensor::ops::MaxPoolOptions;
 use burn::tensor::{Device, Tensor};
-use iqa_kernels::Conv2d;
+use iqa_kernels::{Conv2d, channels_first, channels_last, max_pool};
 
 use super::config::RegressorConfig;
-use super::layers::{BasicBlock, ConvNorm, Statistics, channels_first, channels_last, conv, convolve};
+use super::layers::{BasicBlock, ConvNorm, Statistics, conv, convolve};
 
 /// Stages of the body, each at half the size of the one before it.
 pub const STAGES: usize = 4;
@@ -123,8 +121,7 @@ impl Regressor {
             (None, Some(_)) => panic!("this regressor takes no discrepancy map"),
         }
         let x = channels_first(self.join.forward(x, statistics));
-        let options = MaxPoolOptions::new([3, 3]).with_stride([2, 2]).with_padding([1, 1]);
-        let mut x = channels_last(max_pool2d(x, options));
+        let mut x = channels_last(max_pool(x, 3, 2, 1));
         let mut stages = Vec::with_capacity(STAGES);
         for stage in self.blocks.chunks(BLOCKS) {
             for block in stage {

@@ -3,11 +3,9 @@
 use burn::module::Module;
 use burn::nn::{Dropout, Linear};
 use burn::tensor::activation::relu;
-use burn::tensor::module::max_pool2d;
-use burn::tensor::ops::MaxPoolOptions;
 use burn::tensor::{Device, Tensor};
 use iqa_core::ScoreSpec;
-use iqa_kernels::Conv2d;
+use iqa_kernels::{Conv2d, max_pool};
 
 use super::config::{Fusion, PATCH, WadiqamConfig};
 
@@ -96,7 +94,7 @@ impl Wadiqam {
                 x = if left == 0 { conv.forward_relu_max_pool2(x) } else { conv.forward_relu(x) };
             }
             if block.is_empty() {
-                x = max_pool2d(x, MaxPoolOptions::new([2, 2]));
+                x = max_pool(x, 2, 2, 0);
             }
         }
         x.reshape([n, self.config.features()])

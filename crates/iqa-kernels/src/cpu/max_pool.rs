@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::Size;
+use super::{Size, buffers};
 
 /// A square window, its step and its border, in pixels, in both directions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,7 +27,7 @@ impl Window {
     }
 
     /// The pixels under window `index`, along a side of that length.
-    fn range(self, index: usize, length: usize) -> std::ops::Range<usize> {
+    pub(super) fn range(self, index: usize, length: usize) -> std::ops::Range<usize> {
         let start = index * self.stride;
         start.saturating_sub(self.padding)..(start + self.side - self.padding).min(length)
     }
@@ -36,7 +36,7 @@ impl Window {
 /// The largest of each window.
 pub fn max_pool(x: &[f32], input: Size, window: Window) -> (Vec<f32>, Size) {
     let output = window.output(input);
-    let mut result = vec![f32::NEG_INFINITY; output.values()];
+    let mut result = buffers::take(output.values());
     if result.is_empty() {
         return (result, output);
     }
@@ -44,6 +44,7 @@ pub fn max_pool(x: &[f32], input: Size, window: Window) -> (Vec<f32>, Size) {
     result.par_chunks_mut(output.width * output.channels).enumerate().for_each(|(index, result)| {
         let [image, y] = [index / output.height, index % output.height];
         let x = &x[image * input.height * row..][..input.height * row];
+        result.fill(f32::NEG_INFINITY);
         for from in window.range(y, input.height) {
             let x = &x[from * row..][..row];
             for (column, result) in result.chunks_exact_mut(input.channels).enumerate() {

@@ -4,6 +4,7 @@
 //! `[out, in, kernel height, kernel width]`. Results do not depend on the number of threads, nor on how a batch
 //! is divided: each output value is summed in the same order wherever it lies.
 
+mod average_pool;
 mod buffers;
 mod direct;
 mod gradient;
@@ -15,6 +16,7 @@ mod winograd;
 
 use rayon::prelude::*;
 
+pub use average_pool::{average_pool, average_pool_backward};
 pub use buffers::give as recycle;
 pub use gradient::{bias_gradient, weight_gradient};
 pub use max_pool::{Window, max_pool, max_pool_backward};
