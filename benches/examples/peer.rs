@@ -1,10 +1,10 @@
-//! Our side of `peers/compare.py`: reads a name and a number a line, does that work once and then so many times more,
-//! writes the median of the seconds that these took.
+//! Our side of `peers/compare.py`: reads a name and a number a line, does that work for a tenth of a second and then so
+//! many times more, writes the median of the seconds that these took.
 //!
 //! The networks have random weights: they cost what trained ones cost.
 
 use std::io::{BufRead, Write, stdin, stdout};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use burn::nn::PaddingConfig2d;
 use burn::nn::conv::Conv2dConfig;
@@ -17,6 +17,9 @@ use iqa_models::heads::wadiqam::{PatchSampler, ScoreOptions, Wadiqam, WadiqamCon
 
 /// One piece of work; what it makes is dropped after the clock has stopped.
 type Work = Box<dyn FnMut() -> Tensor<1>>;
+
+/// As in `compare.py`.
+const WARM_UP: Duration = Duration::from_millis(100);
 
 /// Blocks of VGG16's 3x3 convolutions; a 2x2 maximum ends each.
 const VGG16: [&[usize]; 5] = [&[64, 64], &[128, 128], &[256; 3], &[512; 3], &[512; 3]];
@@ -154,8 +157,11 @@ fn main() -> std::io::Result<()> {
             current = Some((name.to_owned(), work));
         }
         let Some((_, work)) = &mut current else { continue };
-        // The first run wakes the threads.
-        drop(work());
+        // It takes the system a while to give each thread that wakes a core of its own.
+        let start = Instant::now();
+        while start.elapsed() < WARM_UP {
+            drop(work());
+        }
         let mut seconds: Vec<f64> = (0..repeats.max(1))
             .map(|_| {
                 let start = Instant::now();

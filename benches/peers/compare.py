@@ -5,8 +5,9 @@
 
 Needs a Python with torch 2.9 and torchvision; installs nothing. PyTorch runs in `inference_mode` (but for the training
 step), with contiguous and with channels-last tensors; the faster counts. Both sides take turns in one sitting, after two
-rounds that do not count. In a turn the first run does not count, as it wakes the threads; of the others (nine of a single
-layer, one of a network) the median counts. The figures are medians over the rounds, in milliseconds.
+rounds that do not count. In a turn what begins in the first tenth of a second does not count: threads wake, and it takes the
+system a while to give each a core of its own. Of the runs after that (nine of a single layer, one of a network) the median
+counts. The figures are medians over the rounds, in milliseconds.
 """
 
 import argparse
@@ -151,6 +152,9 @@ WORK = {
     "wadiqam_training_step": training_step,
 }
 
+# As in `peer.rs`.
+WARM_UP = 0.1
+
 
 def rest():
     """Lets the threads of the side whose turn is over fall asleep: OpenMP's spin for a while."""
@@ -158,9 +162,11 @@ def rest():
 
 
 def clock(work, repeats):
-    """The median of some runs in a row, after one that wakes the threads."""
+    """The median of some runs in a row, after `WARM_UP` seconds of them."""
     rest()
-    work()
+    start = time.perf_counter()
+    while time.perf_counter() - start < WARM_UP:
+        work()
     seconds = []
     for _ in range(repeats):
         start = time.perf_counter()
