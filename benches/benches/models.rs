@@ -17,9 +17,8 @@ use std::hint::black_box;
 use std::path::Path;
 
 use burn::module::Module;
-use burn::optim::{AdamConfig, GradientsParams, ModuleOptimizer};
 use criterion::{BenchmarkId, Criterion, SamplingMode, Throughput, criterion_group};
-use iqa_benches::{comparison_table, criterion_directory, devices, image_size};
+use iqa_benches::{comparison_table, criterion_directory, devices, image_size, training_step};
 use iqa_models::core::{Precision, image_to_tensor};
 use iqa_models::heads::gsn::GsnConfig;
 use iqa_models::heads::hiqa::HiqaConfig;
@@ -105,15 +104,10 @@ fn scores(criterion: &mut Criterion) {
     }
 }
 
-/// Forward, backward and Adam, as often as it is called.
-fn step<M: Module + 'static>(model: M, loss: impl Fn(&M) -> Tensor<1> + 'static) -> Box<dyn FnMut()> {
-    let mut model = Some(model);
-    let mut optimiser: ModuleOptimizer = AdamConfig::new().init();
-    Box::new(move || {
-        let network = model.take().expect("put back below");
-        let gradients = GradientsParams::from_grads(loss(&network).mean().backward(), &network);
-        model = Some(optimiser.step(1e-4, network, gradients));
-    })
+/// A step that lowers the mean of `scores`.
+fn step<M: Module + 'static>(model: M, scores: impl Fn(&M) -> Tensor<1> + 'static) -> Box<dyn FnMut()> {
+    let mut step = training_step(model, move |model| scores(model).mean());
+    Box::new(move || drop(step()))
 }
 
 fn wadiqam_step(config: &WadiqamConfig, device: &Device) -> Box<dyn FnMut()> {

@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 
 use burn::nn::PaddingConfig2d;
 use burn::nn::conv::Conv2dConfig;
-use burn::optim::{AdamConfig, GradientsParams, ModuleOptimizer};
 use burn::tensor::{Device, Distribution, Tensor};
 use image::RgbImage;
 use iqa_kernels::Conv2d;
@@ -106,19 +105,15 @@ fn wadiqam_pair() -> Work {
 
 fn training_step() -> Work {
     let device = Device::flex().autodiff();
-    let mut model = Some(WadiqamConfig::wadiqam_fr().init(&device));
-    let mut optimiser: ModuleOptimizer = AdamConfig::new().init();
     let patches = || random([128, 3, 32, 32], &device);
     let (distorted, reference) = (patches(), patches());
     let targets = Tensor::from_floats([0.1, 0.4, 0.6, 0.9], &device);
-    Box::new(move || {
-        let network: Wadiqam = model.take().expect("put back below");
-        let scores = network.forward_training(distorted.clone(), Some(reference.clone()));
-        let loss = scores.l1_loss(targets.clone());
-        let gradients = GradientsParams::from_grads(loss.backward(), &network);
-        model = Some(optimiser.step(1e-4, network, gradients));
-        loss.inner()
-    })
+    let model = WadiqamConfig::wadiqam_fr().init(&device);
+    let loss = move |model: &Wadiqam| {
+        let scores = model.forward_training(distorted.clone(), Some(reference.clone()));
+        scores.l1_loss(targets.clone())
+    };
+    Box::new(iqa_benches::training_step(model, loss))
 }
 
 fn work(name: &str) -> Option<Work> {

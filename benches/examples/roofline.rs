@@ -124,11 +124,8 @@ fn row(name: &str, layer: [usize; 7], peak: f64, bandwidth: f64) -> String {
     let (x, weights, bias) = (values(input.values()), values(shape.iter().product()), values(out));
     let packed = PackedWeights::new(shape);
     let (seconds, output) = shortest(12, || {
-        let (result, output) =
-            cpu::convolve(&x, input, &packed.with(&weights), &bias, &geometry, Finish::default());
-        // As between the layers of a network.
-        cpu::recycle(result);
-        output
+        // The result's memory serves the next one, as between the layers of a network.
+        cpu::convolve(&x, input, &packed.with(&weights), &bias, &geometry, Finish::default()).1
     });
     let arithmetic = 2.0 * (output.values() * channels * kernel * kernel) as f64;
     let tiles = |tile: usize| {

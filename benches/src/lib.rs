@@ -1,11 +1,13 @@
-//! What the benchmarks share: the devices to measure, and the table of all that Criterion has measured.
+//! What the benchmarks share: the devices to measure, a training step, and the table of all that Criterion has measured.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use iqa_models::{Device, available_devices, device_by_name};
+use burn::module::Module;
+use burn::optim::{AdamConfig, GradientsParams, ModuleOptimizer};
+use iqa_models::{Device, Tensor, available_devices, device_by_name};
 use iqa_testkit::workspace_path;
 
 /// Every device of the build, or those that `IQA_DEVICES` names, separated by commas.
@@ -36,6 +38,19 @@ pub fn image_size() -> (u32, u32) {
     let size =
         text.split_once('x').and_then(|(width, height)| Some((width.parse().ok()?, height.parse().ok()?)));
     size.unwrap_or_else(|| panic!("IQA_SIZE is `{text}`, expected a size like 512x384"))
+}
+
+/// Forward, backward and Adam, once a call; returns the loss, `[1]`.
+pub fn training_step<M: Module>(model: M, loss: impl Fn(&M) -> Tensor<1>) -> impl FnMut() -> Tensor<1> {
+    let mut model = Some(model);
+    let mut optimiser: ModuleOptimizer = AdamConfig::new().init();
+    move || {
+        let network = model.take().expect("put back below");
+        let loss = loss(&network);
+        let gradients = GradientsParams::from_grads(loss.backward(), &network);
+        model = Some(optimiser.step(1e-4, network, gradients));
+        loss.inner()
+    }
 }
 
 /// Where Criterion keeps its figures.

@@ -119,25 +119,26 @@ fn probe(backend: &Backend, open: fn() -> Device, float: Option<FloatDType>) -> 
         let mut device = open();
         if let Some(float) = float {
             if !device.supports_dtype(float) {
-                return Err(format!("it does not compute in {:?}", DType::from(float)));
+                let reason = format!("it does not compute in {:?}", DType::from(float));
+                return Err((reason, "a type that it computes in; all compute in F32"));
             }
-            device.configure(float).map_err(|error| error.to_string())?;
+            device.configure(float).map_err(|error| (error.to_string(), backend.needs))?;
         }
         let value = Tensor::<1>::ones([1], &device).into_data().iter::<f32>().next();
         if value == Some(1.0) {
             Ok(device)
         } else {
-            Err("it does not give back what is written to it".into())
+            Err(("it does not give back what is written to it".into(), backend.needs))
         }
     });
     panic::set_hook(hook);
     drop(guard);
-    let reason = match found {
+    let (reason, needs) = match found {
         Ok(Ok(device)) => return Ok(device),
-        Ok(Err(reason)) => reason,
-        Err(payload) => reason(&*payload),
+        Ok(Err(refused)) => refused,
+        Err(payload) => (reason(&*payload), backend.needs),
     };
-    Err(CoreError::DeviceUnavailable { name: backend.name, reason, needs: backend.needs })
+    Err(CoreError::DeviceUnavailable { name: backend.name, reason, needs })
 }
 
 /// The first line of what a panic says, without libtorch's frames.

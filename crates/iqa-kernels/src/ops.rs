@@ -1,6 +1,7 @@
 //! The kernels as an operation of Burn's `flex` backend.
 
 use std::borrow::Cow;
+use std::ops::Deref;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use burn::backend::tensor::FloatTensor;
@@ -8,7 +9,7 @@ use burn::backend::{Backend, Dispatch, Flex, backend_extension};
 use burn::tensor::{Bytes, DType, Device, Shape, Tensor};
 use burn_flex::{FlexTensor, Layout};
 
-use crate::cpu::{self, Finish, Geometry, PackedWeights, Size};
+use crate::cpu::{self, Buffer, Finish, Geometry, PackedWeights, Size};
 use crate::memory;
 
 /// Whether the kernels serve tensors of that device.
@@ -51,26 +52,30 @@ impl ConvOps for Flex {
         let packed = options.cache.packed(&weight);
         let original = values(&weight);
         let bias = values(&bias);
-        let result =
-            Image::of(&x).convolve(&packed.with(&original), &bias, &options.geometry, options.finish);
-        recycle(x);
-        result
-    }
-}
-
-/// Keeps the memory of a tensor that nobody else holds for coming results.
-fn recycle(tensor: FlexTensor) {
-    let memory = tensor.data_arc();
-    drop(tensor);
-    if let Some(Ok(values)) = Arc::into_inner(memory).map(Bytes::try_into_vec) {
-        cpu::recycle(values);
+        Image::of(&x).convolve(&packed.with(&original), &bias, &options.geometry, options.finish)
     }
 }
 
 /// A tensor as the kernels see it: its values in channels-last order, borrowed if they lie so.
 pub(crate) struct Image<'a> {
-    pub(crate) values: Cow<'a, [f32]>,
+    pub(crate) values: Values<'a>,
     pub(crate) size: Size,
+}
+
+pub(crate) enum Values<'a> {
+    Lent(&'a [f32]),
+    Moved(Buffer),
+}
+
+impl Deref for Values<'_> {
+    type Target = [f32];
+
+    fn deref(&self) -> &[f32] {
+        match self {
+            Self::Lent(values) => values,
+            Self::Moved(values) => values,
+        }
+    }
 }
 
 impl<'a> Image<'a> {
@@ -81,8 +86,8 @@ impl<'a> Image<'a> {
         let size = Size { images, height, width, channels };
         let last = tensor.permute(&[0, 2, 3, 1]);
         let values = match contiguous(last.layout()) {
-            Some(range) => Cow::Borrowed(&tensor.storage::<f32>()[range]),
-            None => Cow::Owned(cpu::channels_last(&values(tensor), size)),
+            Some(range) => Values::Lent(&tensor.storage::<f32>()[range]),
+            None => Values::Moved(cpu::channels_last(&values(tensor), size)),
         };
         Self { values, size }
     }
@@ -97,16 +102,23 @@ impl<'a> Image<'a> {
         let (values, size) = cpu::convolve(&self.values, self.size, weights, bias, geometry, finish);
         image(values, size)
     }
+
+    #[cfg(feature = "autodiff")]
+    fn to_tensor(&self) -> FlexTensor {
+        let Size { images, height, width, channels } = self.size;
+        tensor(Bytes::from_elems(self.values.to_vec()), [images, height, width, channels])
+            .permute(&[0, 3, 1, 2])
+    }
 }
 
 /// Values in channels-last order as a tensor `[n, channels, height, width]`.
-pub(crate) fn image(values: Vec<f32>, size: Size) -> FlexTensor {
+pub(crate) fn image(values: Buffer, size: Size) -> FlexTensor {
     let Size { images, height, width, channels } = size;
-    tensor(values, &[images, height, width, channels]).permute(&[0, 3, 1, 2])
+    tensor(memory::bytes(values), [images, height, width, channels]).permute(&[0, 3, 1, 2])
 }
 
-pub(crate) fn tensor(values: Vec<f32>, shape: &[usize]) -> FlexTensor {
-    FlexTensor::new(memory::bytes(values), Layout::contiguous(Shape::from(shape.to_vec())), DType::F32)
+fn tensor<const D: usize>(values: Bytes, shape: [usize; D]) -> FlexTensor {
+    FlexTensor::new(values, Layout::contiguous(Shape::from(shape)), DType::F32)
 }
 
 /// The values of a tensor in the order of its shape, borrowed if they lie so.
@@ -234,25 +246,22 @@ mod autodiff {
                 Finish { relu: true, .. } => Some(cpu::relu_backward(&Image::of(&y).values, &above.values)),
                 Finish { .. } => None,
             };
-            let gradient = Image { size, values: unfinished.as_deref().map_or(above.values, Cow::Borrowed) };
+            let gradient = Image { size, values: unfinished.map_or(above.values, Values::Moved) };
             if let Some(node) = node_bias {
                 let sums = cpu::bias_gradient(&gradient.values, gradient.size);
                 let shape = [sums.len()];
-                grads.register::<Flex>(node.id, tensor(sums, &shape));
+                grads.register::<Flex>(node.id, tensor(Bytes::from_elems(sums), shape));
             }
             if let Some(node) = node_weight {
                 let x = Image::of(&x);
                 let sums =
                     cpu::weight_gradient(&x.values, x.size, &gradient.values, gradient.size, &geometry);
-                grads.register::<Flex>(node.id, tensor(sums, &weight.layout().shape().dims::<4>()));
+                let shape = weight.layout().shape().dims::<4>();
+                grads.register::<Flex>(node.id, tensor(Bytes::from_elems(sums), shape));
             }
             if let Some(node) = node_x {
                 grads.register::<Flex>(node.id, input_gradient(&x, &weight, &gradient, &geometry));
             }
-            drop(gradient);
-            unfinished.into_iter().for_each(cpu::recycle);
-            recycle(given);
-            recycle(y);
         }
     }
 
@@ -275,7 +284,7 @@ mod autodiff {
             None => Flex::conv2d_x_backward(
                 x.clone(),
                 weight.clone(),
-                image(gradient.values.to_vec(), gradient.size),
+                gradient.to_tensor(),
                 crate::module::burn_options(geometry, 1),
             ),
         }

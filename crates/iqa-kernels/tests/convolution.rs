@@ -1,7 +1,7 @@
 //! Every algorithm against the definition of a convolution, in f64.
 #![allow(missing_docs, reason = "a test")]
 
-use iqa_kernels::cpu::{self, Algorithm, Finish, Geometry, PackedWeights, Size};
+use iqa_kernels::cpu::{self, Algorithm, Buffer, Finish, Geometry, PackedWeights, Size};
 use proptest::prelude::*;
 
 /// Values in `[-0.5, 0.5)` by a linear congruential generator.
@@ -44,7 +44,7 @@ impl Case {
         Size { height, width, channels: self.out, ..self.input }
     }
 
-    fn run(&self, algorithm: Option<Algorithm>, finish: Finish) -> (Vec<f32>, Size) {
+    fn run(&self, algorithm: Option<Algorithm>, finish: Finish) -> (Buffer, Size) {
         let packed = PackedWeights::new(self.shape());
         let (weights, bias) = (self.weights(), self.bias());
         let weights = packed.with(&weights);
@@ -215,7 +215,7 @@ fn the_error_through_vgg16_stays_small() {
             } else {
                 sums.into_iter().map(|sum| sum.max(0.0)).collect()
             };
-            (x, input) = found;
+            (x, input) = (found.0.to_vec(), found.1);
         }
     }
     let error = relative_error(&x, &expected);
@@ -382,7 +382,7 @@ fn neither_threads_nor_batches_change_a_result() {
             })
         };
         for threads in [1, 2, 3] {
-            assert_eq!(pool(threads).install(|| case.run(None, finish)).0, whole);
+            assert_eq!(pool(threads).install(|| case.run(None, finish)).0[..], whole[..]);
             assert_eq!(gradients(threads), gradients(1));
         }
         let packed = PackedWeights::new(case.shape());
@@ -390,7 +390,7 @@ fn neither_threads_nor_batches_change_a_result() {
         let one = Size { images: 1, ..input };
         for (x, expected) in case.x().chunks(one.values()).zip(whole.chunks(size.values() / 5)) {
             let (found, _) = cpu::convolve(x, one, &packed.with(&weights), &bias, &case.geometry, finish);
-            assert_eq!(found, expected);
+            assert_eq!(&found[..], expected);
         }
     }
 }

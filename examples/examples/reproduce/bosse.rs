@@ -401,8 +401,13 @@ pub(crate) const ENTRIES: &[Entry] = &[
         paper: Paper::Bosse,
         place: "section IV-I, figure on reduced reference",
         what: "agreement over the number of principal components of the reference's features",
-        note: "",
-        rows: &[row("components", "DIQaM-FR and WaDIQaM-FR", NONE, Nothing("no command evaluates it yet"))],
+        note: "Here as the example `reduced_reference`, on synthetic distortions of photographs alone.",
+        rows: &[row(
+            "components",
+            "DIQaM-FR and WaDIQaM-FR",
+            NONE,
+            Nothing("see the example `reduced_reference`"),
+        )],
     },
     Entry {
         id: "pyiqa-wadiqam",

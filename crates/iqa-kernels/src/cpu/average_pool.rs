@@ -2,10 +2,10 @@
 
 use rayon::prelude::*;
 
-use super::{Size, Window, buffers, simd};
+use super::{Buffer, Size, Window, buffers, simd};
 
 /// The mean of each window.
-pub fn average_pool(x: &[f32], input: Size, window: Window) -> (Vec<f32>, Size) {
+pub fn average_pool(x: &[f32], input: Size, window: Window) -> (Buffer, Size) {
     let output = window.output(input);
     let mut result = buffers::take(output.values());
     if result.is_empty() {
@@ -39,7 +39,7 @@ pub fn average_pool(x: &[f32], input: Size, window: Window) -> (Vec<f32>, Size) 
 }
 
 /// The gradient before [`average_pool`] of images of size `input`: that of each window in equal parts to all under it.
-pub fn average_pool_backward(input: Size, gradient: &[f32], window: Window) -> Vec<f32> {
+pub fn average_pool_backward(input: Size, gradient: &[f32], window: Window) -> Buffer {
     let output = window.output(input);
     assert_eq!(gradient.len(), output.values(), "a gradient of another size");
     let mut result = buffers::take(input.values());
@@ -96,7 +96,7 @@ mod tests {
         let window = Window { side: 3, stride: 1, padding: 1 };
         let (means, output) = average_pool(&[9.0, 18.0, 27.0, 0.0, 9.0, 36.0], size, window);
         assert_eq!([output.height, output.width], [2, 3]);
-        assert_eq!(means, [4.0, 11.0, 10.0, 4.0, 11.0, 10.0]);
+        assert_eq!(means[..], [4.0, 11.0, 10.0, 4.0, 11.0, 10.0]);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use rayon::prelude::*;
 
 use super::simd::{self, load, panel_width, store};
 use super::weights::Panels;
-use super::{Geometry, Size, buffers};
+use super::{Buffer, Geometry, Size, buffers};
 
 /// Most output pixels of a task.
 const TASK: usize = 96;
@@ -61,7 +61,7 @@ pub(super) fn convolve(
     geometry: &Geometry,
     output: Size,
     relu: bool,
-) -> Vec<f32> {
+) -> Buffer {
     let mut result = buffers::take(output.values());
     if result.is_empty() {
         return result;
@@ -96,9 +96,6 @@ pub(super) fn convolve(
             arch.dispatch(Run { task: &task, first: index * pixels, piece, scratch });
         });
     });
-    if let Some(gather) = gather {
-        buffers::give(gather.x);
-    }
     result
 }
 
@@ -317,7 +314,7 @@ impl Task<'_> {
 
 /// Images of few channels with their zeros around them, and where the values under a kernel lie from its corner on.
 struct Gather {
-    x: Vec<f32>,
+    x: Buffer,
     size: Size,
     stride: [usize; 2],
     /// Beginnings of runs of `run` values.

@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::{Size, buffers};
+use super::{Buffer, Size, buffers};
 
 /// A square window, its step and its border, in pixels, in both directions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,7 +34,7 @@ impl Window {
 }
 
 /// The largest of each window.
-pub fn max_pool(x: &[f32], input: Size, window: Window) -> (Vec<f32>, Size) {
+pub fn max_pool(x: &[f32], input: Size, window: Window) -> (Buffer, Size) {
     let output = window.output(input);
     let mut result = buffers::take(output.values());
     if result.is_empty() {
@@ -64,16 +64,11 @@ pub fn max_pool(x: &[f32], input: Size, window: Window) -> (Vec<f32>, Size) {
 /// The gradient before [`max_pool`]: that of each window goes to the first of its largest values, in row order.
 ///
 /// `x` are the values that were pooled, `pooled` the result, `gradient` its gradient.
-pub fn max_pool_backward(
-    x: &[f32],
-    input: Size,
-    pooled: &[f32],
-    gradient: &[f32],
-    window: Window,
-) -> Vec<f32> {
+pub fn max_pool_backward(x: &[f32], input: Size, pooled: &[f32], gradient: &[f32], window: Window) -> Buffer {
     let output = window.output(input);
     assert_eq!(gradient.len(), output.values(), "a gradient of another size");
-    let mut result = vec![0.0; input.values()];
+    let mut result = buffers::take(input.values());
+    result.fill(0.0);
     if gradient.is_empty() {
         return result;
     }
@@ -118,7 +113,7 @@ mod tests {
         let x: Vec<f32> = (0..20).map(|value| -(value as f32)).collect();
         let (pooled, output) = max_pool(&x, size, WINDOW);
         assert_eq!([output.height, output.width], [2, 3]);
-        assert_eq!(pooled, [0.0, -1.0, -3.0, -5.0, -6.0, -8.0]);
+        assert_eq!(pooled[..], [0.0, -1.0, -3.0, -5.0, -6.0, -8.0]);
     }
 
     #[test]

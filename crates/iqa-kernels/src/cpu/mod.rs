@@ -17,7 +17,7 @@ mod winograd;
 use rayon::prelude::*;
 
 pub use average_pool::{average_pool, average_pool_backward};
-pub use buffers::give as recycle;
+pub use buffers::Buffer;
 pub use gradient::{bias_gradient, weight_gradient};
 pub use max_pool::{Window, max_pool, max_pool_backward};
 pub use pool::{max_pool2, max_pool2_backward, relu_backward};
@@ -97,7 +97,7 @@ impl Geometry {
 }
 
 /// Images `[n, channels, height, width]` in channels-last order.
-pub fn channels_last(x: &[f32], size: Size) -> Vec<f32> {
+pub fn channels_last(x: &[f32], size: Size) -> Buffer {
     let mut result = buffers::take(size.values());
     let area = size.height * size.width;
     let image = area * size.channels;
@@ -177,7 +177,7 @@ pub fn convolve(
     bias: &[f32],
     geometry: &Geometry,
     finish: Finish,
-) -> (Vec<f32>, Size) {
+) -> (Buffer, Size) {
     let algorithm = Algorithm::choose(geometry, input, weights.channels_out());
     convolve_by(algorithm, x, input, weights, bias, geometry, finish)
 }
@@ -194,7 +194,7 @@ pub fn convolve_by(
     bias: &[f32],
     geometry: &Geometry,
     finish: Finish,
-) -> (Vec<f32>, Size) {
+) -> (Buffer, Size) {
     assert_eq!(x.len(), input.values(), "an image of another size");
     assert_eq!(input.channels, weights.channels_in(), "channels of another number");
     assert_eq!(bias.len(), weights.channels_out(), "bias of another length");
@@ -224,9 +224,7 @@ pub fn convolve_by(
             if !finish.pool {
                 return (result, full);
             }
-            let pooled = max_pool2(&result, full);
-            recycle(result);
-            pooled
+            max_pool2(&result, full)
         }
     }
 }

@@ -2,10 +2,10 @@
 
 use rayon::prelude::*;
 
-use super::{Size, buffers};
+use super::{Buffer, Size, buffers};
 
 /// The largest of each 2x2 square; an odd last row or column is dropped.
-pub fn max_pool2(x: &[f32], input: Size) -> (Vec<f32>, Size) {
+pub fn max_pool2(x: &[f32], input: Size) -> (Buffer, Size) {
     let output = Size { height: input.height / 2, width: input.width / 2, ..input };
     let mut result = buffers::take(output.values());
     if result.is_empty() {
@@ -29,7 +29,7 @@ pub fn max_pool2(x: &[f32], input: Size) -> (Vec<f32>, Size) {
 }
 
 /// The gradient before a ReLU: `gradient` where its output `y` is positive.
-pub fn relu_backward(y: &[f32], gradient: &[f32]) -> Vec<f32> {
+pub fn relu_backward(y: &[f32], gradient: &[f32]) -> Buffer {
     assert_eq!(y.len(), gradient.len(), "a gradient of another size");
     let mut result = buffers::take(y.len());
     let step = 1 << 16;
@@ -47,13 +47,15 @@ pub fn relu_backward(y: &[f32], gradient: &[f32]) -> Vec<f32> {
 /// `relu` only if that is positive.
 ///
 /// `y` are the values that were pooled, of size `input`; `gradient` is that of the pooled values.
-pub fn max_pool2_backward(y: &[f32], input: Size, gradient: &[f32], relu: bool) -> Vec<f32> {
+pub fn max_pool2_backward(y: &[f32], input: Size, gradient: &[f32], relu: bool) -> Buffer {
     let Size { images, height, width, channels } = input;
     let [high, wide] = [height / 2, width / 2];
     assert_eq!(gradient.len(), images * high * wide * channels, "a gradient of another size");
     let row = width * channels;
     if high == 0 || wide == 0 || input.values() == 0 {
-        return vec![0.0; input.values()];
+        let mut result = buffers::take(input.values());
+        result.fill(0.0);
+        return result;
     }
     let mut result = buffers::take(input.values());
     result.par_chunks_mut(height * row).zip(y.par_chunks(height * row)).enumerate().for_each(

@@ -5,6 +5,8 @@ use std::sync::OnceLock;
 
 use pulp::{Arch, Simd, WithSimd};
 
+use super::{Buffer, buffers};
+
 /// The vector unit of this computer, looked up once.
 pub(super) fn arch() -> Arch {
     static ARCH: OnceLock<Arch> = OnceLock::new();
@@ -85,11 +87,11 @@ pub(super) fn accumulate<S: Simd, const ROWS: usize>(
 /// Calls `work` with a buffer of this thread, of `len` values that are whatever an earlier call left.
 pub(super) fn with_scratch<R>(len: usize, work: impl FnOnce(&mut [f32]) -> R) -> R {
     thread_local! {
-        static SCRATCH: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
+        static SCRATCH: RefCell<Buffer> = RefCell::default();
     }
     SCRATCH.with_borrow_mut(|scratch| {
         if scratch.len() < len {
-            scratch.resize(len, 0.0);
+            *scratch = buffers::take(len);
         }
         work(&mut scratch[..len])
     })

@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use rayon::prelude::*;
 
 use super::winograd::{F2, F4, Transform};
-use super::{direct, simd};
+use super::{Buffer, buffers, direct, simd};
 
 /// A copy of a convolution's weights for each algorithm that has needed one.
 #[derive(Debug)]
@@ -28,7 +28,7 @@ pub struct Weights<'a> {
 /// the last panel is filled up with zeros.
 #[derive(Debug)]
 pub(super) struct Panels {
-    values: Vec<f32>,
+    values: Buffer,
     matrices: usize,
     depth: usize,
     pub(super) panels: usize,
@@ -39,7 +39,8 @@ impl Panels {
     fn new(matrices: usize, depth: usize, out: usize, fill: impl Fn(usize, &mut [f32]) + Sync) -> Self {
         let width = simd::panel();
         let panels = out.div_ceil(width);
-        let mut values = vec![0.0; panels * matrices * depth * width];
+        let mut values = buffers::take(panels * matrices * depth * width);
+        values.fill(0.0);
         values.par_chunks_mut((matrices * depth * width).max(1)).enumerate().for_each(|(panel, values)| {
             let mut column = vec![0.0; matrices * depth];
             for (lane, o) in (panel * width..out.min((panel + 1) * width)).enumerate() {

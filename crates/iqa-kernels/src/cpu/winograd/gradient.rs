@@ -81,8 +81,6 @@ pub(in crate::cpu) fn weight_gradient<T: Transform<IN, OUT>, const IN: usize, co
         sums.par_chunks_mut(matrix).enumerate().for_each(|(matrix, sums)| {
             arch.dispatch(Products { task: &task, matrix, count, inputs: &inputs, spread: &spread, sums });
         });
-        buffers::give(inputs);
-        buffers::give(spread);
     }
 
     let mut result = vec![0.0; output.channels * input.channels * 9];
@@ -90,7 +88,6 @@ pub(in crate::cpu) fn weight_gradient<T: Transform<IN, OUT>, const IN: usize, co
     result.par_chunks_mut((width * kernels).max(1)).enumerate().for_each(|(panel, result)| {
         arch.dispatch(Kernels { task: &task, panel, sums: &sums, kernels, result });
     });
-    buffers::give(sums);
     result
 }
 

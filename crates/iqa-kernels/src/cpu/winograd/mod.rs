@@ -22,7 +22,7 @@ pub(in crate::cpu) use transform::{F2, F4, Transform};
 
 use super::simd::{self, load, panel_width, store};
 use super::weights::Panels;
-use super::{Finish, Geometry, Size, buffers};
+use super::{Buffer, Finish, Geometry, Size, buffers};
 
 /// Input channels from which on the stages follow one another.
 const MANY: usize = 96;
@@ -71,7 +71,7 @@ pub(super) fn convolve<T: Transform<IN, OUT>, const IN: usize, const OUT: usize>
     geometry: &Geometry,
     full: Size,
     finish: Finish,
-) -> (Vec<f32>, Size) {
+) -> (Buffer, Size) {
     assert!(geometry.is_plain_3x3(), "Winograd tiles are for 3x3 kernels with stride 1");
     let shrink = if finish.pool { 2 } else { 1 };
     let output = Size { height: full.height / shrink, width: full.width / shrink, ..full };
@@ -182,8 +182,6 @@ impl<T: Transform<IN, OUT>, const IN: usize, const OUT: usize> Task<'_, T, IN, O
                 let first = index * self.per_row;
                 arch.dispatch(Outputs { task: self, rows, piece, products: &products, first, padded, step });
             });
-            buffers::give(inputs);
-            buffers::give(products);
         }
     }
 }
