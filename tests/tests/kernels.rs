@@ -5,10 +5,10 @@ use burn::module::{Module, Param, RunningState};
 use burn::nn::conv::{Conv2d as BurnConv2d, Conv2dConfig};
 use burn::nn::{BatchNorm, BatchNormConfig, PaddingConfig2d};
 use burn::tensor::activation::relu;
-use burn::tensor::module::{conv2d, max_pool2d};
-use burn::tensor::ops::{ConvOptions, MaxPoolOptions};
+use burn::tensor::module::{avg_pool2d, conv2d, max_pool2d};
+use burn::tensor::ops::{AvgPoolOptions, ConvOptions, MaxPoolOptions};
 use burn::tensor::{Device, Tensor, TensorData};
-use iqa_kernels::Conv2d;
+use iqa_kernels::{Conv2d, add_relu, average_pool, channels_first, channels_last, max_pool};
 use iqa_models::heads::wadiqam::{PatchSampler, ScoreOptions, Wadiqam, WadiqamConfig, cut_patches};
 use iqa_testkit::{Tolerance, assert_close, textured};
 
@@ -90,6 +90,64 @@ fn results_and_gradients_are_those_of_burn() {
                 assert_close("bias", &found, &expected, Tolerance::BACKWARD);
             }
         }
+    }
+}
+
+/// Sums and pools beside Burn's own operations.
+#[test]
+fn sums_and_pools_are_those_of_burn() {
+    type Operation = fn(Tensor<4>, Tensor<4>) -> Tensor<4>;
+    let operations: [(&str, Operation, Operation); 6] = [
+        ("add_relu", add_relu, |x, y| relu(x + y)),
+        // One side as it comes from outside, one as from a convolution.
+        ("add_relu", |x, y| add_relu(channels_first(channels_last(x) * 1.0), y), |x, y| relu(x + y)),
+        (
+            "max_pool 3, 2, 1",
+            |x, _| max_pool(x, 3, 2, 1),
+            |x, _| max_pool2d(x, MaxPoolOptions::new([3, 3]).with_stride([2, 2]).with_padding([1, 1])),
+        ),
+        ("max_pool 2, 2, 0", |x, _| max_pool(x, 2, 2, 0), |x, _| max_pool2d(x, MaxPoolOptions::new([2, 2]))),
+        (
+            "average_pool 3, 1, 1",
+            |x, _| average_pool(x, 3, 1, 1),
+            |x, _| {
+                let options = AvgPoolOptions::new([3, 3]).with_stride([1, 1]).with_padding([1, 1]);
+                avg_pool2d(x, options.with_count_include_pad(true))
+            },
+        ),
+        (
+            "average_pool 3, 2, 0",
+            |x, _| average_pool(x, 3, 2, 0),
+            |x, _| avg_pool2d(x, AvgPoolOptions::new([3, 3]).with_stride([2, 2])),
+        ),
+    ];
+    let device = Device::flex().autodiff();
+    let shape = [2, 5, 9, 7];
+    for (name, ours, theirs) in operations {
+        let run = |operation: Operation| {
+            let x = input(shape, &device).require_grad();
+            let y = input(shape, &device).flip([0, 3]).require_grad();
+            let result = operation(x.clone(), y.clone());
+            let gradients = (result.clone() * input(result.dims(), &device)).sum().backward();
+            let gradient = |x: &Tensor<4>| x.grad(&gradients).map_or_else(Vec::new, values);
+            [values(result), gradient(&x), gradient(&y)]
+        };
+        let without_gradients = |operation: Operation| {
+            let x = input(shape, &Device::flex());
+            values(operation(x.clone(), x.flip([0, 3])))
+        };
+        for (found, expected) in run(ours).iter().zip(run(theirs)) {
+            assert_eq!(
+                found.len(),
+                expected.len(),
+                "{name}: pools have no gradient for what they do not take"
+            );
+            if expected.is_empty() {
+                continue;
+            }
+            assert_close(name, found, &expected, Tolerance::FORWARD);
+        }
+        assert_close(name, &without_gradients(ours), &without_gradients(theirs), Tolerance::FORWARD);
     }
 }
 

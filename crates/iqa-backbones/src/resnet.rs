@@ -1,9 +1,8 @@
 //! ResNet18 and ResNet50 (torchvision's `resnet.py`; the stride of a bottleneck on its 3x3 convolution).
 
 use burn::module::Module;
-use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
-use iqa_kernels::{channels_first, channels_last, max_pool};
+use iqa_kernels::{add_relu, max_pool};
 
 use crate::config::Plan;
 use crate::layers::{ConvNorm, Geometry, Statistics, kaiming_fan_out};
@@ -84,8 +83,7 @@ impl Block {
         };
         let last = self.convs.len() - 1;
         let x = self.convs[..last].iter().fold(x, |x, conv| conv.forward_relu(x, statistics));
-        let x = channels_last(self.convs[last].forward(x, statistics));
-        channels_first(relu(x + channels_last(identity)))
+        add_relu(self.convs[last].forward(x, statistics), identity)
     }
 
     fn fuse(self) -> Self {

@@ -23,7 +23,9 @@ mod module;
 #[cfg(feature = "flex")]
 mod ops;
 mod pool;
+mod residual;
 
 pub use layout::{channels_first, channels_last};
 pub use module::Conv2d;
 pub use pool::{average_pool, max_pool};
+pub use residual::add_relu;

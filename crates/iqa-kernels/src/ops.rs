@@ -17,6 +17,11 @@ pub(crate) fn serves(device: &Device) -> bool {
     *device == Device::flex() && (cfg!(feature = "autodiff") || !device.is_autodiff())
 }
 
+/// Whether its values are of the kernels' type.
+pub(crate) fn is_single(x: &Tensor<4>) -> bool {
+    x.dtype() == DType::F32
+}
+
 /// Convolution, ReLU and pooling in one operation.
 ///
 /// # Shapes

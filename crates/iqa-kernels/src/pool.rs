@@ -41,7 +41,8 @@ pub fn average_pool(x: Tensor<4>, side: usize, stride: usize, padding: usize) ->
     if serves(&x) {
         return flex::pool(x, flex::Pooling::Average(Window { side, stride, padding }));
     }
-    avg_pool2d(x, AvgPoolOptions::new([side; 2]).with_stride([stride; 2]).with_padding([padding; 2]))
+    let options = AvgPoolOptions::new([side; 2]).with_stride([stride; 2]).with_padding([padding; 2]);
+    avg_pool2d(x, options.with_count_include_pad(true))
 }
 
 fn check(side: usize, stride: usize, padding: usize) {
@@ -50,7 +51,7 @@ fn check(side: usize, stride: usize, padding: usize) {
 
 #[cfg(feature = "flex")]
 fn serves(x: &Tensor<4>) -> bool {
-    x.dtype() == burn::tensor::DType::F32 && crate::ops::serves(&x.device())
+    crate::ops::is_single(x) && crate::ops::serves(&x.device())
 }
 
 #[cfg(feature = "flex")]

@@ -8,7 +8,7 @@ use burn::nn::conv::Conv2dConfig;
 use burn::nn::{BatchNorm, BatchNormConfig, PaddingConfig2d};
 use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
-use iqa_kernels::{Conv2d, channels_first, channels_last, max_pool};
+use iqa_kernels::{Conv2d, add_relu, channels_first, channels_last, max_pool};
 
 /// Which statistics batch normalisation divides by. Said with each forward pass, and not by the kind of device: a
 /// network may be differentiated and yet stay as it is.
@@ -194,6 +194,6 @@ impl BasicBlock {
             Some(downsample) => downsample.without_relu(x, statistics),
             None => x,
         };
-        relu(y + identity)
+        channels_last(add_relu(channels_first(y), channels_first(identity)))
     }
 }

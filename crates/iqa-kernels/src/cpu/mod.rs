@@ -20,7 +20,7 @@ pub use average_pool::{average_pool, average_pool_backward};
 pub use buffers::Buffer;
 pub use gradient::{bias_gradient, weight_gradient};
 pub use max_pool::{Window, max_pool, max_pool_backward};
-pub use pool::{max_pool2, max_pool2_backward, relu_backward};
+pub use pool::{add_relu, max_pool2, max_pool2_backward, relu_backward};
 pub use weights::{PackedWeights, Weights, transposed};
 
 /// Sizes of a batch of images, in pixels.

@@ -1,4 +1,4 @@
-//! ReLU and 2x2 pooling, and their gradients.
+//! Sums, ReLU and 2x2 pooling, and their gradients.
 
 use rayon::prelude::*;
 
@@ -26,6 +26,21 @@ pub fn max_pool2(x: &[f32], input: Size) -> (Buffer, Size) {
         }
     });
     (result, output)
+}
+
+/// The sum of both, negative values set to zero.
+pub fn add_relu(x: &[f32], y: &[f32]) -> Buffer {
+    assert_eq!(x.len(), y.len(), "a sum of images of one size");
+    let mut result = buffers::take(x.len());
+    let step = 1 << 14;
+    result.par_chunks_mut(step).zip(x.par_chunks(step)).zip(y.par_chunks(step)).for_each(
+        |((result, x), y)| {
+            for ((result, x), y) in result.iter_mut().zip(x).zip(y) {
+                *result = (x + y).max(0.0);
+            }
+        },
+    );
+    result
 }
 
 /// The gradient before a ReLU: `gradient` where its output `y` is positive.
