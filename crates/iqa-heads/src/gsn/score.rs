@@ -119,7 +119,7 @@ impl FusedGsn {
     /// Scores a batch of images given as tensors, by five crops each; on an autodiff device the scores are
     /// differentiable with respect to the images, so that their mean can serve as a loss.
     ///
-    /// The whole batch goes through the network at once.
+    /// One image after another: five crops of a pair fill a device, and a batch of them its memory.
     ///
     /// # Shapes
     /// - both: `[n, 3, height, width]`, RGB in `[0, 1]`, not rounded to 8 bits
@@ -152,14 +152,15 @@ impl FusedGsn {
         }
         let side = self.config.crop;
         let positions = five_crops(size, self.crop_side())?;
-        let crops = |images: Tensor<4>| {
+        let crops = |images: &Tensor<4>, image: usize| {
+            let image = images.clone().narrow(0, image, 1);
             let cut = |at: &CropPosition| {
-                images.clone().narrow(2, at.y as usize, side).narrow(3, at.x as usize, side)
+                image.clone().narrow(2, at.y as usize, side).narrow(3, at.x as usize, side)
             };
             Tensor::cat(positions.iter().map(cut).collect(), 0)
         };
-        let scores = self.forward(crops(distorted), crops(reference));
-        Ok(scores.reshape([positions.len(), n]).mean_dim(0).reshape([n]))
+        let score = |image| self.forward(crops(&distorted, image), crops(&reference, image)).mean();
+        Ok(Tensor::cat((0..n).map(score).collect(), 0))
     }
 
     fn crop_side(&self) -> u32 {
