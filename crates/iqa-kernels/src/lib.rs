@@ -12,8 +12,10 @@
 //! Weights are kept twice: as they are, and in the order of the kernels, which for Winograd's takes four times the memory
 //! (F(4x4)) or not quite twice (F(2x2)).
 //!
-//! Vectors come from [`pulp`], without `unsafe`; the one module that has some (`memory`) hands the memory of dropped
-//! tensors to later results.
+//! Vectors come from [`pulp`], without `unsafe`; the one module that has some (`memory`) makes results tensors without a
+//! copy. Their memory goes to later results when they are dropped ([`cpu::Buffer`]).
+//!
+//! Between convolutions [`max_pool`], [`average_pool`] and [`add_relu`] keep images in that order too.
 
 pub mod cpu;
 mod layout;

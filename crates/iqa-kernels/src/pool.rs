@@ -124,6 +124,7 @@ mod flex {
         struct PoolBackward;
 
         #[derive(Debug, Clone)]
+        #[allow(clippy::large_enum_variant, reason = "one a pooling")]
         enum State {
             Max { x: FlexTensor, pooled: FlexTensor, window: Window },
             Average { size: Size, window: Window },
