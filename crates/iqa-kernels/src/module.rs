@@ -183,7 +183,7 @@ impl Conv2d {
         let [_, _, height, width] = input.dims();
         let geometry = self.geometry(height, width);
         #[cfg(feature = "flex")]
-        if self.groups == 1 && crate::ops::is_single(&input) && crate::ops::serves(&input.device()) {
+        if self.groups == 1 && crate::ops::serves(&input) {
             let bias = match &self.bias {
                 Some(bias) => bias.val(),
                 None => Tensor::zeros([weight.dims()[0]], &input.device()),

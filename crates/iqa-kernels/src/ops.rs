@@ -12,14 +12,12 @@ use burn_flex::{FlexTensor, Layout};
 use crate::cpu::{self, Buffer, Finish, Geometry, PackedWeights, Size};
 use crate::memory;
 
-/// Whether the kernels serve tensors of that device.
-pub(crate) fn serves(device: &Device) -> bool {
-    *device == Device::flex() && (cfg!(feature = "autodiff") || !device.is_autodiff())
-}
-
-/// Whether its values are of the kernels' type.
-pub(crate) fn is_single(x: &Tensor<4>) -> bool {
+/// Whether the kernels serve that tensor, by its device and type.
+pub(crate) fn serves(x: &Tensor<4>) -> bool {
+    let device = x.device();
     x.dtype() == DType::F32
+        && device == Device::flex()
+        && (cfg!(feature = "autodiff") || !device.is_autodiff())
 }
 
 /// Convolution, ReLU and pooling in one operation.

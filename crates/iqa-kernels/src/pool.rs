@@ -21,7 +21,7 @@ use crate::cpu::Window;
 pub fn max_pool(x: Tensor<4>, side: usize, stride: usize, padding: usize) -> Tensor<4> {
     check(side, stride, padding);
     #[cfg(feature = "flex")]
-    if serves(&x) {
+    if crate::ops::serves(&x) {
         return flex::pool(x, flex::Pooling::Max(Window { side, stride, padding }));
     }
     max_pool2d(x, MaxPoolOptions::new([side; 2]).with_stride([stride; 2]).with_padding([padding; 2]))
@@ -38,7 +38,7 @@ pub fn max_pool(x: Tensor<4>, side: usize, stride: usize, padding: usize) -> Ten
 pub fn average_pool(x: Tensor<4>, side: usize, stride: usize, padding: usize) -> Tensor<4> {
     check(side, stride, padding);
     #[cfg(feature = "flex")]
-    if serves(&x) {
+    if crate::ops::serves(&x) {
         return flex::pool(x, flex::Pooling::Average(Window { side, stride, padding }));
     }
     let options = AvgPoolOptions::new([side; 2]).with_stride([stride; 2]).with_padding([padding; 2]);
@@ -47,11 +47,6 @@ pub fn average_pool(x: Tensor<4>, side: usize, stride: usize, padding: usize) ->
 
 fn check(side: usize, stride: usize, padding: usize) {
     assert!(stride > 0 && padding < side, "a window that moves on and holds a pixel");
-}
-
-#[cfg(feature = "flex")]
-fn serves(x: &Tensor<4>) -> bool {
-    crate::ops::is_single(x) && crate::ops::serves(&x.device())
 }
 
 #[cfg(feature = "flex")]

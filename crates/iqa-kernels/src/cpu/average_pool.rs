@@ -42,8 +42,7 @@ pub fn average_pool(x: &[f32], input: Size, window: Window) -> (Buffer, Size) {
 pub fn average_pool_backward(input: Size, gradient: &[f32], window: Window) -> Buffer {
     let output = window.output(input);
     assert_eq!(gradient.len(), output.values(), "a gradient of another size");
-    let mut result = buffers::take(input.values());
-    result.fill(0.0);
+    let mut result = buffers::zeros(input.values());
     if gradient.is_empty() {
         return result;
     }

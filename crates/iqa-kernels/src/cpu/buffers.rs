@@ -85,6 +85,13 @@ pub(super) fn take(len: usize) -> Buffer {
     Buffer { memory, start, len }
 }
 
+/// `len` zeros.
+pub(super) fn zeros(len: usize) -> Buffer {
+    let mut buffer = take(len);
+    buffer.fill(0.0);
+    buffer
+}
+
 /// Keeps memory for a later buffer; the oldest kept goes when there is too much.
 fn give(memory: Vec<f32>) {
     if memory.capacity() < SMALL {

@@ -67,8 +67,7 @@ pub fn max_pool(x: &[f32], input: Size, window: Window) -> (Buffer, Size) {
 pub fn max_pool_backward(x: &[f32], input: Size, pooled: &[f32], gradient: &[f32], window: Window) -> Buffer {
     let output = window.output(input);
     assert_eq!(gradient.len(), output.values(), "a gradient of another size");
-    let mut result = buffers::take(input.values());
-    result.fill(0.0);
+    let mut result = buffers::zeros(input.values());
     if gradient.is_empty() {
         return result;
     }

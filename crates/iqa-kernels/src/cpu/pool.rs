@@ -30,28 +30,23 @@ pub fn max_pool2(x: &[f32], input: Size) -> (Buffer, Size) {
 
 /// The sum of both, negative values set to zero.
 pub fn add_relu(x: &[f32], y: &[f32]) -> Buffer {
-    assert_eq!(x.len(), y.len(), "a sum of images of one size");
+    each(x, y, |x, y| (x + y).max(0.0))
+}
+
+/// The gradient before a ReLU: `gradient` where its output `y` is positive.
+pub fn relu_backward(y: &[f32], gradient: &[f32]) -> Buffer {
+    each(y, gradient, |y, gradient| if y > 0.0 { gradient } else { 0.0 })
+}
+
+/// A function of two images, value by value.
+fn each(x: &[f32], y: &[f32], f: impl Fn(f32, f32) -> f32 + Sync) -> Buffer {
+    assert_eq!(x.len(), y.len(), "images of one size");
     let mut result = buffers::take(x.len());
     let step = 1 << 14;
     result.par_chunks_mut(step).zip(x.par_chunks(step)).zip(y.par_chunks(step)).for_each(
         |((result, x), y)| {
             for ((result, x), y) in result.iter_mut().zip(x).zip(y) {
-                *result = (x + y).max(0.0);
-            }
-        },
-    );
-    result
-}
-
-/// The gradient before a ReLU: `gradient` where its output `y` is positive.
-pub fn relu_backward(y: &[f32], gradient: &[f32]) -> Buffer {
-    assert_eq!(y.len(), gradient.len(), "a gradient of another size");
-    let mut result = buffers::take(y.len());
-    let step = 1 << 16;
-    result.par_chunks_mut(step).zip(y.par_chunks(step)).zip(gradient.par_chunks(step)).for_each(
-        |((result, y), gradient)| {
-            for ((result, y), gradient) in result.iter_mut().zip(y).zip(gradient) {
-                *result = if *y > 0.0 { *gradient } else { 0.0 };
+                *result = f(*x, *y);
             }
         },
     );
@@ -68,9 +63,7 @@ pub fn max_pool2_backward(y: &[f32], input: Size, gradient: &[f32], relu: bool) 
     assert_eq!(gradient.len(), images * high * wide * channels, "a gradient of another size");
     let row = width * channels;
     if high == 0 || wide == 0 || input.values() == 0 {
-        let mut result = buffers::take(input.values());
-        result.fill(0.0);
-        return result;
+        return buffers::zeros(input.values());
     }
     let mut result = buffers::take(input.values());
     result.par_chunks_mut(height * row).zip(y.par_chunks(height * row)).enumerate().for_each(

@@ -39,8 +39,7 @@ impl Panels {
     fn new(matrices: usize, depth: usize, out: usize, fill: impl Fn(usize, &mut [f32]) + Sync) -> Self {
         let width = simd::panel();
         let panels = out.div_ceil(width);
-        let mut values = buffers::take(panels * matrices * depth * width);
-        values.fill(0.0);
+        let mut values = buffers::zeros(panels * matrices * depth * width);
         values.par_chunks_mut((matrices * depth * width).max(1)).enumerate().for_each(|(panel, values)| {
             let mut column = vec![0.0; matrices * depth];
             for (lane, o) in (panel * width..out.min((panel + 1) * width)).enumerate() {
