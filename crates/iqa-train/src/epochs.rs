@@ -58,6 +58,19 @@ impl Validation {
             krcc: krcc(predictions, targets).ok(),
         }
     }
+
+    /// The means over several sources; a correlation that is undefined for one is undefined.
+    pub(crate) fn mean(each: &[Self]) -> Self {
+        let count = each.len() as f64;
+        let mean =
+            |of: fn(&Self) -> Option<f64>| each.iter().map(of).sum::<Option<f64>>().map(|sum| sum / count);
+        Self {
+            loss: each.iter().map(|found| found.loss).sum::<f64>() / count,
+            srcc: mean(|found| found.srcc),
+            plcc: mean(|found| found.plcc),
+            krcc: mean(|found| found.krcc),
+        }
+    }
 }
 
 /// How long a run is, and how fast it learns.

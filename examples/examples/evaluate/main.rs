@@ -10,10 +10,10 @@ use std::error::Error;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, ValueEnum};
-use iqa_examples::evaluate;
+use clap::Parser;
+use iqa_examples::{SetOptions, evaluate};
+use iqa_models::datasets::DataSet;
 use iqa_models::datasets::split::SplitPreset;
-use iqa_models::datasets::{DataSet, DataSetKind, Direction, ScoreKind, ScoreScale, Strictness};
 use iqa_models::train::evaluation::ReportConfig;
 use iqa_models::{EvaluatedScorer, available_devices, device_by_name};
 
@@ -23,24 +23,8 @@ use iqa_models::{EvaluatedScorer, available_devices, device_by_name};
 /// Scores are written as they come: a run that was stopped goes on when started again with the same options.
 #[derive(Parser)]
 struct Options {
-    /// The set: live, live_original, csiq, tid2008, tid2013, kadid10k, pipal, live_challenge; or csv.
-    #[arg(long)]
-    set: String,
-    /// The folder of the set; of the images, for `csv`.
-    #[arg(long)]
-    root: PathBuf,
-    /// The list of a `csv` set: columns `distorted`, `score`, and `reference`, `type` and others as there are.
-    #[arg(long, required_if_eq("set", "csv"))]
-    list: Option<PathBuf>,
-    /// Nominal range of the scores of a `csv` set: two numbers with a comma, `1,5` say.
-    #[arg(long, value_delimiter = ',', required_if_eq("set", "csv"))]
-    range: Vec<f64>,
-    /// Which end of the scores of a `csv` set is good.
-    #[arg(long, value_enum, default_value_t = Better::Higher)]
-    better: Better,
-    /// Take a set of which images are missing.
-    #[arg(long)]
-    lenient: bool,
+    #[command(flatten)]
+    set: SetOptions,
     /// The model, by name; a wrong one lists those there are.
     #[arg(long, default_value = "wadiqam_fr")]
     model: String,
@@ -73,28 +57,9 @@ struct Options {
     seed: u64,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
-enum Better {
-    Higher,
-    Lower,
-}
-
 impl Options {
     fn open_set(&self) -> Result<DataSet, Box<dyn Error>> {
-        let strictness = if self.lenient { Strictness::Lenient } else { Strictness::Strict };
-        let set = match (&self.list, &self.range[..]) {
-            (Some(list), &[low, high]) if self.set == "csv" => {
-                let (kind, direction) = match self.better {
-                    Better::Higher => (ScoreKind::Mos, Direction::HigherIsBetter),
-                    Better::Lower => (ScoreKind::Dmos, Direction::LowerIsBetter),
-                };
-                let scale = ScoreScale::new(kind, direction, low, high)?;
-                let name = list.file_stem().unwrap_or_default().to_string_lossy();
-                DataSet::open_csv(list, &self.root, &name, scale, strictness)?
-            }
-            (Some(_), _) if self.set == "csv" => return Err("--range takes two numbers, such as 1,5".into()),
-            _ => DataSet::open(self.set.parse::<DataSetKind>()?, &self.root, strictness)?,
-        };
+        let set = self.set.open()?.ok_or("give --set, the set to evaluate on")?;
         let Some(preset) = self.test_of else { return Ok(set) };
         let splits = preset.splits(&set, self.seed)?;
         let first = splits.first().ok_or("a preset without splits")?;

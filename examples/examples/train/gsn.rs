@@ -11,7 +11,7 @@ use iqa_models::heads::gsn::{Gsn, GsnConfig, ScoreOptions};
 use iqa_models::train::gsn::{Ablation, GsnRecipe, train};
 
 use crate::report::report;
-use crate::source::Source;
+use crate::source::Sources;
 use crate::{Common, Preset, select};
 
 /// Of the recipe `gsn`.
@@ -62,7 +62,7 @@ impl GsnOptions {
     pub(crate) fn run(
         &self,
         common: &Common,
-        source: &Source,
+        source: &Sources,
         output: &Path,
         device: &Device,
     ) -> Result<String, Box<dyn Error>> {

@@ -16,7 +16,7 @@ use iqa_models::image::RgbImage;
 use iqa_models::train::hiqa::{HiqaRecipe, MapSource, Perceptual, Rung, train};
 
 use crate::report::report;
-use crate::source::Source;
+use crate::source::{Source, Sources};
 use crate::{Common, Preset, select};
 
 /// Of the recipe `hiqa`. `--steps` is for the joint phase, `--images` has one or more patches each, `--learning-rate` and
@@ -143,7 +143,7 @@ impl HiqaOptions {
     pub(crate) fn run(
         &self,
         common: &Common,
-        source: &Source,
+        source: &Sources,
         output: &Path,
         device: &Device,
     ) -> Result<String, Box<dyn Error>> {
@@ -154,7 +154,7 @@ impl HiqaOptions {
         let options = HiqaScoreOptions { stride: self.stride, ..HiqaScoreOptions::default() };
         let model = Hiqa::load(&outcome.weights, device)?;
         let mut text = String::new();
-        if let Source::Photographs { references, test, trained, size, seed, .. } = source
+        if let Some(Source::Photographs { references, test, trained, size, seed, .. }) = source.each().next()
             && model.generator().is_some()
             // A generator from elsewhere has had its report there.
             && recipe.plug_in.is_none()

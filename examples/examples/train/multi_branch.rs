@@ -14,7 +14,7 @@ use iqa_models::metrics::agreement::{krcc, srcc};
 use iqa_models::train::multi_branch::{FrozenCache, MultiBranchRecipe, evaluate, train};
 
 use crate::report::report;
-use crate::source::Source;
+use crate::source::Sources;
 use crate::{Common, Preset, select};
 
 /// Of the recipe `multibranch`.
@@ -138,7 +138,7 @@ impl MultiBranchOptions {
     pub(crate) fn run(
         &self,
         common: &Common,
-        source: &Source,
+        source: &Sources,
         output: &Path,
         device: &Device,
     ) -> Result<String, Box<dyn Error>> {
@@ -179,7 +179,7 @@ impl MultiBranchOptions {
         &self,
         table: Table,
         common: &Common,
-        source: &Source,
+        source: &Sources,
         output: &Path,
         device: &Device,
     ) -> Result<String, Box<dyn Error>> {

@@ -33,7 +33,10 @@ pub fn overlapped_positions(
         (0..=steps).map(|step| (step * stride as u32).min(last)).collect()
     };
     let columns = along(width);
-    Ok(along(height).into_iter().flat_map(|y| columns.iter().map(move |&x| PatchPosition { x, y })).collect())
+    Ok(along(height)
+        .into_iter()
+        .flat_map(|y| columns.iter().map(move |&x| PatchPosition::new(x, y)))
+        .collect())
 }
 
 /// The patches of an image, `[positions, 3, side, side]`, RGB in `[0, 1]`.

@@ -108,7 +108,7 @@ struct Prepared {
 
 /// `frozen` is a model of which only the frozen branch is used.
 fn prepare(frozen: &MultiBranch, pair: TrainingPair, cache: &FrozenCache) -> Result<Prepared, TrainError> {
-    let TrainingPair { distorted, reference, quality01 } = pair;
+    let TrainingPair { distorted, reference, quality01, .. } = pair;
     let reference = reference.ok_or(HeadError::ReferenceMissing)?;
     frozen.check_pair(&distorted, &reference)?;
     let device = frozen.device();

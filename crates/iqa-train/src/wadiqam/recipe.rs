@@ -19,8 +19,12 @@ pub struct WadiqamRecipe {
     pub steps_per_epoch: Option<usize>,
     /// Images in a batch.
     pub images: usize,
-    /// Random patches of each image.
+    /// Random patches of each image, at each of the network's scales.
     pub patches: usize,
+    /// Weight in the loss of `(1 - PLCC) / 2` over the images of a source in a batch, beside the absolute error; 0 in the
+    /// paper.
+    #[serde(default)]
+    pub correlation: f64,
     /// Learning rate of the first step.
     pub learning_rate: f64,
     /// How it changes.
@@ -45,6 +49,7 @@ impl WadiqamRecipe {
             steps_per_epoch: None,
             images: 4,
             patches: 32,
+            correlation: 0.0,
             learning_rate: 1e-4,
             schedule: Schedule::Constant,
             epsilon: 1e-8,
@@ -94,6 +99,13 @@ impl WadiqamRecipe {
             if value == 0 {
                 return Err(TrainError::InvalidRecipe { field, found: "0".into(), expected: "at least 1" });
             }
+        }
+        if !(self.correlation >= 0.0 && self.correlation.is_finite()) {
+            return Err(TrainError::InvalidRecipe {
+                field: "correlation",
+                found: self.correlation.to_string(),
+                expected: "a weight of 0 or more",
+            });
         }
         if !(self.learning_rate > 0.0 && self.learning_rate.is_finite()) {
             return Err(TrainError::InvalidRecipe {
