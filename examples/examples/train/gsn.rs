@@ -39,11 +39,12 @@ impl GsnOptions {
         let model = GsnConfig::new();
         let mut recipe = match common.preset {
             Preset::Fast => GsnRecipe::fast(model),
+            Preset::Small => GsnRecipe::small(),
             Preset::Paper => GsnRecipe::paper(model),
         };
         if let Some(width) = self.gsn_width {
-            let GsnConfig { crop, grid, .. } = recipe.model;
-            recipe.model = GsnConfig { crop, grid, ..GsnConfig::new().scaled(width) };
+            let GsnConfig { crop, grid, pair_fusion, .. } = recipe.model;
+            recipe.model = GsnConfig { crop, grid, pair_fusion, ..GsnConfig::new().scaled(width) };
         }
         recipe.seed = common.seed;
         select(&mut recipe.epochs, common.epochs);

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 use iqa_models::Device;
+use iqa_models::core::Precision;
 use iqa_models::datasets::DatasetError;
 use iqa_models::datasets::augment::PairAugment;
 use iqa_models::datasets::distort::Distortion;
@@ -116,6 +117,7 @@ impl HiqaOptions {
         let vgg = self.perceptual();
         let mut recipe = match common.preset {
             Preset::Fast => HiqaRecipe::fast(vgg),
+            Preset::Small => HiqaRecipe::small(vgg),
             Preset::Paper if self.practical => HiqaRecipe::practical(vgg),
             Preset::Paper => HiqaRecipe::paper(vgg),
         };
@@ -152,7 +154,10 @@ impl HiqaOptions {
         let outcome = train(&recipe, &*training, &*source.validation()?, output, device)?;
 
         let options = HiqaScoreOptions { stride: self.stride, ..HiqaScoreOptions::default() };
-        let model = Hiqa::load(&outcome.weights, device)?;
+        // The report is on the weights as they would be shipped: rounded to 16 bits.
+        let shipped = output.join("best.f16.safetensors");
+        Hiqa::load(&outcome.weights, device)?.save(&shipped, Precision::F16)?;
+        let model = Hiqa::load(&shipped, device)?;
         let mut text = String::new();
         if let Some(Source::Photographs { references, test, trained, size, seed, .. }) = source.each().next()
             && model.generator().is_some()

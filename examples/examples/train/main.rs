@@ -70,6 +70,8 @@ enum Recipe {
 enum Preset {
     /// A small network and few steps: minutes on a CPU.
     Fast,
+    /// The network that is bundled: hours on a CPU, minutes on a GPU.
+    Small,
     /// The paper's: days on a CPU.
     Paper,
 }

@@ -103,7 +103,8 @@ impl WadiqamOptions {
             Model::DiqamNr => WadiqamConfig::diqam_nr(),
         };
         let mut recipe = match common.preset {
-            Preset::Fast => WadiqamRecipe::fast(model),
+            // What is bundled of WaDIQaM is small enough for a CPU.
+            Preset::Fast | Preset::Small => WadiqamRecipe::fast(model),
             Preset::Paper => WadiqamRecipe::paper(model),
         };
         recipe.seed = common.seed;

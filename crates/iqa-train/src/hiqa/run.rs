@@ -70,8 +70,9 @@ pub fn train(
     }
     eprintln!("{}", perceptual_note(recipe));
 
-    let shown = pairs_to_show(shown)?;
     let phases = recipe.phases();
+    let hallucinates = phases.iter().any(|(phase, _)| *phase == Phase::Joint);
+    let shown = if hallucinates { pairs_to_show(shown)? } else { Vec::new() };
     while let Some(&(phase, steps)) = phases.get(progress.phase) {
         let before: usize = phases[..progress.phase].iter().map(|(_, steps)| steps).sum();
         run_phase(
@@ -132,7 +133,7 @@ fn run_phase(
         let recipe = &recipe;
         scope.spawn(move || {
             for step in first..steps {
-                if sender.send(HostBatch::draw(training, recipe, before + step)).is_err() {
+                if sender.send(HostBatch::draw(training, recipe, phase, before + step)).is_err() {
                     return; // The loop has ended with an error of its own.
                 }
             }

@@ -47,6 +47,11 @@ impl MultiBranchRecipe {
         Self { learning_rate: 1e-3, ..Self::paper(model).with_epochs(10) }
     }
 
+    /// For the model that is bundled ([`MultiBranchConfig::small`]): an hour or two on a CPU, minutes on a GPU.
+    pub fn small(model: MultiBranchConfig) -> Self {
+        Self { steps_per_epoch: Some(100), learning_rate: 1e-3, ..Self::paper(model).with_epochs(20) }
+    }
+
     /// Another number of epochs; a falling rate then falls once an epoch.
     #[must_use]
     pub fn with_epochs(mut self, epochs: usize) -> Self {
