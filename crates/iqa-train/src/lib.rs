@@ -9,20 +9,27 @@
 //! | `checkpoint.safetensors` | all that is needed to go on: weights, optimiser state, log |
 //! | `log.csv` | one line an epoch |
 //! | `loss.svg` | the learning curves |
+//! | `.lock` | locked while the run lasts: a second one in the folder is refused |
 //!
 //! Every file is written to a temporary name and renamed, after each epoch. A run that was killed goes on from
-//! its last epoch and, on a deterministic backend such as `flex`, ends with the same weights bit for bit.
+//! its last epoch and, on a deterministic backend such as `flex`, ends with the same weights bit for bit. A run that
+//! diverges stops, with the weights and the checkpoint of the last epoch before.
 //!
 //! [`evaluation`] measures how a model agrees with people on a data set.
 
+pub mod chart;
 mod checkpoint;
 mod curve;
 mod data;
+mod divergence;
 mod epochs;
 mod error;
 pub mod evaluation;
+mod float;
+mod folder;
 pub mod gsn;
 pub mod hiqa;
+mod limits;
 mod log;
 pub mod losses;
 mod mixture;

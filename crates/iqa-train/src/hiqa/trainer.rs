@@ -12,6 +12,7 @@ use super::losses::{adversarial_loss, agreement, cross_entropy, feature_loss, pi
 use super::perceptual::VggLoss;
 use super::recipe::{HiqaRecipe, MapSource, Rung};
 use crate::TrainError;
+use crate::divergence::Check;
 
 /// The networks in training with their optimisers.
 ///
@@ -51,6 +52,22 @@ pub struct JointLosses {
     pub accepted: f64,
     /// `L_R`.
     pub regressor: f64,
+}
+
+impl JointLosses {
+    /// Each with the name it has in the paper.
+    pub(super) fn named(&self) -> [(&'static str, f64); 7] {
+        let Self { pixel, vgg, quality, adversarial, real, fake, regressor, accepted: _ } = *self;
+        [
+            ("L_R", regressor),
+            ("L_p", pixel),
+            ("l_v", vgg),
+            ("l_q", quality),
+            ("L_adv", adversarial),
+            ("the discriminator's loss on true references", real),
+            ("the discriminator's loss on hallucinated references", fake),
+        ]
+    }
 }
 
 impl Trainer {
@@ -115,6 +132,14 @@ impl Trainer {
     /// `R_pre`.
     pub fn baseline(&self) -> &Regressor {
         &self.baseline
+    }
+
+    /// What goes into a checkpoint.
+    pub(super) fn networks_are_finite(&self, check: &Check) -> Result<(), TrainError> {
+        check.weights(&self.generator)?;
+        check.weights(&self.discriminator)?;
+        check.weights(&self.regressor)?;
+        check.weights(&self.baseline)
     }
 
     /// What scores images with the weights of now.

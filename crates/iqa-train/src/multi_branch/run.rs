@@ -32,7 +32,7 @@ const EVALUATED_TOGETHER: usize = 8;
 /// # Errors
 /// [`TrainError::InvalidRecipe`], also for an `frp` that is not the recipe's network; [`TrainError::Empty`];
 /// [`TrainError::RecipeChanged`] when the folder holds a run of another recipe or around another frozen branch;
-/// [`TrainError::Checkpoint`], [`TrainError::NonFiniteLoss`], and what reading the data or writing files gives.
+/// [`TrainError::FolderInUse`], [`TrainError::Checkpoint`], [`TrainError::NonFiniteLoss`], and what reading the data or writing files gives.
 pub fn train(
     recipe: &MultiBranchRecipe,
     frp: Backbone,

@@ -6,7 +6,7 @@ use iqa_core::Direction;
 use iqa_heads::wadiqam::{Fusion, Initialisation, WadiqamConfig};
 use serde::{Deserialize, Serialize};
 
-use crate::{Schedule, TrainError};
+use crate::{Schedule, TrainError, limits};
 
 /// Everything that decides what a run does, but for the data.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -88,18 +88,12 @@ impl WadiqamRecipe {
     /// [`TrainError::InvalidRecipe`] naming the field, [`TrainError::Head`] for the network.
     pub fn validate(&self) -> Result<(), TrainError> {
         self.model.validate()?;
-        let counts = [
-            ("epochs", self.epochs),
-            ("steps_per_epoch", self.steps_per_epoch.unwrap_or(1)),
-            ("images", self.images),
-            ("patches", self.patches),
-            ("validation_patches", self.validation_patches),
-        ];
-        for (field, value) in counts {
-            if value == 0 {
-                return Err(TrainError::InvalidRecipe { field, found: "0".into(), expected: "at least 1" });
-            }
-        }
+        limits::EPOCHS.check("epochs", self.epochs)?;
+        limits::STEPS.check("steps_per_epoch", self.steps_per_epoch.unwrap_or(1))?;
+        limits::IMAGES.check("images", self.images)?;
+        limits::PATCHES.check("patches", self.patches)?;
+        limits::BATCH_PATCHES.check("patches", self.images * self.patches * self.model.scales)?;
+        limits::PATCHES.check("validation_patches", self.validation_patches)?;
         if !(self.correlation >= 0.0 && self.correlation.is_finite()) {
             return Err(TrainError::InvalidRecipe {
                 field: "correlation",
@@ -107,13 +101,6 @@ impl WadiqamRecipe {
                 expected: "a weight of 0 or more",
             });
         }
-        if !(self.learning_rate > 0.0 && self.learning_rate.is_finite()) {
-            return Err(TrainError::InvalidRecipe {
-                field: "learning_rate",
-                found: self.learning_rate.to_string(),
-                expected: "a positive number",
-            });
-        }
-        Ok(())
+        limits::learning_rate("learning_rate", self.learning_rate)
     }
 }

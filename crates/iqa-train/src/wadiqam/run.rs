@@ -24,7 +24,7 @@ use crate::{TrainError, TrainingPair, TrainingPairs, ValidationPairs, losses, se
 /// # Errors
 /// [`TrainError::InvalidRecipe`], [`TrainError::Empty`]; [`TrainError::RecipeChanged`] when the folder holds a run
 /// of another recipe (only the number of epochs may grow, and only under a constant schedule);
-/// [`TrainError::Checkpoint`], [`TrainError::NonFiniteLoss`], and what reading the data or writing files gives.
+/// [`TrainError::FolderInUse`], [`TrainError::Checkpoint`], [`TrainError::NonFiniteLoss`], and what reading the data or writing files gives.
 pub fn train(
     recipe: &WadiqamRecipe,
     training: &dyn TrainingPairs,

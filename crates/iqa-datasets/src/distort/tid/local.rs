@@ -59,7 +59,11 @@ pub(super) fn patches<'a>(image: &'a RgbImage, rng: &mut ChaCha8Rng) -> impl Ite
 }
 
 /// Type 14 in the published set: patches for a part of the image's area, from nearby.
-pub(super) fn patches_on(image: &RgbImage, part: f32, rng: &mut ChaCha8Rng) -> Result<RgbImage, DatasetError> {
+pub(super) fn patches_on(
+    image: &RgbImage,
+    part: f32,
+    rng: &mut ChaCha8Rng,
+) -> Result<RgbImage, DatasetError> {
     let (width, height) = image.dimensions();
     let count = part * width as f32 * height as f32 / (PATCH * PATCH) as f32;
     patches(image, rng).next().map_or_else(|| Ok(image.clone()), |dial| dial.set(count))

@@ -213,9 +213,7 @@ impl TidDistortion {
             Self::Jpeg => Ladder::Strength([80.0, 60.0, 23.0, 8.0, 4.0]),
             Self::NonEccentricityPattern => Ladder::Strength([0.05, 0.05, 0.076, 0.105, 0.13]),
             Self::LocalBlockWise => Ladder::Strength([15.0, 40.0, 60.0, 90.0, 150.0]),
-            Self::MeanShift => {
-                Ladder::Strength([-6.0, 10.0, -20.0, 30.0, -40.0].map(|shift| shift / 255.0))
-            }
+            Self::MeanShift => Ladder::Strength([-6.0, 10.0, -20.0, 30.0, -40.0].map(|shift| shift / 255.0)),
             Self::ContrastChange => Ladder::Strength([0.9, 1.2, 0.75, 1.45, 0.5]),
             Self::ColorQuantizationWithDither => Ladder::Psnr([33.0, 30.0, 26.7, 24.6, 20.7]),
             Self::ChromaticAberrations => Ladder::Psnr([33.0, 28.0, 25.0, 23.0, 21.0]),
@@ -385,7 +383,10 @@ mod tests {
             let apart: Vec<u8> = found.iter().zip(expected.iter()).map(|(&a, &b)| a.abs_diff(b)).collect();
             let off = apart.iter().filter(|&&difference| difference > 0).count() as f64 / apart.len() as f64;
             let most = apart.iter().max().copied().unwrap_or_default();
-            assert!(most <= largest && off <= part, "{distortion} {level}: off by {most}, {off:.4} of values");
+            assert!(
+                most <= largest && off <= part,
+                "{distortion} {level}: off by {most}, {off:.4} of values"
+            );
         }
     }
 
@@ -396,7 +397,10 @@ mod tests {
             let Ladder::Psnr(targets) = distortion.ladder() else { continue };
             for (target, level) in targets.into_iter().zip(1u8..) {
                 let found = published(distortion, &image, f32::from(level), 5).psnr;
-                assert!((found - f64::from(target)).abs() <= 0.5, "{distortion} {level}: {found} for {target}");
+                assert!(
+                    (found - f64::from(target)).abs() <= 0.5,
+                    "{distortion} {level}: {found} for {target}"
+                );
             }
         }
     }
@@ -408,7 +412,10 @@ mod tests {
             let tuned = published(TidDistortion::LocalBlockWise, &image, level, 3);
             assert_eq!(tuned.strength, offset);
             let changed = tuned.image.pixels().zip(image.pixels()).filter(|(a, b)| a != b).count();
-            assert!(changed <= count * 32 * 32 && changed > (count - 1) * 32 * 32, "level {level}: {changed}");
+            assert!(
+                changed <= count * 32 * 32 && changed > (count - 1) * 32 * 32,
+                "level {level}: {changed}"
+            );
         }
     }
 
