@@ -64,10 +64,14 @@ pub fn train(
     let checkpoint = file("checkpoint.safetensors");
 
     let mut trainer = Trainer::new(recipe, &device)?;
-    let shown = pairs_to_show(shown)?;
+    let phases = recipe.phases();
+    let hallucinates = phases.iter().any(|(phase, _)| *phase == Phase::Joint);
+    let shown = if hallucinates { pairs_to_show(shown)? } else { Vec::new() };
     if !checkpoint.exists() {
         // Data that give no batch are told before there is a folder.
-        HostBatch::draw(training, &HiqaRecipe { images: 1, ..recipe.clone() }, 0)?;
+        for (phase, _) in &phases {
+            HostBatch::draw(training, &HiqaRecipe { images: 1, ..recipe.clone() }, *phase, 0)?;
+        }
     }
     let _claim = Claim::new(folder)?;
     let publish = |trainer: &Trainer, rows: &[HiqaLog]| {
@@ -90,9 +94,6 @@ pub fn train(
     publish(&trainer, &progress.log)?;
     eprintln!("{}", perceptual_note(recipe));
 
-    let phases = recipe.phases();
-    let hallucinates = phases.iter().any(|(phase, _)| *phase == Phase::Joint);
-    let shown = if hallucinates { pairs_to_show(shown)? } else { Vec::new() };
     while let Some(&(phase, steps)) = phases.get(progress.phase) {
         let before: usize = phases[..progress.phase].iter().map(|(_, steps)| steps).sum();
         run_phase(
