@@ -103,8 +103,7 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     if options.opinions.is_some() && style != SetStyle::Tid {
         return Err("opinions are of the published images: expected --set tid with --opinions".into());
     }
-    let names =
-        files.iter().map(|path| path.file_stem().unwrap_or_default().to_string_lossy().into_owned());
+    let names = files.iter().map(|path| path.file_stem().unwrap_or_default().to_string_lossy().into_owned());
     let set = SyntheticSet {
         style,
         photographs: match &options.crops {

@@ -44,9 +44,8 @@ impl PublishedCrop {
                 reference: number(&place, field(reference))?,
                 corner: (offset(x)?, offset(y)?),
             };
-            let again = |known: &Self| {
-                known.photograph == crop.photograph || known.reference == crop.reference
-            };
+            let again =
+                |known: &Self| known.photograph == crop.photograph || known.reference == crop.reference;
             if crops.iter().any(again) {
                 return Err(place.malformed(
                     "a photograph and a reference once each",

@@ -369,8 +369,8 @@ mod tests {
         layout(&set, folder.path());
         assert_eq!((set.len(), set.all_items().count()), (250, 250));
         let list = folder.path().join("labels.csv");
-        let read = DataSet::open_csv(&list, folder.path(), "ours", set.scale(), Strictness::Strict)
-            .expect("reads");
+        let read =
+            DataSet::open_csv(&list, folder.path(), "ours", set.scale(), Strictness::Strict).expect("reads");
         let own = DataSet::open(DataSetKind::Kadid10k, folder.path(), Strictness::Lenient).expect("reads");
         for data in [&read, &own] {
             // Two photographs, 23 types with scores.
@@ -407,10 +407,13 @@ mod tests {
             corner: (3, 8),
         });
         let names = || set.photographs.iter().map(|photograph| photograph.name.clone());
-        assert!(Photograph::published(names(), &crops[1..]).expect_err("one missing").to_string().contains("`c`"));
+        assert!(
+            Photograph::published(names(), &crops[1..]).expect_err("one missing").to_string().contains("`c`")
+        );
         set.photographs = Photograph::published(names(), &crops).expect("both there");
         let list = folder.path().join("opinions.csv");
-        std::fs::write(&list, "reference,type,level,mos,std\nI07,10,2,5.5,0.1\nI09,10,2,1.5,0.1\n").expect("writes");
+        std::fs::write(&list, "reference,type,level,mos,std\nI07,10,2,5.5,0.1\nI09,10,2,1.5,0.1\n")
+            .expect("writes");
         set.opinions = Some(Opinions::read(&list).expect("reads"));
         let files = set.label_files(&vec![27.5; set.len()]);
         let expected = "distorted_images/I07_10_2.png,reference_images/I07.png,5.5,0.1,jpeg,2";

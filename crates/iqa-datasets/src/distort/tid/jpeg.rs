@@ -29,8 +29,8 @@ pub(super) fn recompressed(image: &RgbImage, quality: u8) -> RgbImage {
     let (width, height) = (image.width() as usize, image.height() as usize);
     let [luma, blue, red] = ycc(image);
     let luma = quantised(&luma, &luminance);
-    let [blue, red] =
-        [blue, red].map(|plane| doubled(&quantised(&halved(&plane), &chrominance)).padded(0, 0, width, height));
+    let [blue, red] = [blue, red]
+        .map(|plane| doubled(&quantised(&halved(&plane), &chrominance)).padded(0, 0, width, height));
     let pixel = |index: usize| {
         let [y, cb, cr] =
             [&luma, &blue, &red].map(|plane| plane.values[index] as i32).map(|value| value - MIDDLE);
@@ -58,7 +58,10 @@ fn ycc(image: &RgbImage) -> [Plane; 3] {
             -11_059 * r - 21_709 * g + 32_768 * b + chroma,
             32_768 * r - 27_439 * g - 5_329 * b + chroma,
         ];
-        planes.iter_mut().zip(values).for_each(|(plane, value)| plane.values[index] = (value >> POINT) as f32);
+        planes
+            .iter_mut()
+            .zip(values)
+            .for_each(|(plane, value)| plane.values[index] = (value >> POINT) as f32);
     }
     planes
 }

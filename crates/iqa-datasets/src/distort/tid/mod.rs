@@ -119,7 +119,7 @@ distortions! {
     HighFrequencyNoise = 5, "high_frequency_noise";
     /// Values replaced by random ones; the part of the values hit.
     ImpulseNoise = 6, "impulse_noise";
-    /// Channels in multiples of a step; the step on `[0, 1]`.
+    /// Channels in multiples of a step; the step, of 255.
     QuantizationNoise = 7, "quantization_noise";
     /// Gaussian blur, in the published set within 11x11 pixels and with black around the image; its standard
     /// deviation in pixels.
@@ -136,7 +136,8 @@ distortions! {
     JpegTransmissionErrors = 12, "jpeg_transmission_errors";
     /// Bit errors in the packet bodies of a JPEG 2000 stream; their rate.
     Jpeg2000TransmissionErrors = 13, "jpeg2000_transmission_errors";
-    /// Patches of 15x15 from up to 8 pixels away, at a PSNR further on smooth images; their number.
+    /// Patches of 15x15 from nearby; in the published set the part of the image's area that they would cover side by
+    /// side, at a PSNR their number.
     NonEccentricityPattern = 14, "non_eccentricity_pattern";
     /// Blocks of 32x32, off by a constant on each channel; the largest, of 255. In the published set blocks of one
     /// colour, the fewer the further off; at a PSNR blocks on a twelfth of the image.
@@ -157,7 +158,7 @@ distortions! {
     LossyCompressionOfNoisyImages = 21, "lossy_compression_of_noisy_images";
     /// A palette of least variance, with dither; the number of colours.
     ColorQuantizationWithDither = 22, "color_quantization_with_dither";
-    /// Red and blue shifted in opposite directions and blurred by 0.3 of the shift; the shift in pixels.
+    /// Red shifted to the right and blue to the left; the shift in pixels.
     ChromaticAberrations = 23, "chromatic_aberrations";
     /// A random part of the pixels, the others reconstructed; how many times fewer are kept.
     SparseSamplingAndReconstruction = 24, "sparse_sampling_and_reconstruction";
@@ -205,17 +206,13 @@ impl TidDistortion {
             Self::ColorNoise => Ladder::Psnr([33.3, 30.3, 27.3, 24.3, 21.3]),
             Self::HighFrequencyNoise => Ladder::Psnr([33.0, 30.0, 25.0, 20.0, 15.0]),
             Self::ImpulseNoise => Ladder::Strength([0.0042, 0.0085, 0.017, 0.034, 0.068]),
-            Self::QuantizationNoise => {
-                Ladder::Strength([19.0, 27.0, 39.0, 55.0, 76.0].map(|step| step / 255.0))
-            }
+            Self::QuantizationNoise => Ladder::Strength([19.0, 27.0, 39.0, 55.0, 76.0]),
             Self::GaussianBlur => Ladder::Strength([0.5, 0.65, 1.0, 1.7, 4.0]),
             Self::Denoising => Ladder::Strength([0.05, 0.08, 0.13, 0.2, 0.3]),
             Self::Jpeg => Ladder::Strength([80.0, 60.0, 23.0, 8.0, 4.0]),
             Self::NonEccentricityPattern => Ladder::Strength([0.05, 0.05, 0.076, 0.105, 0.13]),
             Self::LocalBlockWise => Ladder::Strength([15.0, 40.0, 60.0, 90.0, 150.0]),
-            Self::MeanShift => {
-                Ladder::Strength([-6.0, 10.0, -20.0, 30.0, -40.0].map(|shift| shift / 255.0))
-            }
+            Self::MeanShift => Ladder::Strength([-6.0, 10.0, -20.0, 30.0, -40.0].map(|shift| shift / 255.0)),
             Self::ContrastChange => Ladder::Strength([0.9, 1.2, 0.75, 1.45, 0.5]),
             Self::ColorQuantizationWithDither => Ladder::Psnr([33.0, 30.0, 26.7, 24.6, 20.7]),
             Self::ChromaticAberrations => Ladder::Psnr([33.0, 28.0, 25.0, 23.0, 21.0]),
@@ -237,7 +234,9 @@ impl TidDistortion {
             Self::GaussianBlur => blur::windowed(image, strength),
             Self::Denoising => compression::denoised(image, rng).set(strength)?,
             Self::Jpeg => jpeg::recompressed(image, strength.round() as u8),
-            Self::NonEccentricityPattern => local::patches_on(image, strength, rng)?,
+            Self::NonEccentricityPattern => {
+                local::patches_on(image, strength, level.interpolate(local::PUBLISHED_SHIFT), rng)
+            }
             Self::LocalBlockWise => {
                 local::flat_blocks(image, level.interpolate(local::FLAT_BLOCKS), strength, rng)
             }
@@ -276,7 +275,7 @@ impl TidDistortion {
             Self::ComfortNoise => return turn_first(compression::comfort(image, rng), image, target),
             Self::LossyCompressionOfNoisyImages => compression::noisy(image, rng),
             Self::ColorQuantizationWithDither => return tone::palette(image, target),
-            Self::ChromaticAberrations => tone::aberration(image, rng),
+            Self::ChromaticAberrations => tone::aberration(image),
             Self::SparseSamplingAndReconstruction => sparse::sampled(image, rng),
         };
         dial.turn(image, target)
@@ -369,6 +368,7 @@ mod tests {
         let image = fixture("input");
         for (distortion, level, largest, part) in [
             (TidDistortion::QuantizationNoise, 3, 0, 0.0),
+            (TidDistortion::QuantizationNoise, 5, 0, 0.0),
             (TidDistortion::MeanShift, 3, 0, 0.0),
             // A value in the middle of two goes either way.
             (TidDistortion::GaussianBlur, 2, 1, 0.001),
@@ -385,7 +385,10 @@ mod tests {
             let apart: Vec<u8> = found.iter().zip(expected.iter()).map(|(&a, &b)| a.abs_diff(b)).collect();
             let off = apart.iter().filter(|&&difference| difference > 0).count() as f64 / apart.len() as f64;
             let most = apart.iter().max().copied().unwrap_or_default();
-            assert!(most <= largest && off <= part, "{distortion} {level}: off by {most}, {off:.4} of values");
+            assert!(
+                most <= largest && off <= part,
+                "{distortion} {level}: off by {most}, {off:.4} of values"
+            );
         }
     }
 
@@ -396,7 +399,10 @@ mod tests {
             let Ladder::Psnr(targets) = distortion.ladder() else { continue };
             for (target, level) in targets.into_iter().zip(1u8..) {
                 let found = published(distortion, &image, f32::from(level), 5).psnr;
-                assert!((found - f64::from(target)).abs() <= 0.5, "{distortion} {level}: {found} for {target}");
+                assert!(
+                    (found - f64::from(target)).abs() <= 0.5,
+                    "{distortion} {level}: {found} for {target}"
+                );
             }
         }
     }
@@ -408,7 +414,10 @@ mod tests {
             let tuned = published(TidDistortion::LocalBlockWise, &image, level, 3);
             assert_eq!(tuned.strength, offset);
             let changed = tuned.image.pixels().zip(image.pixels()).filter(|(a, b)| a != b).count();
-            assert!(changed <= count * 32 * 32 && changed > (count - 1) * 32 * 32, "level {level}: {changed}");
+            assert!(
+                changed <= count * 32 * 32 && changed > (count - 1) * 32 * 32,
+                "level {level}: {changed}"
+            );
         }
     }
 
