@@ -208,7 +208,7 @@ impl TidDistortion {
             Self::ImpulseNoise => Ladder::Strength([0.0042, 0.0085, 0.017, 0.034, 0.068]),
             Self::QuantizationNoise => Ladder::Strength([19.0, 27.0, 39.0, 55.0, 76.0]),
             Self::GaussianBlur => Ladder::Strength([0.5, 0.65, 1.0, 1.7, 4.0]),
-            Self::Denoising => Ladder::Strength([0.05, 0.08, 0.13, 0.2, 0.3]),
+            Self::Denoising => Ladder::Strength([0.037, 0.0555, 0.098, 0.182, 0.35]),
             Self::Jpeg => Ladder::Strength([80.0, 60.0, 23.0, 8.0, 4.0]),
             Self::NonEccentricityPattern => Ladder::Strength([0.05, 0.05, 0.076, 0.105, 0.13]),
             Self::LocalBlockWise => Ladder::Strength([15.0, 40.0, 60.0, 90.0, 150.0]),
