@@ -96,7 +96,7 @@ pub enum DatasetError {
         what: &'static str,
     },
     /// A label file without a single rated image that exists.
-    #[error("{labels}: no rated image that exists", labels = labels.display())]
+    #[error("{labels}: the set is empty: no rated image that exists", labels = labels.display())]
     EmptySet {
         /// The label file.
         labels: PathBuf,
