@@ -116,6 +116,15 @@ fn table<'a>(text: &mut String, parts: impl Iterator<Item = &'a Part>) {
         ];
         let _ =
             writeln!(text, "| {} | {} | {} |", part.name.replace('_', " "), part.images, cells.join(" | "));
+        let fits = part.figures.iter().flat_map(|f| [(4, f.four_parameters), (5, f.five_parameters)]);
+        for (asked, fitted) in fits {
+            if let Some(found) = fitted.map(|fitted| fitted.parameters).filter(|&found| found < asked) {
+                let _ = writeln!(
+                    text,
+                    "| | too few distinct scores for {asked} parameters: {found} | | | | | | | | |"
+                );
+            }
+        }
         if let Some(reason) = &part.undefined {
             let _ = writeln!(text, "| | {reason} | | | | | | | | |");
         }

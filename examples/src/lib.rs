@@ -2,6 +2,8 @@
 
 mod evaluation;
 mod sets;
+mod width;
 
 pub use evaluation::{Evaluation, evaluate};
 pub use sets::{Better, SetOptions};
+pub use width::width;

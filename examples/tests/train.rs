@@ -75,3 +75,34 @@ fn a_killed_run_ends_as_if_it_had_not_been_killed() {
     let output = train(folder.path(), &run, &options).output().expect("starts");
     assert!(output.status.success(), "{}", stderr(&output));
 }
+
+#[test]
+fn what_makes_no_sense_is_refused_before_there_is_a_folder() {
+    let folder = tempfile::tempdir().expect("a folder");
+    photographs(folder.path());
+    let run = folder.path().join("run");
+    let cases: [(&[&str], &str); 13] = [
+        (&["--size", "0", "0"], "a crop of 0x0 has no pixels"),
+        (&["--size", "100000", "100000"], "smaller than the crop of 100000x100000"),
+        (&["--patches", "1000000000000"], "patches is 1000000000000"),
+        (&["--images", "18446744073709551615"], "images is 18446744073709551615"),
+        (&["--steps", "18446744073709551615"], "steps_per_epoch is 18446744073709551615"),
+        (&["--learning-rate", "nan"], "learning_rate is NaN"),
+        (&["--recipe", "gsn", "--gsn-width", "1e9"], "above 0 and up to 16"),
+        (&["--recipe", "gsn", "--gsn-width", "nan"], "above 0 and up to 16"),
+        (&["--recipe", "gsn", "--gsn-width=-1"], "above 0 and up to 16"),
+        (&["--recipe", "gsn", "--size", "64", "64"], "crop of 96x96"),
+        (&["--recipe", "hiqa", "--channels", "1000000000000"], "generator.width is 1000000000000"),
+        (&["--recipe", "hiqa", "--patch-side", "1099511627776"], "patch is 1099511627776"),
+        (&["--recipe", "hiqa", "--stride", "0"], "'0' for '--stride"),
+    ];
+    for (options, expected) in cases {
+        let mut command = example("train");
+        command.arg("--photographs").arg(folder.path()).arg("--output").arg(&run);
+        command.args(["--validation", "b", "--test", "c", "--distortions", "white_noise"]);
+        let output = command.args(options).output().expect("starts");
+        assert!(!output.status.success(), "{options:?}");
+        assert!(stderr(&output).contains(expected), "{options:?}: {}", stderr(&output));
+        assert!(!run.exists(), "{options:?}");
+    }
+}

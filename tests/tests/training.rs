@@ -179,6 +179,13 @@ fn recipes_that_make_no_sense_are_refused_by_field() {
         ("epochs", WadiqamRecipe { epochs: 0, ..good.clone() }),
         ("images", WadiqamRecipe { images: 0, ..good.clone() }),
         ("learning_rate", WadiqamRecipe { learning_rate: f64::NAN, ..good.clone() }),
+        // Numbers that would overflow, or ask for all memory, before a first step.
+        ("epochs", WadiqamRecipe { epochs: usize::MAX, ..good.clone() }),
+        ("steps_per_epoch", WadiqamRecipe { steps_per_epoch: Some(usize::MAX), ..good.clone() }),
+        ("images", WadiqamRecipe { images: usize::MAX, ..good.clone() }),
+        ("patches", WadiqamRecipe { patches: 1 << 40, ..good.clone() }),
+        ("patches", WadiqamRecipe { patches: 4096, images: 4096, ..good.clone() }),
+        ("validation_patches", WadiqamRecipe { validation_patches: 1 << 40, ..good.clone() }),
         ("start_from", {
             let foreign = iqa_testkit::fixture_path("wadiqam/tiny_wadiqam_fr.safetensors");
             WadiqamRecipe { start_from: Some(foreign), ..good.clone() }
@@ -190,6 +197,102 @@ fn recipes_that_make_no_sense_are_refused_by_field() {
     }
     let empty = run(&good, &Mixed::new(0), folder.path()).expect_err("nothing to train on");
     assert!(matches!(empty, TrainError::Empty { set: "training" }));
+}
+
+/// The second epoch learns 1e30 times as fast as the first.
+#[test]
+fn a_diverging_run_stops_and_keeps_what_was_before() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let recipe = WadiqamRecipe {
+        epochs: 3,
+        learning_rate: 1e-3,
+        steps_per_epoch: Some(3),
+        schedule: Schedule::Step { every: 3, factor: 1e30 },
+        ..recipe(WadiqamConfig::wadiqam_fr())
+    };
+    let read = |name: &str| std::fs::read(folder.path().join(name)).expect("reads");
+    let mut before = None;
+    for attempt in 0..2 {
+        let error = run(&recipe, &Mixed::new(6), folder.path()).expect_err("diverges");
+        let TrainError::NonFiniteLoss { step, value, learning_rate, .. } = error else { panic!("{error}") };
+        assert!((3..6).contains(&step) && !value.is_finite(), "{step}: {value}");
+        assert!((learning_rate / 1e27 - 1.0).abs() < 1e-9, "{learning_rate}");
+        let message = error.to_string();
+        let named = message.contains(&format!("step {step}")) && message.contains(&value.to_string());
+        assert!(named && message.contains("below 1e27"), "{message}");
+        // One epoch, whose weights are the best; the next attempt goes on from there, and ends there.
+        assert_eq!(read_log(&folder.path().join("log.csv")).expect("reads").len(), 1, "{attempt}");
+        assert!(!folder.path().join("last.safetensors").exists());
+        let files = ["checkpoint.safetensors", "best.safetensors", "loss.svg"].map(read);
+        assert!(before.is_none_or(|before| before == files), "{attempt}");
+        before = Some(files);
+        Wadiqam::load(folder.path().join("best.safetensors"), &recipe.model, &Device::flex()).expect("loads");
+    }
+}
+
+/// Killed between the last checkpoint and its row.
+#[test]
+fn a_finished_run_mends_its_log_and_its_plot() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let recipe = WadiqamRecipe { epochs: 2, ..recipe(WadiqamConfig::diqam_nr()) };
+    run(&recipe, &Mixed::new(4), folder.path()).expect("trains");
+    let at = |name: &str| folder.path().join(name);
+    let whole = ["log.csv", "loss.svg"].map(|name| std::fs::read_to_string(at(name)).expect("reads"));
+    let shorter = whole[0].lines().take(2).map(|line| format!("{line}\n")).collect::<String>();
+    std::fs::write(at("log.csv"), shorter).expect("writes");
+    std::fs::remove_file(at("loss.svg")).expect("removes");
+    run(&recipe, &Mixed::new(4), folder.path()).expect("has nothing to do");
+    for (name, whole) in ["log.csv", "loss.svg"].into_iter().zip(whole) {
+        assert_eq!(std::fs::read_to_string(at(name)).expect("reads"), whole, "{name}");
+    }
+}
+
+#[test]
+fn a_folder_is_looked_at_before_the_first_step() {
+    let parent = tempfile::tempdir().expect("a folder");
+    let recipe = recipe(WadiqamConfig::diqam_nr());
+    let at = |name: &str| parent.path().join(name);
+    // One that cannot be made, and one whose log cannot be replaced.
+    std::fs::write(at("file"), "").expect("writes");
+    std::fs::create_dir_all(at("taken").join("log.csv").join("inside")).expect("makes it");
+    for (folder, named) in
+        [(at("file").join("run"), at("file").join("run")), (at("taken"), at("taken").join("log.csv"))]
+    {
+        let data = Mixed::new(4);
+        let message = run(&recipe, &data, &folder).expect_err("cannot be written").to_string();
+        assert!(message.starts_with(&named.display().to_string()), "{message}");
+        assert_eq!(data.calls.load(Ordering::SeqCst), recipe.images, "one batch at most");
+    }
+    // Data that give no batch leave no folder behind.
+    let stops = Mixed { fails_after: 0, ..Mixed::new(4) };
+    assert!(run(&recipe, &stops, &at("none")).is_err() && !at("none").exists());
+}
+
+#[test]
+fn two_runs_do_not_share_a_folder() {
+    /// Starts a second run in the folder of the first from within it.
+    struct Nosy<'a>(Mixed, &'a Path, Mutex<Option<TrainError>>);
+    impl TrainingPairs for Nosy<'_> {
+        fn samples(&self) -> usize {
+            4
+        }
+        fn pair(&self, epoch: u64, index: usize) -> Result<TrainingPair, TrainError> {
+            if epoch == 1 && index == 0 {
+                let other = WadiqamRecipe { seed: 2, ..recipe(WadiqamConfig::diqam_nr()) };
+                let second = train(&other, &Mixed::new(4), &Mixed::new(5), self.1, &Device::flex());
+                *self.2.lock().unwrap_or_else(PoisonError::into_inner) = second.err();
+            }
+            TrainingPairs::pair(&self.0, epoch, index)
+        }
+    }
+    let _alone = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = Nosy(Mixed::new(4), folder.path(), Mutex::new(None));
+    let recipe = WadiqamRecipe { epochs: 3, ..recipe(WadiqamConfig::diqam_nr()) };
+    train(&recipe, &data, &Mixed::new(5), folder.path(), &Device::flex()).expect("trains");
+    let second = data.2.into_inner().unwrap_or_else(PoisonError::into_inner).expect("refused");
+    assert!(matches!(&second, TrainError::FolderInUse { path } if path == folder.path()), "{second}");
+    assert_eq!(read_log(&folder.path().join("log.csv")).expect("reads").len(), 3);
 }
 
 /// All of a model of the same kind, the convolutions alone of another kind.

@@ -141,7 +141,7 @@ impl DataSet {
         lines: &[usize],
     ) -> Result<Self, DatasetError> {
         let Some(first) = samples.first() else {
-            return Err(DatasetError::Empty { what: "rated image that exists" });
+            return Err(DatasetError::EmptySet { labels: labels.into() });
         };
         let with_ids = first.reference_id.is_some();
         let malformed = |line: usize, expected, found: &dyn ToString| DatasetError::Malformed {

@@ -46,6 +46,12 @@ pub enum DatasetError {
         /// Its name.
         name: String,
     },
+    /// A crop without pixels.
+    #[error("a crop of {}x{} has no pixels", size.0, size.1)]
+    EmptyCrop {
+        /// Its width and height.
+        size: (u32, u32),
+    },
     /// A severity outside the published range.
     #[error("distortion level {found} is outside 1 to 5")]
     Level {
@@ -94,6 +100,12 @@ pub enum DatasetError {
     Empty {
         /// What is missing.
         what: &'static str,
+    },
+    /// A label file without a single rated image that exists.
+    #[error("{labels}: the set is empty: no rated image that exists", labels = labels.display())]
+    EmptySet {
+        /// The label file.
+        labels: PathBuf,
     },
     /// A label file that does not hold what it should.
     #[error("{path}, line {line}: expected {expected}, found `{found}`", path = path.display())]

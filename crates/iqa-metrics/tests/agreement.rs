@@ -90,6 +90,7 @@ fn logistic_fits_agree_with_scipy() {
                 LogisticKind::FourParameter => {
                     (p[0] - p[1]) / (1.0 + (-(at - p[2]) / p[3].abs()).exp()) + p[1]
                 }
+                LogisticKind::Line => panic!("{name}: enough distinct predictions"),
                 LogisticKind::FiveParameter => {
                     p[0] * (0.5 - 1.0 / (1.0 + (p[1] * (at - p[2])).exp())) + p[3] * at + p[4]
                 }
@@ -222,6 +223,54 @@ fn five_parameters_fit_at_least_as_well_as_four() {
             .map(|kind| Agreement::after_fit(kind, &x, &y).expect("fits"));
         assert!(five.rmse <= four.rmse * (1.0 + 1e-9), "{seed}: {} above {}", five.rmse, four.rmse);
         assert!(five.plcc.is_finite() && four.plcc > 0.0);
+    }
+}
+
+/// The best that predictions of two values can do is the mean rating of each; of three, a line is fitted.
+#[test]
+fn few_distinct_predictions_get_fewer_parameters() {
+    let ratings = [1.2, 1.8, 2.1, 1.6, 4.4, 3.9, 4.8, 3.1, 2.9, 3.4, 4.1, 4.6];
+    let deviation = |values: &[f64]| {
+        let mean = values.iter().sum::<f64>() / values.len() as f64;
+        (values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / values.len() as f64).sqrt()
+    };
+    let two: Vec<f64> = (0..12).map(|i| if i < 4 { 0.25 } else { 0.75 }).collect();
+    let [low, high] = [&ratings[..4], &ratings[4..]].map(deviation);
+    let expected = ((4.0 * low.powi(2) + 8.0 * high.powi(2)) / 12.0).sqrt();
+    for kind in [LogisticKind::FourParameter, LogisticKind::FiveParameter, LogisticKind::Line] {
+        let fit = LogisticFit::new(kind, &two, &ratings).expect("fits");
+        assert_eq!((fit.kind(), fit.parameters().len()), (LogisticKind::Line, 2));
+        let found = Agreement::after_fit(kind, &two, &ratings).expect("fits");
+        assert_near("two values", found.rmse, expected, CLOSED_FORM);
+        assert!(found.plcc > 0.0);
+    }
+    // A line leaves a part of 1 - r^2 of the variance.
+    let three: Vec<f64> = (0..12).map(|i| f64::from(i / 4)).collect();
+    let found = Agreement::after_fit(LogisticKind::FiveParameter, &three, &ratings).expect("fits");
+    let r = plcc(&three, &ratings).expect("defined");
+    assert_near("three values", found.rmse, deviation(&ratings) * (1.0 - r * r).sqrt(), CLOSED_FORM);
+    for (values, kind) in [(4, LogisticKind::FourParameter), (5, LogisticKind::FiveParameter)] {
+        let x: Vec<f64> = (0..12).map(|i| f64::from(i % values)).collect();
+        let fit = LogisticFit::new(LogisticKind::FiveParameter, &x, &ratings).expect("fits");
+        assert_eq!(fit.kind(), kind, "{values} distinct values");
+    }
+}
+
+#[test]
+fn fits_of_huge_and_tiny_values_are_those_of_ordinary_ones() {
+    let (x, y) = bivariate(60, 0.8);
+    for kind in [LogisticKind::FourParameter, LogisticKind::FiveParameter] {
+        let expected = Agreement::after_fit(kind, &x, &y).expect("fits");
+        for scale in [1e-290, 1e290] {
+            let scaled = |values: &[f64]| values.iter().map(|value| value * scale).collect::<Vec<f64>>();
+            let (x, y) = (scaled(&x), scaled(&y));
+            let fit = LogisticFit::new(kind, &x, &y).expect("fits");
+            let mapped: Vec<f64> = x.iter().map(|&x| fit.predict(x)).collect();
+            assert_near("plcc", plcc(&mapped, &y).expect("defined"), expected.plcc, FITTED);
+        }
+        // No search ends, whatever it finds.
+        let ends: Vec<f64> = (0..40).map(|i| if i % 3 == 0 { 1e308 } else { -1e308 }).collect();
+        let _ = LogisticFit::new(kind, &x[..40], &ends);
     }
 }
 
@@ -390,5 +439,20 @@ proptest! {
         let (mean, root) = (mae(&x, &y).expect("defined"), rmse(&x, &y).expect("defined"));
         prop_assert!(mean <= root * (1.0 + CLOSED_FORM));
         prop_assert_eq!(rmse(&x, &x).expect("defined"), 0.0);
+    }
+
+    #[test]
+    fn no_fit_is_worse_than_the_mean((x, y) in pairs()) {
+        let n = y.len() as f64;
+        let mean = y.iter().sum::<f64>() / n;
+        let deviation = (y.iter().map(|y| (y - mean).powi(2)).sum::<f64>() / n).sqrt();
+        for kind in [LogisticKind::Line, LogisticKind::FourParameter, LogisticKind::FiveParameter] {
+            if x.len() <= kind.parameters() {
+                continue;
+            }
+            let fit = LogisticFit::new(kind, &x, &y).expect("fits");
+            let mapped: Vec<f64> = x.iter().map(|&x| fit.predict(x)).collect();
+            prop_assert!(rmse(&mapped, &y).expect("finite") <= deviation * (1.0 + 1e-9));
+        }
     }
 }

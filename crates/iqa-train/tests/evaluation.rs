@@ -12,7 +12,7 @@ use iqa_datasets::{DataSet, DataSetKind, Direction as Better, ScoreKind, ScoreSc
 use iqa_metrics::agreement::{plcc, srcc};
 use iqa_train::TrainError;
 use iqa_train::evaluation::{
-    EvaluatedModel, FIGURES, ReportConfig, Scores, report, score_set, sha256, write_scatter,
+    EvaluatedModel, FIGURES, Report, ReportConfig, Scores, report, score_set, sha256, write_scatter,
 };
 use tempfile::TempDir;
 
@@ -395,6 +395,36 @@ fn the_plot_says_what_it_shows() {
     scores.values.fill(f64::NAN);
     let error = write_scatter(&path, &set, &scores).expect_err("nothing to draw").to_string();
     assert!(error.contains("no image has a finite score"), "{error}");
+}
+
+#[test]
+fn ratings_and_scores_of_any_size_are_reported_and_drawn() {
+    let folder = folder();
+    let set = open(folder.path());
+    let scores = run(&Brightness::new(), &set, &folder.path().join("s.csv")).expect("scores");
+    let list = read(&folder.path().join("list.csv"));
+    for (ratings, value) in [([-1e308, 1e308], 1e308), ([1e300, 1e300], 7.0), ([0.0, 1e-310], f64::NAN)] {
+        let mut text = String::new();
+        for (index, line) in list.lines().enumerate() {
+            let fields: Vec<&str> = line.rsplitn(3, ',').collect();
+            let [kind, mos, images] = fields[..] else { panic!("{line}") };
+            let rating = if index == 0 { mos.to_owned() } else { ratings[index % 2].to_string() };
+            writeln!(text, "{images},{rating},{kind}").expect("text");
+        }
+        let path = folder.path().join("huge.csv");
+        std::fs::write(&path, text).expect("writes");
+        let scale = ScoreScale::new(ScoreKind::Mos, Better::HigherIsBetter, -1e308, 1e307).expect("a scale");
+        let set = DataSet::open_csv(&path, folder.path(), "huge", scale, Strictness::Strict).expect("opens");
+        let mut scores = scores.clone();
+        scores.values[0] = value;
+        scores.values[1] = f64::INFINITY;
+        let found = report(&set, &scores, None, &ReportConfig { resamples: 20, ..ReportConfig::default() });
+        let json = serde_json::to_string(&found.expect("reports")).expect("writes");
+        serde_json::from_str::<Report>(&json).expect("reads");
+        let picture = folder.path().join("huge.svg");
+        write_scatter(&picture, &set, &scores).expect("draws");
+        assert!(read(&picture).contains("</svg>"));
+    }
 }
 
 #[test]

@@ -15,6 +15,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Parser;
+use iqa_examples::width;
 use iqa_models::core::{device_by_name, write_atomically};
 use iqa_models::datasets::synthetic::{SyntheticConfig, SyntheticGrid, SyntheticTrain, load_references};
 use iqa_models::heads::gsn::GsnConfig;
@@ -39,7 +40,7 @@ struct Options {
     #[arg(long, default_value_t = 128)]
     size: u32,
     /// The network's widths, as a part of the published ones.
-    #[arg(long, default_value_t = 0.125)]
+    #[arg(long, default_value_t = 0.125, value_parser = width)]
     width: f64,
     /// Side of the crops.
     #[arg(long, default_value_t = 96)]
@@ -112,7 +113,7 @@ fn recipe(options: &Options) -> GsnRecipe {
     let mut recipe = GsnRecipe::fast(GsnConfig::new());
     let published = GsnConfig::new();
     // As fine a grid for its crops as the published one.
-    let grid = (published.grid * options.crop / published.crop).max(1);
+    let grid = (published.grid.saturating_mul(options.crop) / published.crop).max(1);
     recipe.model = GsnConfig { crop: options.crop, grid, ..published.scaled(options.width) };
     recipe.epochs = options.epochs.unwrap_or(recipe.epochs);
     recipe.steps_per_epoch = options.steps.or(recipe.steps_per_epoch);

@@ -4,6 +4,7 @@ use std::error::Error;
 use std::path::Path;
 
 use clap::{Args, ValueEnum};
+use iqa_examples::width;
 use iqa_models::Device;
 use iqa_models::core::Precision;
 use iqa_models::datasets::augment::PairAugment;
@@ -18,7 +19,7 @@ use crate::{Common, Preset, select};
 #[derive(Args)]
 pub(crate) struct GsnOptions {
     /// The network's widths, as a part of the published ones (default: the preset's).
-    #[arg(long)]
+    #[arg(long, value_parser = width)]
     gsn_width: Option<f64>,
     /// A cell of the paper's table 5 in place of the proposed network and loss.
     #[arg(long, value_enum)]

@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::fmt::Write as _;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -66,7 +67,7 @@ pub(crate) struct HiqaOptions {
     vgg_layers: Vec<usize>,
     /// Distance between the patches of an image in the report, in pixels (default: half a patch).
     #[arg(long)]
-    stride: Option<usize>,
+    stride: Option<NonZeroUsize>,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -153,7 +154,8 @@ impl HiqaOptions {
         let training = source.training(PairAugment::default())?;
         let outcome = train(&recipe, &*training, &*source.validation()?, output, device)?;
 
-        let options = HiqaScoreOptions { stride: self.stride, ..HiqaScoreOptions::default() };
+        let options =
+            HiqaScoreOptions { stride: self.stride.map(NonZeroUsize::get), ..HiqaScoreOptions::default() };
         // The report is on the weights as they would be shipped: rounded to 16 bits.
         let shipped = output.join("best.f16.safetensors");
         Hiqa::load(&outcome.weights, device)?.save(&shipped, Precision::F16)?;

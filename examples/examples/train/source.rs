@@ -201,7 +201,10 @@ impl Source {
         let validation = indices(&references, &options.validation)?;
         let test = indices(&references, &options.test)?;
         let kept_out = |index: &usize| validation.contains(index) || test.contains(index);
-        let training = (0..references.len()).filter(|index| !kept_out(index)).collect();
+        let training: Vec<usize> = (0..references.len()).filter(|index| !kept_out(index)).collect();
+        if training.is_empty() {
+            return Err(format!("{}: no photograph is left to train on", folder.display()).into());
+        }
         let mut trained = options.distortions.clone();
         if trained.is_empty() {
             trained.extend(Distortion::labelled());

@@ -150,6 +150,32 @@ fn batches_without_a_loss_end_the_run_before_they_reach_the_weights() {
     assert!(matches!(empty, TrainError::Empty { set: "training" }));
 }
 
+/// The same run towards the other direction: scores that fall with the quality, and figures with the same sign.
+#[test]
+fn a_network_whose_lower_scores_are_better_learns_those() {
+    let score_correlation = |direction| {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut recipe = recipe();
+        recipe.model.direction = direction;
+        let data = Mixed { fixed: true, ..Mixed::new(8) };
+        let outcome = train_alone(&recipe, &data, folder.path()).expect("trains");
+        let losses: Vec<f64> = outcome.log.iter().map(|row| row.train_loss).collect();
+        assert!(losses[3] < 0.5 * losses[0], "{direction}: {losses:?}");
+        let model = Gsn::load(&outcome.last, &recipe.model, &Device::flex()).expect("loads").fuse();
+        let (scores, labels): (Vec<f64>, Vec<f64>) = (0..8)
+            .map(|index| {
+                let pair = TrainingPairs::pair(&data, 0, index).expect("makes it");
+                let found = model.score(&pair.distorted, pair.reference.as_ref(), &ScoreOptions::default());
+                (found.expect("scores").score, pair.quality01)
+            })
+            .unzip();
+        iqa_models::metrics::agreement::plcc(&scores, &labels).expect("defined")
+    };
+    let higher = score_correlation(Direction::HigherIsBetter);
+    let lower = score_correlation(Direction::LowerIsBetter);
+    assert!(higher > 0.5 && lower < -0.5, "{higher} {lower}");
+}
+
 #[test]
 fn recipes_are_checked() {
     for recipe in [GsnRecipe::paper(GsnConfig::new()), GsnRecipe::fast(GsnConfig::new()), recipe()] {
@@ -165,6 +191,9 @@ fn recipes_are_checked() {
         ("images", GsnRecipe { images: 1, ..recipe() }),
         ("learning_rate", GsnRecipe { learning_rate: f64::NAN, ..recipe() }),
         ("loss", GsnRecipe { loss: nothing, ..recipe() }),
+        ("images", GsnRecipe { images: usize::MAX, ..recipe() }),
+        ("crop", GsnRecipe { model: GsnConfig { crop: usize::MAX, ..recipe().model }, ..recipe() }),
+        ("width", GsnRecipe { model: GsnConfig::new().scaled(1e12), ..recipe() }),
     ];
     for (field, recipe) in invalid {
         let error = recipe.validate().expect_err(field);

@@ -199,3 +199,37 @@ fn another_recipe_does_not_go_on_with_a_run_and_small_images_are_told() {
     let error = run(&recipe, &Noisy::new(3, 63), small.path()).expect_err("too small").to_string();
     assert!(error.contains("63x63") && error.contains("64x64"), "{error}");
 }
+
+/// The joint phase learns 1e30 times as fast.
+#[test]
+fn a_diverging_run_stops_and_keeps_what_was_before() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let recipe = HiqaRecipe { generator_optimiser: Optimiser::Adam { rate: 1e30 }, ..short() };
+    for _ in 0..2 {
+        let error = run(&recipe, &Noisy::new(5, 70), folder.path()).expect_err("diverges");
+        // The baseline's four steps are done.
+        assert!(matches!(error, TrainError::NonFiniteLoss { step: 4..=7, .. }), "{error}");
+        let log = std::fs::read_to_string(folder.path().join("log.csv")).expect("reads");
+        assert_eq!(log.lines().count(), 3, "{log}");
+        assert!(!folder.path().join("hiqa.safetensors").exists());
+    }
+}
+
+#[test]
+fn recipes_beyond_all_memory_are_refused_by_field() {
+    let wide = |width| short().generator.with_width(width);
+    let cases = [
+        ("generator.width", HiqaRecipe { generator: wide(usize::MAX / 2), ..short() }),
+        ("regressor_width", HiqaRecipe { regressor_width: usize::MAX, ..short() }),
+        ("discriminator_width", HiqaRecipe { discriminator_width: 1 << 40, ..short() }),
+        ("patch", HiqaRecipe { patch: 1 << 40, ..short() }),
+        ("patch", HiqaRecipe { patch: 192, ..short() }),
+        ("images", HiqaRecipe { images: usize::MAX, ..short() }),
+        ("patches", HiqaRecipe { patches: usize::MAX, ..short() }),
+        ("joint", HiqaRecipe { joint_steps: usize::MAX, ..short() }),
+    ];
+    for (name, recipe) in cases {
+        let error = recipe.validate().expect_err(name);
+        assert!(matches!(&error, TrainError::InvalidRecipe { field, .. } if *field == name), "{error}");
+    }
+}

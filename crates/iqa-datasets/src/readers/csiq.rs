@@ -1,8 +1,10 @@
 //! CSIQ: E. C. Larson, D. M. Chandler, Journal of Electronic Imaging 19(1), 2010.
 
+use std::collections::BTreeMap;
+use std::io::{Read, Seek};
 use std::path::Path;
 
-use calamine::{Data, DataType, Range, Reader, Xlsx};
+use calamine::{Data, DataType, Reader, Xlsx, XlsxError};
 
 use super::DataSetKind;
 use super::collect::{Collector, Counts, Place, Rating, lines};
@@ -20,6 +22,9 @@ const TYPES: [(&str, &str, usize); 6] = [
     // Three levels for elk, geckos, lady_liberty and swarm, four for the other 26.
     ("contrast", "contrast_decrement", 116),
 ];
+/// Rows and columns of a sheet in which the table is looked for: cells beyond are no part of it, and take no memory.
+const ROWS: u32 = 16_384;
+const WIDEST: u32 = 64;
 /// The columns of the sheet that are read.
 const COLUMNS: [&str; 5] = ["image", "dst_type", "dst_lev", "dmos_std", "dmos"];
 
@@ -99,7 +104,7 @@ fn spreadsheet(path: &Path) -> Result<Vec<Label>, DatasetError> {
     let mut names = book.sheet_names();
     names.sort_by_key(|name| !name.to_lowercase().contains("by_image"));
     for name in names {
-        let sheet = book.worksheet_range(&name).map_err(spreadsheet)?;
+        let sheet = read_sheet(&mut book, &name).map_err(spreadsheet)?;
         if let Some(header) = Header::find(&sheet) {
             return header.rows(path, &sheet);
         }
@@ -107,33 +112,50 @@ fn spreadsheet(path: &Path) -> Result<Vec<Label>, DatasetError> {
     Err(DatasetError::Column { path: path.into(), expected: COLUMNS.join(", "), found: Vec::new() })
 }
 
+/// The cells that are not empty, by row and column from 0. A sheet as a rectangle would be as large as its farthest cell.
+type Sheet = BTreeMap<u32, BTreeMap<u32, Data>>;
+
+fn read_sheet<R: Read + Seek>(book: &mut Xlsx<R>, name: &str) -> Result<Sheet, XlsxError> {
+    let mut cells = match book.worksheet_cells_reader(name) {
+        Err(XlsxError::NotAWorksheet(_)) => return Ok(Sheet::new()),
+        cells => cells?,
+    };
+    let mut sheet = Sheet::new();
+    while let Some(cell) = cells.next_cell()? {
+        let (row, column) = cell.get_position();
+        let value = Data::from(cell.get_value().clone());
+        if row < ROWS && column < WIDEST && !value.is_empty() {
+            sheet.entry(row).or_default().insert(column, value);
+        }
+    }
+    Ok(sheet)
+}
+
 /// Where the table is.
 struct Header {
-    /// Rows from the start of the range to the header, that included.
-    skip: usize,
-    columns: [usize; 5],
+    row: u32,
+    columns: [u32; 5],
 }
 
 impl Header {
-    fn find(sheet: &Range<Data>) -> Option<Self> {
-        sheet.rows().enumerate().find_map(|(index, row)| {
+    fn find(sheet: &Sheet) -> Option<Self> {
+        sheet.iter().find_map(|(&row, cells)| {
             let mut columns = [0; 5];
             for (column, name) in columns.iter_mut().zip(COLUMNS) {
-                *column = row.iter().position(|cell| {
-                    cell.as_string().is_some_and(|text| text.trim().eq_ignore_ascii_case(name))
-                })?;
+                let is_named =
+                    |cell: &Data| cell.as_string().is_some_and(|text| text.trim().eq_ignore_ascii_case(name));
+                *column = *cells.iter().find(|(_, cell)| is_named(cell))?.0;
             }
-            Some(Self { skip: index + 1, columns })
+            Some(Self { row, columns })
         })
     }
 
-    fn rows(&self, path: &Path, sheet: &Range<Data>) -> Result<Vec<Label>, DatasetError> {
-        let first = sheet.start().map_or(0, |(row, _)| row as usize) + 1;
+    fn rows(&self, path: &Path, sheet: &Sheet) -> Result<Vec<Label>, DatasetError> {
         let mut labels = Vec::new();
-        for (index, row) in sheet.rows().enumerate().skip(self.skip) {
-            let line = first + index;
+        for (&row, cells) in sheet.range(self.row + 1..) {
+            let line = row as usize + 1;
             let place = Place { labels: path, line };
-            let cells = self.columns.map(|column| row.get(column).unwrap_or(&Data::Empty));
+            let cells = self.columns.map(|column| cells.get(&column).unwrap_or(&Data::Empty));
             if cells.iter().all(|cell| cell.is_empty()) {
                 continue;
             }

@@ -129,7 +129,7 @@ impl DataSet {
     /// # Errors
     /// [`DatasetError::NoLabels`], [`DatasetError::Malformed`], [`DatasetError::Mat`],
     /// [`DatasetError::Spreadsheet`] or [`DatasetError::Csv`] for the label files; [`DatasetError::Io`];
-    /// [`DatasetError::Empty`] when no image is there; and when strict [`DatasetError::MissingImage`] and
+    /// [`DatasetError::EmptySet`] when no image is there; and when strict [`DatasetError::MissingImage`] and
     /// [`DatasetError::Count`].
     pub fn open(kind: DataSetKind, folder: &Path, strictness: Strictness) -> Result<Self, DatasetError> {
         let tree = Tree::scan(folder)?;
@@ -161,7 +161,7 @@ impl DataSet {
     /// # Errors
     /// [`DatasetError::Column`], [`DatasetError::Csv`], [`DatasetError::Malformed`] (also for an image listed
     /// twice and a reference in two groups), [`DatasetError::MissingImage`] when strict,
-    /// [`DatasetError::Empty`].
+    /// [`DatasetError::EmptySet`].
     pub fn open_csv(
         list: &Path,
         images: &Path,

@@ -123,6 +123,9 @@ impl Default for SyntheticConfig {
 
 impl SyntheticConfig {
     fn check(&self, references: &[Reference], indices: &[usize]) -> Result<(), DatasetError> {
+        if self.size.0 == 0 || self.size.1 == 0 {
+            return Err(DatasetError::EmptyCrop { size: self.size });
+        }
         if indices.is_empty() {
             return Err(DatasetError::Empty { what: "reference" });
         }
@@ -154,7 +157,8 @@ impl SyntheticTrain {
     /// A training set on the references of `indices`.
     ///
     /// # Errors
-    /// [`DatasetError::Empty`], [`DatasetError::ReferenceTooSmall`], [`DatasetError::Unlabelled`].
+    /// [`DatasetError::EmptyCrop`], [`DatasetError::Empty`], [`DatasetError::ReferenceTooSmall`],
+    /// [`DatasetError::Unlabelled`].
     ///
     /// # Panics
     /// When an index is beyond the references.
@@ -271,7 +275,8 @@ impl SyntheticGrid {
     /// An evaluation set on the references of `indices`.
     ///
     /// # Errors
-    /// [`DatasetError::Empty`], [`DatasetError::ReferenceTooSmall`], [`DatasetError::Unlabelled`].
+    /// [`DatasetError::EmptyCrop`], [`DatasetError::Empty`], [`DatasetError::ReferenceTooSmall`],
+    /// [`DatasetError::Unlabelled`].
     ///
     /// # Panics
     /// When an index is beyond the references.
@@ -456,6 +461,10 @@ mod tests {
         let message = SyntheticGrid::new(references(1), &[0], large, 1).expect_err("too small").to_string();
         assert_eq!(message, "reference `r0` is 96x80, smaller than the crop of 90x90");
         assert!(SyntheticGrid::new(references(1), &[], config(), 1).is_err());
+        for size in [(0, 0), (64, 0), (0, 48)] {
+            let error = SyntheticTrain::new(references(1), &[0], SyntheticConfig { size, ..config() }, 1);
+            assert!(matches!(error, Err(DatasetError::EmptyCrop { .. })), "{size:?}");
+        }
         let nothing = SyntheticConfig { distortions: Vec::new(), ..config() };
         assert!(SyntheticTrain::new(references(1), &[0], nothing, 1).is_err());
     }

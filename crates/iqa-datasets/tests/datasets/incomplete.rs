@@ -35,7 +35,7 @@ fn what_is_missing_is_named_or_skipped_and_counted() {
     // Nothing there at all.
     fs::remove_dir_all(folder.join("images")).expect("removed");
     let error = folder.open(DataSetKind::Kadid10k, Strictness::Lenient).expect_err("no image");
-    assert!(matches!(error, DatasetError::Empty { .. }));
+    assert!(matches!(&error, DatasetError::EmptySet { labels } if labels.ends_with("dmos.csv")));
     let error =
         DataSet::open(DataSetKind::Csiq, &folder.join("none"), Strictness::Strict).expect_err("no folder");
     assert!(matches!(&error, DatasetError::Io { path, .. } if path.ends_with("none")));

@@ -88,7 +88,7 @@ fn a_bad_list_is_refused_with_file_and_line() {
         ("dis,score\na1.png,1\nnone.png,1\n", "list.csv, line 3: expected the image"),
         ("dis,score,ref\na1.png,1,refs/none.png\n", "list.csv, line 2: expected the image"),
         ("dis,score\na1.png,1\na2.png\n", "line: 3"),
-        ("dis,score\n", "the set is empty"),
+        ("dis,score\n", "list.csv: the set is empty"),
     ] {
         let message = error(list);
         assert!(message.contains(expected), "{list:?}: {message}");

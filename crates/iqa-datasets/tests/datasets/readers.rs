@@ -196,6 +196,78 @@ fn csiq_opens_from_the_sheet_or_the_plain_list_nested_or_flat() {
     );
 }
 
+/// A zip of parts that are stored as they are.
+fn stored_zip(parts: &[(&str, &str)]) -> Vec<u8> {
+    let (mut file, mut directory) = (Vec::new(), Vec::new());
+    for (name, text) in parts {
+        let mut crc = flate2::Crc::new();
+        crc.update(text.as_bytes());
+        let mut header = vec![20, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+        header.extend(crc.sum().to_le_bytes());
+        header.extend([(text.len() as u32).to_le_bytes(); 2].concat());
+        header.extend((name.len() as u16).to_le_bytes());
+        header.extend([0, 0]);
+        directory.extend(b"PK\x01\x02\x14\0");
+        directory.extend(&header);
+        directory.extend([0; 10]);
+        directory.extend((file.len() as u32).to_le_bytes());
+        directory.extend(name.as_bytes());
+        file.extend(b"PK\x03\x04");
+        file.extend(&header);
+        file.extend(name.as_bytes());
+        file.extend(text.as_bytes());
+    }
+    let (count, start) = ((parts.len() as u16).to_le_bytes(), file.len() as u32);
+    file.extend(&directory);
+    file.extend(b"PK\x05\x06\0\0\0\0");
+    file.extend([count, count].concat());
+    file.extend((directory.len() as u32).to_le_bytes());
+    file.extend(start.to_le_bytes());
+    file.extend([0, 0]);
+    file
+}
+
+/// As a rectangle, 17 thousand million cells.
+#[test]
+fn a_stray_far_cell_takes_no_memory() {
+    const TYPES: &str = "http://schemas.openxmlformats.org/officeDocument/2006/relationships";
+    let cell =
+        |place: &str, text: &str| format!(r#"<c r="{place}" t="inlineStr"><is><t>{text}</t></is></c>"#);
+    let number = |place: &str, value: f64| format!(r#"<c r="{place}"><v>{value}</v></c>"#);
+    let header =
+        ["image", "dst_type", "dst_lev", "dmos_std", "dmos"].into_iter().zip(["B4", "C4", "D4", "E4", "F4"]);
+    let header: String = header.map(|(name, place)| cell(place, name)).collect();
+    let row = number("B5", 1600.0)
+        + &cell("C5", "noise")
+        + &number("D5", 1.0)
+        + &number("E5", 0.01)
+        + &number("F5", 0.5);
+    let sheet = format!(
+        r#"<worksheet><sheetData><row r="4">{header}</row><row r="5">{row}</row><row r="1048576">{}</row></sheetData></worksheet>"#,
+        cell("XFD1048576", "stray"),
+    );
+    let book = format!(
+        r#"<workbook xmlns:r="{TYPES}"><sheets><sheet name="all_by_image" sheetId="1" r:id="rId1"/></sheets></workbook>"#
+    );
+    let relation = |target: &str, kind: &str| {
+        format!(
+            r#"<Relationships><Relationship Id="rId1" Type="{TYPES}/{kind}" Target="{target}"/></Relationships>"#
+        )
+    };
+    let folder = Folder::of(DataSetKind::Csiq);
+    folder.write(
+        "csiq.DMOS.xlsx",
+        stored_zip(&[
+            ("_rels/.rels", &relation("xl/workbook.xml", "officeDocument")),
+            ("xl/workbook.xml", &book),
+            ("xl/_rels/workbook.xml.rels", &relation("worksheets/sheet1.xml", "worksheet")),
+            ("xl/worksheets/sheet1.xml", &sheet),
+        ]),
+    );
+    let set = folder.open(DataSetKind::Csiq, Strictness::Lenient).expect("reads");
+    assert_eq!((set.samples().len(), set.samples()[0].raw), (1, 0.5));
+}
+
 #[test]
 fn tid_is_found_in_any_case_and_a_score_of_zero_is_a_score() {
     let set = Folder::of(DataSetKind::Tid2008).strict(DataSetKind::Tid2008);

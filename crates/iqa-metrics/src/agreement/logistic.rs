@@ -11,6 +11,25 @@ pub enum LogisticKind {
     FourParameter,
     /// `b1 (1/2 - 1 / (1 + exp(b2 (x - b3)))) + b4 x + b5` (Sheikh et al., IEEE TIP 15(11), 2006).
     FiveParameter,
+    /// `b1 x + b2`: no logistic curve, but what predictions of two or three distinct values can carry.
+    Line,
+}
+
+impl LogisticKind {
+    /// Number of its parameters.
+    pub fn parameters(self) -> usize {
+        match self {
+            Self::FiveParameter => 5,
+            Self::FourParameter => 4,
+            Self::Line => 2,
+        }
+    }
+
+    /// This curve and those with fewer parameters, the fewest last.
+    fn and_simpler(self) -> impl Iterator<Item = Self> {
+        let all = [Self::FiveParameter, Self::FourParameter, Self::Line];
+        all.into_iter().filter(move |kind| kind.parameters() <= self.parameters())
+    }
 }
 
 /// A logistic curve fitted to scores by least squares.
@@ -20,6 +39,11 @@ pub enum LogisticKind {
 /// Pereyra 1973, with Kaufman's derivatives of 1975). So a fit also ends where the best curve is a limit, as on scores
 /// that agree nearly linearly: there the curve of five parameters tends to a cubic, `b1` growing without bound while
 /// `b2` goes to 0. The search stops at `b2 = 0.001` over the standard deviation of the predictions.
+///
+/// A curve needs as many distinct predictions as it has parameters: with fewer, infinitely many fit equally well, and
+/// nothing holds them between the points. Then the curve of the next fewer parameters takes its place, in the end a
+/// line; so it does where a search fails. [`Self::kind`] says which it is. No fit ends with a root mean squared error
+/// above the standard deviation of the subjective scores, which is that of their mean.
 ///
 /// ```
 /// use iqa_metrics::agreement::{LogisticFit, LogisticKind};
@@ -33,8 +57,12 @@ pub enum LogisticKind {
 pub struct LogisticFit {
     kind: LogisticKind,
     bend: Bend,
-    /// Factors of the bend, of the predictor, and the constant; for the standardised predictor.
+    /// Factors of the bend, of the predictor, and the constant; for the standardised predictor, in units of `height`.
     factors: [f64; 3],
+    /// Units of predictions and subjective scores, so that large ones do not overflow; `centre` and `scale` are in the
+    /// first.
+    width: f64,
+    height: f64,
     centre: f64,
     scale: f64,
 }
@@ -46,6 +74,8 @@ struct Bend {
     steepness: f64,
 }
 
+/// What rounding may add to the squared errors of a curve that explains nothing.
+const ROUNDING: f64 = 1e-12;
 /// Bounds of the steepness: a straight line to the eye, and a step.
 const STEEPNESS: [f64; 2] = [1e-3, 1e4];
 /// Where the search starts, in the middle of the predictions: a gentle and a steep bend, as the surface has more than
@@ -58,52 +88,99 @@ impl LogisticFit {
     /// # Errors
     /// As [`plcc`], with as many pairs needed as the curve has parameters and one; [`MetricsError::NotConverged`].
     pub fn new(kind: LogisticKind, predicted: &[f64], subjective: &[f64]) -> Result<Self, MetricsError> {
-        let parameters = match kind {
-            LogisticKind::FourParameter => 4,
-            LogisticKind::FiveParameter => 5,
-        };
-        check(predicted, subjective, parameters + 1)?;
+        check(predicted, subjective, kind.parameters() + 1)?;
         // Lists without spread have no fit.
         plcc(predicted, subjective)?;
+        let (width, height) = (unit(predicted), unit(subjective));
         let n = predicted.len() as f64;
-        let centre = predicted.iter().sum::<f64>() / n;
-        let scale = (predicted.iter().map(|x| (x - centre).powi(2)).sum::<f64>() / n).sqrt();
-        let x = DVector::from_iterator(predicted.len(), predicted.iter().map(|x| (x - centre) / scale));
-        let y = DVector::from_column_slice(subjective);
+        let values = || predicted.iter().map(|x| x / width);
+        let centre = values().sum::<f64>() / n;
+        let scale = (values().map(|x| (x - centre).powi(2)).sum::<f64>() / n).sqrt();
+        let x = DVector::from_iterator(predicted.len(), values().map(|x| (x - centre) / scale));
+        let y = DVector::from_iterator(subjective.len(), subjective.iter().map(|y| y / height));
 
-        let mut starts = STARTS.map(|steepness| Bend { place: 0.0, steepness }).to_vec();
-        if kind == LogisticKind::FiveParameter {
-            // The curve of four parameters is one of five: never worse than that.
-            starts.extend(search(LogisticKind::FourParameter, &x, &y, &starts));
-        }
-        let bend =
-            search(kind, &x, &y, &starts).ok_or(MetricsError::NotConverged { starts: starts.len() })?;
-        Ok(Self { kind, bend, factors: Problem::new(kind, &x, &y, bend).factors(), centre, scale })
+        let distinct = distinct(predicted);
+        let most = y.add_scalar(-y.mean()).norm_squared() * (1.0 + ROUNDING);
+        kind.and_simpler()
+            .filter(|kind| kind.parameters() <= distinct)
+            .filter_map(|kind| fitted(kind, &x, &y))
+            .map(|(kind, bend, factors)| Self { kind, bend, factors, width, height, centre, scale })
+            .find(|fit| x.zip_fold(&y, 0.0, |sum, x, y| sum + (fit.at(x) - y).powi(2)) <= most)
+            .ok_or(MetricsError::NotConverged { starts: STARTS.len() })
     }
 
-    /// The curve at a prediction, in the units of the subjective scores.
-    pub fn predict(&self, score: f64) -> f64 {
-        let x = (score - self.centre) / self.scale;
+    /// The curve that was fitted: the one asked for, or one with fewer parameters where the predictions have too few
+    /// distinct values.
+    pub fn kind(&self) -> LogisticKind {
+        self.kind
+    }
+
+    /// The curve over the standardised predictor.
+    fn at(&self, x: f64) -> f64 {
         let [bend, line, constant] = self.factors;
         bend * self.bend.at(x) + line * x + constant
     }
 
-    /// The parameters `b1, b2, ...` of the formula in [`LogisticKind`], in the units of the predictions.
+    /// The curve at a prediction, in the units of the subjective scores.
+    pub fn predict(&self, score: f64) -> f64 {
+        self.height * self.at((score / self.width - self.centre) / self.scale)
+    }
+
+    /// The parameters `b1, b2, ...` of the formula of [`Self::kind`], in the units of the predictions.
     pub fn parameters(&self) -> Vec<f64> {
         let [bend, line, constant] = self.factors;
-        let place = self.bend.place * self.scale + self.centre;
+        let (width, height) = (self.width, self.height);
+        let place = (self.bend.place * self.scale + self.centre) * width;
         let start = constant + bend * self.bend.start();
+        let slope = line / self.scale;
         match self.kind {
             LogisticKind::FourParameter => {
-                vec![start + bend, start, place, self.scale / self.bend.steepness]
+                vec![(start + bend) * height, start * height, place, self.scale / self.bend.steepness * width]
             }
             LogisticKind::FiveParameter => {
-                let slope = line / self.scale;
                 let constant = start + bend / 2.0 - slope * self.centre;
-                vec![bend, self.bend.steepness / self.scale, place, slope, constant]
+                vec![
+                    bend * height,
+                    self.bend.steepness / self.scale / width,
+                    place,
+                    slope * height / width,
+                    constant * height,
+                ]
+            }
+            LogisticKind::Line => {
+                vec![slope * height / width, (constant - slope * self.centre) * height]
             }
         }
     }
+}
+
+/// A power of two, by which division is exact, not far below the largest magnitude.
+fn unit(values: &[f64]) -> f64 {
+    let largest = values.iter().fold(0.0f64, |largest, value| largest.max(value.abs()));
+    largest.log2().floor().clamp(-1000.0, 1000.0).exp2()
+}
+
+/// Number of distinct values.
+fn distinct(values: &[f64]) -> usize {
+    let mut sorted = values.to_vec();
+    sorted.sort_unstable_by(f64::total_cmp);
+    1 + sorted.windows(2).filter(|pair| pair[0] < pair[1]).count()
+}
+
+/// The best curve of a kind that is found, for standardised predictions.
+fn fitted(kind: LogisticKind, x: &DVector<f64>, y: &DVector<f64>) -> Option<(LogisticKind, Bend, [f64; 3])> {
+    let mut starts = STARTS.map(|steepness| Bend { place: 0.0, steepness }).to_vec();
+    match kind {
+        LogisticKind::Line => {
+            let slope = x.dot(y) / x.norm_squared();
+            return Some((kind, starts[0], [0.0, slope, y.mean() - slope * x.mean()]));
+        }
+        LogisticKind::FourParameter => {}
+        // The curve of four parameters is one of five: never worse than that.
+        LogisticKind::FiveParameter => starts.extend(search(LogisticKind::FourParameter, x, y, &starts)),
+    }
+    let bend = search(kind, x, y, &starts)?;
+    Some((kind, bend, Problem::new(kind, x, y, bend).factors()))
 }
 
 impl Bend {
@@ -181,7 +258,7 @@ impl<'a> Problem<'a> {
     /// Takes out the constant, and the line where the curve has one; `x` has mean 0 and mean square 1.
     fn without_line(&self, mut values: DVector<f64>) -> DVector<f64> {
         values.add_scalar_mut(-values.mean());
-        if self.kind == LogisticKind::FiveParameter {
+        if self.kind != LogisticKind::FourParameter {
             let slope = self.x.dot(&values) / self.x.norm_squared();
             values.axpy(-slope, self.x, 1.0);
         }
@@ -193,7 +270,7 @@ impl<'a> Problem<'a> {
         let rest = self.y - self.x.map(|x| self.factor * self.bend.at(x));
         let line = match self.kind {
             LogisticKind::FourParameter => 0.0,
-            LogisticKind::FiveParameter => self.x.dot(&rest) / self.x.norm_squared(),
+            LogisticKind::FiveParameter | LogisticKind::Line => self.x.dot(&rest) / self.x.norm_squared(),
         };
         [self.factor, line, rest.mean() - line * self.x.mean()]
     }

@@ -62,6 +62,7 @@ impl Agreement {
     /// correlations stay those of the predictions themselves.
     ///
     /// The mapping may fall as well as rise, so that the PLCC of an inverted model turns positive; its SRCC does not.
+    /// Predictions with few distinct values are mapped with fewer parameters: see [`LogisticFit::kind`].
     ///
     /// # Errors
     /// As [`plcc`] and [`LogisticFit::new`].

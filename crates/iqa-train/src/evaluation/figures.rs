@@ -34,6 +34,8 @@ pub struct Figures {
 /// Figures after a logistic fit, which may fall as well as rise.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Fitted {
+    /// Parameters of the curve: fewer than asked for where the predictions have too few distinct values, 2 for a line.
+    pub parameters: usize,
     /// Pearson's linear correlation.
     pub plcc: f64,
     /// Root mean squared error, in the units of the ratings.
@@ -129,8 +131,8 @@ impl Qualities {
             srcc: found.srcc,
             krcc: found.krcc,
             main_score: found.main_score(),
-            rmse: self.same_units.then_some(found.rmse),
-            mae: self.same_units.then_some(found.mae),
+            rmse: finite(found.rmse).filter(|_| self.same_units),
+            mae: finite(found.mae).filter(|_| self.same_units),
             four_parameters: self.fitted(LogisticKind::FourParameter),
             five_parameters: self.fitted(LogisticKind::FiveParameter),
         })
@@ -140,9 +142,15 @@ impl Qualities {
         let fit = LogisticFit::new(kind, &self.predicted, &self.subjective).ok()?;
         let mapped: Vec<f64> = self.predicted.iter().map(|&score| fit.predict(score)).collect();
         Some(Fitted {
+            parameters: fit.kind().parameters(),
             plcc: plcc(&mapped, &self.subjective).ok()?,
-            rmse: rmse(&mapped, &self.subjective).ok()?,
-            mae: mae(&mapped, &self.subjective).ok()?,
+            rmse: finite(rmse(&mapped, &self.subjective).ok()?)?,
+            mae: finite(mae(&mapped, &self.subjective).ok()?)?,
         })
     }
+}
+
+/// Squares of huge errors overflow: a figure then is not there.
+fn finite(figure: f64) -> Option<f64> {
+    figure.is_finite().then_some(figure)
 }

@@ -23,7 +23,8 @@ const FEW: usize = 500;
 type Series = (Option<String>, RGBColor, Vec<(f64, f64)>);
 
 /// Draws each image's rating over its score as SVG, both as published, with the logistic curve of five parameters that
-/// is fitted to them. Points are coloured by type of distortion when there are few.
+/// is fitted to them, or of fewer where there are few distinct scores. Points are coloured by type of distortion when
+/// there are few.
 ///
 /// # Errors
 /// [`TrainError::Drawing`] when no score is finite or the picture cannot be made; [`TrainError::Core`] when it cannot be
@@ -92,7 +93,10 @@ fn draw(svg: &mut String, set: &DataSet, scores: &Scores) -> Result<(), Box<dyn 
         });
         chart
             .draw_series(LineSeries::new(curve, BLACK.stroke_width(2)))?
-            .label("logistic fit, 5 parameters")
+            .label(match fit.kind() {
+                LogisticKind::Line => "line".into(),
+                kind => format!("logistic fit, {} parameters", kind.parameters()),
+            })
             .legend(|(x, y)| PathElement::new([(x, y), (x + 20, y)], BLACK.stroke_width(2)));
     }
     chart
