@@ -124,9 +124,13 @@ pub(super) struct Header<'a> {
     pub(super) exif: Option<&'a [u8]>,
     /// An embedded colour profile, put together.
     pub(super) profile: Vec<u8>,
-    /// Whether the fast decoder is right about it.
-    pub(super) common: bool,
+    /// Nothing in it that the fast decoder gets wrong.
+    common: bool,
 }
+
+/// Above so many pixels the fast decoder is close enough to libjpeg where chroma has fewer samples than luma: it rounds
+/// otherwise, and at the edges it reads samples that do not belong to the picture.
+const MANY_PIXELS: u32 = 1 << 17;
 
 /// The marks that tell the colours.
 #[derive(Default)]
@@ -156,7 +160,9 @@ impl<'a> Header<'a> {
                     None => odd = true,
                 },
                 0xe1 if exif.is_none() => exif = body.strip_prefix(b"Exif\0\0"),
-                0xe2 => profile.extend(body.strip_prefix(b"ICC_PROFILE\0").and_then(|part| part.get(2..)).unwrap_or(&[])),
+                0xe2 => profile.extend(
+                    body.strip_prefix(b"ICC_PROFILE\0").and_then(|part| part.get(2..)).unwrap_or(&[]),
+                ),
                 HUFFMAN_TABLES if scans == 0 => tables |= defined(body),
                 0xc0..=0xc3 | 0xc5..=0xc7 | 0xc9..=0xcb | 0xcd..=0xcf => {
                     if header.is_some() {
@@ -186,13 +192,19 @@ impl<'a> Header<'a> {
         Ok(header)
     }
 
+    /// Whether the fast decoder is right about it.
+    pub(super) fn is_common(&self) -> bool {
+        let sampled = self.components.len() > 1 && self.sampling() != (1, 1);
+        self.common && (!sampled || self.width * self.height > MANY_PIXELS)
+    }
+
     /// The largest sampling factors.
     pub(super) fn sampling(&self) -> (usize, usize) {
         let most = |factor: fn(&Component) -> usize| self.components.iter().map(factor).max().unwrap_or(1);
         (most(|component| component.horizontal), most(|component| component.vertical))
     }
 
-    /// Whether the fast decoder is right about a file that begins with this scan.
+    /// Whether nothing in a file that begins with this scan is beyond the fast decoder.
     fn plain(&self, first: &Scan, tables: u8, marks: &Marks) -> bool {
         let needed = first.components.iter().fold(0, |needed, component| {
             let ac = if self.progressive { 0 } else { 0x10 << component.ac_table };
@@ -223,7 +235,8 @@ impl<'a> Header<'a> {
         };
         let mut components = Vec::new();
         for pair in names.chunks_exact(2) {
-            let index = self.components.iter().position(|component| component.id == pair[0]).ok_or(damaged)?;
+            let index =
+                self.components.iter().position(|component| component.id == pair[0]).ok_or(damaged)?;
             let (dc_table, ac_table) = (usize::from(pair[1] >> 4), usize::from(pair[1] & 15));
             let twice = components.iter().any(|other: &ScanComponent| other.index == index);
             if twice || dc_table > 3 || ac_table > 3 {
@@ -289,8 +302,16 @@ fn frame<'a>(marker: u8, body: &[u8]) -> Result<Header<'a>, Fault> {
         return Err(damaged);
     }
     let colour = Colour::Grey;
-    let header =
-        Header { width, height, progressive, components, colour, exif: None, profile: Vec::new(), common: false };
+    let header = Header {
+        width,
+        height,
+        progressive,
+        components,
+        colour,
+        exif: None,
+        profile: Vec::new(),
+        common: false,
+    };
     let (horizontal, vertical) = header.sampling();
     let whole = |component: &Component| {
         horizontal.is_multiple_of(component.horizontal) && vertical.is_multiple_of(component.vertical)

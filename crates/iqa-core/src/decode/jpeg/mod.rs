@@ -14,6 +14,7 @@ use self::header::{
     HUFFMAN_TABLES, Header, QUANTISATION_TABLES, RESTART_INTERVAL, START_OF_SCAN, Scan, Segments,
 };
 use self::samples::Plane;
+use super::profile::note_profile;
 use super::{DecodeOptions, check_size, decode_common, failed};
 use crate::CoreError;
 
@@ -44,10 +45,11 @@ pub(super) fn decode(bytes: &[u8], name: &Path, options: &DecodeOptions) -> Resu
     // Before any decoder: the fast one fills what is missing with grey and reports success.
     let header = Header::read(bytes).map_err(|fault| fault.of(name))?;
     check_size(header.width, header.height, name, options)?;
-    if header.common {
+    if header.is_common() {
         return decode_common(bytes, ImageFormat::Jpeg, name, options);
     }
     let mut image = DynamicImage::from(decode_any(bytes, &header).map_err(|fault| fault.of(name))?);
+    note_profile(&header.profile, name);
     image.apply_orientation(
         header.exif.and_then(Orientation::from_exif_chunk).unwrap_or(Orientation::NoTransforms),
     );
@@ -102,7 +104,9 @@ fn decode_any(bytes: &[u8], header: &Header) -> Result<RgbImage, Fault> {
             QUANTISATION_TABLES => tables.read_quantisation(segment.body)?,
             HUFFMAN_TABLES => tables.read_huffman(segment.body)?,
             RESTART_INTERVAL => {
-                let &[high, low] = segment.body else { return Err(Fault::Damaged("a malformed restart interval")) };
+                let &[high, low] = segment.body else {
+                    return Err(Fault::Damaged("a malformed restart interval"));
+                };
                 tables.restart = usize::from(u16::from_be_bytes([high, low]));
             }
             START_OF_SCAN => {
@@ -124,10 +128,10 @@ fn decode_any(bytes: &[u8], header: &Header) -> Result<RgbImage, Fault> {
         })
         .collect::<Result<_, _>>()?;
     let mut image = RgbImage::new(header.width, header.height);
-    let mut rows = vec![Vec::new(); planes.len()];
+    let (mut sums, mut rows) = (Vec::new(), vec![Vec::new(); planes.len()]);
     for (y, out) in image.chunks_exact_mut(3 * width).enumerate() {
         for (plane, row) in planes.iter().zip(&mut rows) {
-            plane.upsample(y, row);
+            plane.upsample(y, &mut sums, row);
         }
         samples::to_rgb(header.colour, &rows, out);
     }
@@ -175,8 +179,7 @@ impl Tables {
             let slot = self.quantisation.get_mut(usize::from(place & 15)).ok_or(damaged)?;
             let table = slot.insert([0; 64]);
             for (value, place) in values.chunks_exact(width).zip(ZIGZAG) {
-                table[usize::from(place)] =
-                    value.iter().fold(0, |value, &byte| value << 8 | u16::from(byte));
+                table[usize::from(place)] = value.iter().fold(0, |value, &byte| value << 8 | u16::from(byte));
             }
             body = rest;
         }
@@ -229,12 +232,11 @@ impl Tables {
         let mut bits = Bits::new(bytes);
         let mut before = [0i32; 4];
         let mut skip = 0;
-        for unit in 0..wide * high {
+        for (unit, (y, x)) in (0..high).flat_map(|y| (0..wide).map(move |x| (y, x))).enumerate() {
             if self.restart > 0 && unit > 0 && unit.is_multiple_of(self.restart) {
                 bits.restart(unit / self.restart - 1)?;
                 (before, skip) = ([0; 4], 0);
             }
-            let (x, y) = (unit % wide, unit / wide);
             for (part, before) in scan.components.iter().zip(&mut before) {
                 let factors = &header.components[part.index];
                 let (across, down) = match scan.components.len() {

@@ -46,22 +46,36 @@ fn transform(values: [i32; 8], shift: u32) -> [i32; 8] {
     })
 }
 
-/// The samples of a block, into the rows of a plane.
-pub(super) fn block_samples(coefficients: &[i16], table: &[u16; 64], out: &mut [u8], stride: usize) {
-    let mut work = [0i32; 64];
+/// The transform of each column.
+#[inline]
+fn columns(rows: [[i32; 8]; 8], shift: u32) -> [[i32; 8]; 8] {
+    let mut out = [[0; 8]; 8];
     for column in 0..8 {
-        let value = |row: usize| i32::from(coefficients[8 * row + column]) * i32::from(table[8 * row + column]);
-        if (1..8).all(|row| coefficients[8 * row + column] == 0) {
-            let value = value(0) << BETWEEN;
-            (0..8).for_each(|row| work[8 * row + column] = value);
-            continue;
-        }
-        let values = transform(std::array::from_fn(value), FRACTION - BETWEEN);
-        values.iter().enumerate().for_each(|(row, &value)| work[8 * row + column] = value);
+        let values = transform(rows.map(|row| row[column]), shift);
+        out.iter_mut().zip(values).for_each(|(row, value)| row[column] = value);
     }
-    for (row, line) in work.as_chunks::<8>().0.iter().enumerate() {
-        let values = transform(*line, FRACTION + BETWEEN + 3);
-        for (out, value) in out[row * stride..][..8].iter_mut().zip(values) {
+    out
+}
+
+#[inline]
+fn transposed(rows: [[i32; 8]; 8]) -> [[i32; 8]; 8] {
+    std::array::from_fn(|row| rows.map(|line| line[row]))
+}
+
+/// The samples of a block, into the rows of a plane.
+pub(super) fn block_samples(coefficients: &[i16; 64], table: &[u16; 64], out: &mut [u8], stride: usize) {
+    let mut rows = [[0i32; 8]; 8];
+    for ((value, &coefficient), &step) in rows.as_flattened_mut().iter_mut().zip(coefficients).zip(table) {
+        *value = i32::from(coefficient) * i32::from(step);
+    }
+    let rows = if coefficients[1..] == [0; 63] {
+        // What the two passes make of it.
+        [[((rows[0][0] << BETWEEN) + (1 << (BETWEEN + 2))) >> (BETWEEN + 3); 8]; 8]
+    } else {
+        transposed(columns(transposed(columns(rows, FRACTION - BETWEEN)), FRACTION + BETWEEN + 3))
+    };
+    for (row, line) in rows.iter().enumerate() {
+        for (out, value) in out[row * stride..][..8].iter_mut().zip(line) {
             *out = value.saturating_add(128).clamp(0, 255) as u8;
         }
     }
@@ -86,47 +100,50 @@ impl Plane {
     }
 
     /// The row of pixels `y` at full width. Where libjpeg does, between samples: a pixel is three parts of the sample
-    /// that it lies in and one part of the next.
-    pub(super) fn upsample(&self, y: usize, out: &mut Vec<u8>) {
+    /// that it lies in and one part of the next; `sums` is room for these of the rows.
+    pub(super) fn upsample(&self, y: usize, sums: &mut Vec<u16>, out: &mut Vec<u8>) {
         let row = y / self.down;
         let line = self.line(row);
         let upper = y.is_multiple_of(2);
         // The nearest other row, within the picture.
-        let other =
-            || self.line(if upper { row.saturating_sub(1) } else { (row + 1).min(self.height - 1) });
+        let other = if upper { row.saturating_sub(1) } else { (row + 1).min(self.height - 1) };
         out.clear();
         match (self.across, self.down) {
             (1, 1) => out.extend(line),
             (1, 2) => {
                 let bias = if upper { 1 } else { 2 };
-                let blend = |(&near, &far): (&u8, &u8)| ((3 * u16::from(near) + u16::from(far) + bias) >> 2) as u8;
-                out.extend(line.iter().zip(other()).map(blend));
+                let blend =
+                    |(&near, &far): (&u8, &u8)| ((3 * u16::from(near) + u16::from(far) + bias) >> 2) as u8;
+                out.extend(line.iter().zip(self.line(other)).map(blend));
             }
             (2, 1) if self.width > 2 => {
-                widen(line.iter().map(|&value| i32::from(value)), 1, 2, 2, out);
+                sums.clear();
+                sums.extend(line.iter().map(|&value| u16::from(value)));
+                widen(sums, [1, 2], 2, out);
             }
             (2, 2) if self.width > 2 => {
-                let sums = line.iter().zip(other()).map(|(&near, &far)| 3 * i32::from(near) + i32::from(far));
-                widen(sums, 8, 7, 4, out);
+                sums.clear();
+                let sum = |(&near, &far): (&u8, &u8)| 3 * u16::from(near) + u16::from(far);
+                sums.extend(line.iter().zip(self.line(other)).map(sum));
+                widen(sums, [8, 7], 4, out);
             }
             (across, _) => line.iter().for_each(|&value| out.extend(std::iter::repeat_n(value, across))),
         }
     }
 }
 
-/// Two values for each: three parts of it and one of its neighbour on that side; at the ends, itself. Divided by
-/// `1 << shift`, rounded with `left` or `right`.
-fn widen(values: impl Iterator<Item = i32>, left: i32, right: i32, shift: u32, out: &mut Vec<u8>) {
-    let mut values = values.peekable();
-    let mut before = None;
-    while let Some(value) = values.next() {
-        let after = values.peek().copied();
-        // libjpeg rounds both ends of a single row as they are: four parts are exact there.
-        let side = |neighbour: Option<i32>, bias: i32| (3 * value + neighbour.unwrap_or(value) + bias) >> shift;
-        out.push(side(before, left) as u8);
-        out.push(side(after, right) as u8);
-        before = Some(value);
+/// Two values for each of at least two: three parts of it and one of its neighbour on that side, at the ends of itself;
+/// divided by `1 << shift`, rounded with the biases of the two sides.
+fn widen(values: &[u16], bias: [u16; 2], shift: u32, out: &mut Vec<u8>) {
+    let side = |value: u16, neighbour: u16, bias: u16| ((3 * value + neighbour + bias) >> shift) as u8;
+    let last = values.len() - 1;
+    out.resize(2 * values.len(), 0);
+    let pairs = out.as_chunks_mut::<2>().0;
+    for (pair, near) in pairs[1..].iter_mut().zip(values.windows(3)) {
+        *pair = [side(near[1], near[0], bias[0]), side(near[1], near[2], bias[1])];
     }
+    pairs[0] = [side(values[0], values[0], bias[0]), side(values[0], values[1], bias[1])];
+    pairs[last] = [side(values[last], values[last - 1], bias[0]), side(values[last], values[last], bias[1])];
 }
 
 /// Turns rows of components into RGB. Sources: JFIF 1.02 for YCbCr; CMYK as Adobe stores it, inverted.
