@@ -35,6 +35,12 @@ pub enum DatasetError {
         /// Width and height of the crop, in pixels.
         needed: (u32, u32),
     },
+    /// A photograph whose place in a published set is not known.
+    #[error("photograph `{name}` is not in the list of crops")]
+    NoCrop {
+        /// Its name.
+        name: String,
+    },
     /// A severity outside the published range.
     #[error("distortion level {found} is outside 1 to 5")]
     Level {

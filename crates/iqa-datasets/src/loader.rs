@@ -65,7 +65,10 @@ impl ReferenceCache {
     }
 
     /// The image at a path: the one held, or decoded now.
-    fn load(&self, path: &Path) -> Result<Arc<RgbImage>, DatasetError> {
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn load(&self, path: &Path) -> Result<Arc<RgbImage>, DatasetError> {
         if let Some(image) = self.store().get(path) {
             return Ok(image);
         }

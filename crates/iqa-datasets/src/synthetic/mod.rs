@@ -1,5 +1,6 @@
 //! Sets made of pristine photographs: in the style of KADID-10k on the fly, in that of KADID-10k or TID2013 on disk.
 
+mod published;
 mod set;
 
 use std::path::{Path, PathBuf};
@@ -14,7 +15,8 @@ use rand_chacha::ChaCha8Rng;
 use crate::DatasetError;
 use crate::distort::{Distortion, Level};
 
-pub use set::{SetItem, SetStyle, SyntheticSet};
+pub use published::{Opinions, PublishedCrop};
+pub use set::{Photograph, SetItem, SetStyle, SyntheticSet};
 
 /// Width and height of the images of KADID-10k and TID2013, in pixels.
 pub const KADID_SIZE: (u32, u32) = (512, 384);
@@ -316,6 +318,16 @@ fn check_size(reference: &Reference, size: (u32, u32)) -> Result<(), DatasetErro
         return Err(DatasetError::ReferenceTooSmall { name: reference.name.clone(), found, needed });
     }
     Ok(())
+}
+
+/// The part of a photograph with this upper left corner.
+fn crop_at(reference: &Reference, (x, y): (u32, u32), size: (u32, u32)) -> Result<RgbImage, DatasetError> {
+    let needed = (x.saturating_add(size.0), y.saturating_add(size.1));
+    let found = reference.image.dimensions();
+    if found.0 < needed.0 || found.1 < needed.1 {
+        return Err(DatasetError::ReferenceTooSmall { name: reference.name.clone(), found, needed });
+    }
+    Ok(imageops::crop_imm(&reference.image, x, y, size.0, size.1).to_image())
 }
 
 /// The middle of an image that is large enough.
