@@ -22,11 +22,11 @@ pub(super) fn note_profile(profile: &[u8], name: &Path) {
     }
 }
 
-/// Whether a profile leaves colours as they are, but for rounding. One that cannot be read counts as such: no program
+/// Whether a profile leaves colours about as they are. One that cannot be read counts as such: no program
 /// could follow it.
 fn is_srgb(profile: &[u8]) -> bool {
-    /// Levels of 255 that a colour may move.
-    const ROUNDING: u8 = 3;
+    /// Levels of 255 that a colour may move: those of a plain gamma of 2.2 in the dark.
+    const CLOSE: u8 = 6;
     let Ok(profile) = ColorProfile::new_from_slice(profile) else { return true };
     let (layout, channels) = match profile.color_space {
         DataColorSpace::Rgb => (Layout::Rgb, 3),
@@ -43,7 +43,7 @@ fn is_srgb(profile: &[u8]) -> bool {
         return true;
     }
     let stored = colours.iter().flat_map(|&value| std::iter::repeat_n(value, 3 / channels));
-    stored.zip(&shown).all(|(stored, &shown)| stored.abs_diff(shown) <= ROUNDING)
+    stored.zip(&shown).all(|(stored, &shown)| stored.abs_diff(shown) <= CLOSE)
 }
 
 #[cfg(test)]
