@@ -21,7 +21,7 @@ fn evaluate(folder: &Path) -> Command {
     command
 }
 
-/// Name and score of each line.
+/// Name and score of each line of a table of scores.
 fn scores(text: &str) -> Vec<(String, f64)> {
     let lines = text.lines().filter(|line| !line.starts_with('#')).skip(1);
     lines
@@ -60,16 +60,17 @@ fn score_and_evaluate_see_the_same_pixels() {
     assert_eq!(table.len(), PICTURES.len());
     for (number, (name, expected)) in PICTURES.iter().zip(expected).enumerate() {
         let run = example("score")
-            .args(["--model", "psnr", "--format", "csv", "--reference"])
+            .args(["--model", "psnr", "--format", "json", "--reference"])
             .args([folder.path().join(format!("{number}.png")), folder.path().join(name)])
             .output()
             .expect("starts");
-        let scored = scores(&String::from_utf8_lossy(&run.stdout));
-        assert_eq!(scored.len(), 1, "{}", stderr(&run));
-        let evaluated = table.iter().find(|(evaluated, _)| evaluated == name).expect("in the table");
-        assert!((scored[0].1 - evaluated.1).abs() < 1e-4, "{name}: {scored:?}, {evaluated:?}");
+        let row: serde_json::Value =
+            serde_json::from_slice(&run.stdout).unwrap_or_else(|error| panic!("{error}: {}", stderr(&run)));
+        let scored = row["score"].as_f64().expect("a number");
+        let (_, evaluated) = table.iter().find(|(evaluated, _)| evaluated == name).expect("in the table");
+        assert!((scored - evaluated).abs() < 1e-4, "{name}: {scored}, {evaluated}");
         let tolerance = if name.ends_with("jpg") { 1.0 } else { 1e-3 };
-        assert!((scored[0].1 - expected).abs() < tolerance, "{name}: {scored:?}, {expected}");
+        assert!((scored - expected).abs() < tolerance, "{name}: {scored}, {expected}");
     }
 }
 

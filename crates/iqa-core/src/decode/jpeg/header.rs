@@ -7,6 +7,8 @@ pub(super) const HUFFMAN_TABLES: u8 = 0xc4;
 pub(super) const QUANTISATION_TABLES: u8 = 0xdb;
 pub(super) const RESTART_INTERVAL: u8 = 0xdd;
 const END_OF_IMAGE: u8 = 0xd9;
+/// For private use in arithmetic coding; has no length.
+const TEMPORARY: u8 = 0x01;
 
 /// A marker and what belongs to it.
 pub(super) struct Segment<'a> {
@@ -30,18 +32,14 @@ impl<'a> Segments<'a> {
     }
 
     fn read(&mut self) -> Result<Option<Segment<'a>>, Fault> {
-        loop {
-            self.at = next_marker(self.bytes, self.at).ok_or(Fault::Truncated)?;
-            let marker = self.bytes[self.at + 1];
-            self.at += 2;
-            match marker {
-                END_OF_IMAGE => return Ok(None),
-                // Those without a length: what is reserved for arithmetic coding.
-                0x01 => {}
-                _ => break,
-            }
+        self.at = next_marker(self.bytes, self.at).ok_or(Fault::Truncated)?;
+        let marker = self.bytes[self.at + 1];
+        self.at += 2;
+        match marker {
+            END_OF_IMAGE => return Ok(None),
+            TEMPORARY => return Ok(Some(Segment { marker, body: &[], scan: &[] })),
+            _ => {}
         }
-        let marker = self.bytes[self.at - 1];
         let length = self.bytes.get(self.at..self.at + 2).ok_or(Fault::Truncated)?;
         let length = usize::from(u16::from_be_bytes([length[0], length[1]]));
         let end = self.at + length;
@@ -163,6 +161,7 @@ impl<'a> Header<'a> {
                 0xe2 => profile.extend(
                     body.strip_prefix(b"ICC_PROFILE\0").and_then(|part| part.get(2..)).unwrap_or(&[]),
                 ),
+                TEMPORARY => odd = true,
                 HUFFMAN_TABLES if scans == 0 => tables |= defined(body),
                 0xc0..=0xc3 | 0xc5..=0xc7 | 0xc9..=0xcb | 0xcd..=0xcf => {
                     if header.is_some() {
