@@ -67,7 +67,10 @@ impl PairAugment {
         let y = rng.random_range(0..=found.1 - height);
         let both = |image: &RgbImage| {
             // A crop that is flipped is the mirrored crop of the flipped image: fewer pixels to move.
-            let mut image = imageops::crop_imm(image, x, y, width, height).to_image();
+            let mut image = match self.crop {
+                Some(_) => imageops::crop_imm(image, x, y, width, height).to_image(),
+                None => image.clone(),
+            };
             if self.horizontal_flip && horizontal {
                 imageops::flip_horizontal_in_place(&mut image);
             }

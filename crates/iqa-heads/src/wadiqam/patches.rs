@@ -187,27 +187,27 @@ pub fn patches_to_tensor(values: Vec<f32>, device: &Device) -> Tensor<4> {
 /// # Panics
 /// When a patch does not lie inside the image.
 pub fn patch_values(image: &RgbImage, positions: &[PatchPosition]) -> Vec<f32> {
-    let row = PATCH * 3;
+    const ROW: usize = PATCH * 3;
     let stride = image.width() as usize * 3;
-    let mut values = vec![0f32; positions.len() * PATCH * row];
-    for (position, patch) in positions.iter().zip(values.chunks_exact_mut(PATCH * row)) {
-        let corner = position.y as usize * stride + position.x as usize * 3;
+    let mut values = vec![0f32; positions.len() * PATCH * ROW];
+    for (position, patch) in positions.iter().zip(values.chunks_exact_mut(PATCH * ROW)) {
         let shrink = position.shrink as usize;
         let most = (255 * shrink * shrink) as f32;
-        for (y, values) in patch.chunks_exact_mut(row).enumerate() {
-            let pixels = &image.as_raw()[corner + y * shrink * stride..];
-            if shrink == 1 {
-                for (value, pixel) in values.iter_mut().zip(&pixels[..row]) {
-                    *value = f32::from(*pixel) / 255.0;
+        let corner = position.y as usize * stride + position.x as usize * 3;
+        for (y, values) in patch.chunks_exact_mut(ROW).enumerate() {
+            let first = corner + y * shrink * stride;
+            let mut sums = [0u32; ROW];
+            for down in 0..shrink {
+                let pixels = &image.as_raw()[first + down * stride..][..ROW * shrink];
+                for (sums, pixels) in sums.chunks_exact_mut(3).zip(pixels.chunks_exact(3 * shrink)) {
+                    for pixel in pixels.chunks_exact(3) {
+                        for (sum, value) in sums.iter_mut().zip(pixel) {
+                            *sum += u32::from(*value);
+                        }
+                    }
                 }
-                continue;
             }
-            for (x, value) in values.iter_mut().enumerate() {
-                let first = x / 3 * shrink * 3 + x % 3;
-                let sum: u32 = (0..shrink)
-                    .flat_map(|down| (0..shrink).map(move |right| first + down * stride + right * 3))
-                    .map(|at| u32::from(pixels[at]))
-                    .sum();
+            for (value, sum) in values.iter_mut().zip(sums) {
                 *value = sum as f32 / most;
             }
         }

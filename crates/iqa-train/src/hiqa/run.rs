@@ -70,7 +70,12 @@ pub fn train(
     if !checkpoint.exists() {
         // Data that give no batch are told before there is a folder.
         for (phase, _) in &phases {
-            HostBatch::draw(training, &HiqaRecipe { images: 1, ..recipe.clone() }, *phase, 0)?;
+            HostBatch::draw(
+                training,
+                &HiqaRecipe { images: training.sources(), ..recipe.clone() },
+                *phase,
+                0,
+            )?;
         }
     }
     let _claim = Claim::new(folder)?;

@@ -7,7 +7,10 @@ use burn::tensor::{Device, Tensor, TensorData};
 use image::RgbImage;
 use iqa_core::{NamedTensors, Precision};
 use iqa_heads::HeadError;
-use iqa_heads::wadiqam::{PATCH, PatchPosition, PatchSampler, Wadiqam, WadiqamConfig, cut_patches};
+use iqa_heads::wadiqam::{
+    PATCH, PatchPosition, PatchSampler, Wadiqam, WadiqamConfig, patch_values, patches_to_tensor,
+};
+use rayon::prelude::*;
 
 use super::learner::Learner;
 use super::recipe::WadiqamRecipe;
@@ -57,6 +60,17 @@ pub fn train(
     epochs::run(&task, &plan, learner, optimiser, folder)
 }
 
+/// What a step learns from, cut while the network works on the one before.
+struct Batch {
+    /// Patches, image by image, as [`patch_values`] gives them.
+    distorted: Vec<f32>,
+    /// The patches at the same places of the references, for a full-reference network.
+    reference: Option<Vec<f32>>,
+    /// Labels, on the scale of the score.
+    targets: Vec<f32>,
+    sources: Vec<usize>,
+}
+
 struct Run<'a> {
     recipe: &'a WadiqamRecipe,
     training: &'a dyn TrainingPairs,
@@ -66,42 +80,51 @@ struct Run<'a> {
 
 impl Task for Run<'_> {
     type Model = Learner;
-    type Batch = Vec<TrainingPair>;
+    type Batch = Batch;
     type Recipe = WadiqamRecipe;
 
     fn recipe(&self) -> &WadiqamRecipe {
         self.recipe
     }
 
-    fn batch(&self, step: usize) -> Result<Vec<TrainingPair>, TrainError> {
-        self.training.batch(step, self.recipe.images)
-    }
-
-    fn loss(&self, model: &Learner, batch: Vec<TrainingPair>, step: usize) -> Result<Tensor<1>, TrainError> {
-        let Self { recipe, device, .. } = self;
-        let mut distorted = Vec::with_capacity(batch.len());
-        let mut references = Vec::with_capacity(batch.len());
-        let mut targets = Vec::with_capacity(batch.len());
-        for (index, pair) in batch.iter().enumerate() {
+    fn batch(&self, step: usize) -> Result<Batch, TrainError> {
+        let recipe = self.recipe;
+        let pairs = self.training.batch(step, recipe.images)?;
+        let cut = |(index, pair): (usize, &TrainingPair)| {
             let seed = seed::derive(recipe.seed, &[seed::PATCHES, step as u64, index as u64]);
             let positions = random_patches(recipe, recipe.patches, seed, &pair.distorted)?;
-            distorted.push(cut_patches(&pair.distorted, &positions, device));
+            let mut values = vec![patch_values(&pair.distorted, &positions)];
             if recipe.model.is_full_reference() {
                 let reference = pair.reference.as_ref().ok_or(HeadError::ReferenceMissing)?;
-                references.push(cut_patches(reference, &positions, device));
+                values.push(patch_values(reference, &positions));
             }
-            targets.push(target(&recipe.model.score_spec(), pair.quality01) as f32);
-        }
+            Ok(values)
+        };
+        let patches = pairs.par_iter().enumerate().map(cut).collect::<Result<Vec<_>, TrainError>>()?;
+        let joined =
+            |image: usize| patches.iter().map(|values| values[image].as_slice()).collect::<Vec<_>>().concat();
+        let spec = recipe.model.score_spec();
+        Ok(Batch {
+            distorted: joined(0),
+            reference: recipe.model.is_full_reference().then(|| joined(1)),
+            targets: pairs.iter().map(|pair| target(&spec, pair.quality01) as f32).collect(),
+            sources: pairs.iter().map(|pair| pair.source).collect(),
+        })
+    }
+
+    fn loss(&self, model: &Learner, batch: Batch, step: usize) -> Result<Tensor<1>, TrainError> {
+        let Self { recipe, device, .. } = self;
+        let Batch { distorted, reference, targets, sources } = batch;
+        let images = sources.len();
         // Dropout draws from the device's generator: seeded for each step, a resumed run draws the same.
         device.seed(seed::derive(recipe.seed, &[seed::DROPOUT, step as u64]));
-        let reference = (!references.is_empty()).then(|| Tensor::cat(references, 0));
-        let sources: Vec<usize> = batch.iter().map(|pair| pair.source).collect();
-        let scores = model.network.forward_training(Tensor::cat(distorted, 0), reference);
+        let reference = reference.map(|values| patches_to_tensor(values, device));
+        let scores = model.network.forward_training(patches_to_tensor(distorted, device), reference);
         let scores = model.on_labels(scores, &sources);
-        let targets = Tensor::from_data(TensorData::new(targets, [batch.len()]), device);
+        let targets = Tensor::from_data(TensorData::new(targets, [images]), device);
         let mut loss = scores.l1_loss(targets.clone());
         if recipe.correlation > 0.0 {
-            let pooled = scores.pool(batch.len());
+            let pooled = scores.pool(images);
             let groups: Vec<usize> = sources.chunk_by(|a, b| a == b).map(<[usize]>::len).collect();
             let mut first = 0;
             for &count in &groups {
