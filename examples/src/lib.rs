@@ -7,3 +7,13 @@ mod width;
 pub use evaluation::{Evaluation, evaluate};
 pub use sets::{Better, SetOptions};
 pub use width::width;
+
+/// Says on standard error, at the end of a run, that a colour profile was ignored.
+pub fn warn_of_profile() {
+    if let Some(path) = iqa_models::core::ignored_profile() {
+        eprintln!(
+            "warning: {}: its colour profile is not that of sRGB and was ignored (no further files are named)",
+            path.display()
+        );
+    }
+}

@@ -19,14 +19,22 @@ pub enum CoreError {
         #[source]
         source: std::io::Error,
     },
-    /// An image file is damaged, truncated or of a flavour that is not supported.
+    /// An image file is damaged, or of a flavour that its decoder does not know.
     #[error("{path}: cannot decode the image: {source}", path = path.display())]
     Decode {
         /// The file.
         path: PathBuf,
-        /// The decoder's reason.
+        /// The decoder's reason, cut to a line.
         #[source]
-        source: image::ImageError,
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// An image file is of a flavour that is not read.
+    #[error("{path}: {what} is not supported", path = path.display())]
+    Unsupported {
+        /// The file.
+        path: PathBuf,
+        /// The flavour.
+        what: String,
     },
     /// An image file ends before its image does.
     #[error("{path}: the image is truncated", path = path.display())]

@@ -44,7 +44,7 @@ fn every_flavour_gives_the_pixels_that_pillow_reads() {
     for entry in std::fs::read_dir(&folder).expect("lists") {
         let path = entry.expect("an entry").path();
         let name = path.file_name().expect("a name").to_string_lossy().into_owned();
-        if name.ends_with(".rgb") {
+        if name.ends_with(".rgb") || path.is_dir() {
             continue;
         }
         let expected = std::fs::read(folder.join(format!("{name}.rgb"))).expect("pixels");
@@ -58,6 +58,68 @@ fn every_flavour_gives_the_pixels_that_pillow_reads() {
         count += 1;
     }
     assert_eq!(count, 27);
+}
+
+/// The files and pixels of `tests/fixtures/generate/jpeg_sweep.py`: what libjpeg-turbo reads.
+#[test]
+fn every_kind_of_jpeg_gives_the_pixels_of_libjpeg() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/jpeg");
+    let mut count = 0;
+    for entry in std::fs::read_dir(&folder).expect("lists") {
+        let path = entry.expect("an entry").path();
+        if path.extension().is_none_or(|extension| extension != "jpg") {
+            continue;
+        }
+        let expected = std::fs::read(path.with_extension("jpg.rgb")).expect("pixels");
+        let out = read_image(&path, &DecodeOptions::default()).expect("decodes");
+        let size = [out.width().to_le_bytes(), out.height().to_le_bytes()].concat();
+        assert_eq!(size, expected[..8], "{}", path.display());
+        assert!(out.as_raw() == &expected[8..], "{}", path.display());
+        count += 1;
+    }
+    assert_eq!(count, 27);
+}
+
+#[test]
+fn a_jpeg_that_no_decoder_reads_is_refused_by_name() {
+    let whole = encode(texture(), ImageFormat::Jpeg);
+    let frame = whole.windows(2).position(|pair| pair == [0xff, 0xc0]).expect("a frame");
+    for (marker, what) in
+        [(0xc9, "arithmetic"), (0xca, "arithmetic"), (0xc3, "lossless"), (0xc5, "hierarchical")]
+    {
+        let mut bytes = whole.clone();
+        bytes[frame + 1] = marker;
+        let error = decode(&bytes).expect_err("refused");
+        assert!(
+            matches!(&error, CoreError::Unsupported { what: found, .. } if found.contains(what)),
+            "{error}"
+        );
+    }
+    let mut deep = whole.clone();
+    deep[frame + 4] = 12;
+    assert!(matches!(decode(&deep), Err(CoreError::Unsupported { .. })));
+    // 3x1 luma beside 2x1 chroma.
+    let mut uneven = whole;
+    (uneven[frame + 11], uneven[frame + 14]) = (0x31, 0x21);
+    assert!(matches!(decode(&uneven), Err(CoreError::Unsupported { .. })));
+}
+
+/// RFC 9649: a container of chunks, each a name, a length and its bytes.
+#[test]
+fn a_webp_chunk_longer_than_the_file_is_refused() {
+    let picture = encode(texture(), ImageFormat::WebP);
+    let huge = |name: &[u8]| [name, &0xffff_fff0u32.to_le_bytes(), b"Exif"].concat();
+    let canvas = [&[8, 0, 0, 0][..], &36u32.to_le_bytes()[..3], &22u32.to_le_bytes()[..3]].concat();
+    let header = [b"VP8X", &10u32.to_le_bytes()[..], &canvas].concat();
+    for chunk in [
+        huge(b"EXIF"),
+        huge(b"XMP "),
+        [b"ANMF", &40u32.to_le_bytes()[..], &[0; 16], &huge(b"EXIF"), &[0; 12]].concat(),
+    ] {
+        let body = [b"WEBP", &header[..], &picture[12..], &chunk].concat();
+        let file = [b"RIFF", &(body.len() as u32).to_le_bytes()[..], &body].concat();
+        assert!(matches!(decode(&file), Err(CoreError::Truncated { .. })));
+    }
 }
 
 #[test]

@@ -114,6 +114,15 @@ pub enum TrainError {
     /// A figure of agreement that does not exist.
     #[error(transparent)]
     Metrics(#[from] MetricsError),
+    /// Images of a set that cannot be read; those that can have been scored.
+    #[error("{source}{}", match others { 0 => String::new(), _ => format!(" (and {others} more cannot be read)") })]
+    Unread {
+        /// Why the first cannot.
+        #[source]
+        source: DatasetError,
+        /// How many others.
+        others: usize,
+    },
     /// A model has no score for an image.
     #[error("{image}: {source}", image = image.display())]
     Scoring {

@@ -15,8 +15,7 @@ use std::process::ExitCode;
 use clap::builder::PossibleValuesParser;
 use clap::{Parser, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
-use iqa_models::core::write_atomically;
-use iqa_models::datasets::synthetic::IMAGE_EXTENSIONS;
+use iqa_models::core::{images_in, write_atomically};
 use iqa_models::{
     FloatDType, ImageInput, MODELS, ModelError, ReferenceNeed, Score, Scorer, available_devices,
     device_by_name, device_with_float, heatmap, model_by_name, read_image,
@@ -29,9 +28,13 @@ use output::{Format, Writer};
 /// could not be scored.
 #[derive(Parser)]
 struct Options {
-    /// Images to score: files, folders or glob patterns.
+    /// Images to score: files, folders or glob patterns. Of a folder those with a usual extension; hidden files are left
+    /// out.
     #[arg(required = true)]
     distorted: Vec<String>,
+    /// Descend into the folders of a folder.
+    #[arg(long)]
+    recursive: bool,
     /// The model; some have bundled weights [default: wadiqam_fr with a reference, wadiqam_nr without].
     #[arg(long, value_parser = PossibleValuesParser::new(MODELS.iter().map(|model| model.name)))]
     model: Option<String>,
@@ -88,7 +91,9 @@ impl Shard {
 }
 
 fn main() -> ExitCode {
-    match run(&Options::parse()) {
+    let done = run(&Options::parse());
+    iqa_examples::warn_of_profile();
+    match done {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::from(1),
         Err(error) => {
@@ -129,7 +134,7 @@ fn run(options: &Options) -> Result<bool, Box<dyn Error>> {
         Some(weights) => Scorer::with_weights(model, weights, &device)?,
         None => Scorer::new(model, &device)?,
     };
-    let (mut files, mut complete) = expand(&options.distorted);
+    let (mut files, mut complete) = expand(&options.distorted, options.recursive);
     if let Some(shard) = options.shard {
         files = files[shard.of(files.len())].to_vec();
     }
@@ -186,13 +191,20 @@ fn draw(options: &Options, file: &Path, score: &Score) -> Result<(), Box<dyn Err
 }
 
 /// The files that the arguments name, and whether every argument named some.
-fn expand(arguments: &[String]) -> (Vec<PathBuf>, bool) {
+fn expand(arguments: &[String], recursive: bool) -> (Vec<PathBuf>, bool) {
     let mut files = Vec::new();
     let mut complete = true;
     for argument in arguments {
         let path = Path::new(argument);
         let found: Vec<PathBuf> = if path.is_dir() {
-            images_in(path)
+            match images_in(path, recursive) {
+                Ok(found) => found,
+                Err(error) => {
+                    eprintln!("error: {error}");
+                    complete = false;
+                    continue;
+                }
+            }
         } else if path.exists() || !argument.contains(['*', '?', '[']) {
             // A missing file stays in the list: scoring it says what is wrong with it.
             vec![path.into()]
@@ -206,19 +218,6 @@ fn expand(arguments: &[String]) -> (Vec<PathBuf>, bool) {
         files.extend(found);
     }
     (files, complete)
-}
-
-fn images_in(folder: &Path) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    let mut files: Vec<PathBuf> = entries
-        .map(|entry| entry.path())
-        .filter(|path| {
-            let extension = path.extension().map(|extension| extension.to_string_lossy().to_lowercase());
-            extension.is_some_and(|extension| IMAGE_EXTENSIONS.contains(&extension.as_str()))
-        })
-        .collect();
-    files.sort();
-    files
 }
 
 fn write_png(path: &Path, picture: &iqa_models::image::RgbImage) -> Result<(), Box<dyn Error>> {

@@ -88,7 +88,9 @@ fn size(text: &str) -> Result<(u32, u32), String> {
 }
 
 fn main() -> ExitCode {
-    match run(&Options::parse()) {
+    let done = run(&Options::parse());
+    iqa_examples::warn_of_profile();
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error}");

@@ -107,7 +107,9 @@ fn select<T>(value: &mut T, asked: Option<T>) {
 }
 
 fn main() -> ExitCode {
-    match run(&Options::parse()) {
+    let done = run(&Options::parse());
+    iqa_examples::warn_of_profile();
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error}");

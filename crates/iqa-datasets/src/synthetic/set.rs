@@ -3,7 +3,8 @@
 use std::path::Path;
 use std::str::FromStr;
 
-use image::{ImageReader, RgbImage};
+use image::RgbImage;
+use iqa_core::{DecodeOptions, read_image};
 
 use super::{Opinions, PublishedCrop, Reference, central_crop, check_size, crop_at};
 use crate::dataset::ScoreScale;
@@ -122,7 +123,7 @@ impl SetItem {
     /// The PSNR of this image in the set in `folder`, in dB, if it is there: whole (a PNG carries checksums) and of
     /// the size of its photograph's crop.
     pub fn finished(&self, folder: &Path, crop: &RgbImage) -> Option<f64> {
-        let image = ImageReader::open(folder.join(self.path())).ok()?.decode().ok()?.into_rgb8();
+        let image = read_image(folder.join(self.path()), &DecodeOptions::default()).ok()?;
         (image.dimensions() == crop.dimensions()).then(|| psnr(&image, crop))
     }
 

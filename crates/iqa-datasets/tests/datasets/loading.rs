@@ -2,6 +2,7 @@ use std::io::Cursor;
 use std::sync::Arc;
 
 use image::{ImageFormat, Rgb, RgbImage};
+use iqa_core::CoreError;
 use iqa_datasets::loader::{Loader, LoaderConfig, ReferenceCache};
 use iqa_datasets::{DataSet, DatasetError, Direction, ScoreKind, ScoreScale, Strictness};
 
@@ -85,7 +86,9 @@ fn the_cache_outlasts_an_epoch_and_forgets_the_one_used_longest_ago() {
     let second = references(&[8, 6, 1]);
     assert!(Arc::ptr_eq(second[0].as_ref().expect("held"), &first[0]));
     assert!(second[1].is_ok());
-    assert!(matches!(&second[2], Err(DatasetError::Io { path, .. }) if path.ends_with("r1.png")));
+    assert!(
+        matches!(&second[2], Err(DatasetError::Image(CoreError::Io { path, .. })) if path.ends_with("r1.png"))
+    );
 }
 
 #[test]
@@ -104,7 +107,9 @@ fn an_error_takes_the_place_of_its_sample() {
     for (index, sample) in loaded.iter().enumerate() {
         let named = |path: &std::path::Path| path.ends_with(format!("d{index}.bmp"));
         match (index, sample) {
-            (5 | 6, Err(DatasetError::Image { path, .. })) | (11, Err(DatasetError::Io { path, .. })) => {
+            (5, Err(DatasetError::Image(CoreError::Decode { path, .. })))
+            | (6, Err(DatasetError::Image(CoreError::UnknownFormat { path })))
+            | (11, Err(DatasetError::Image(CoreError::Io { path, .. }))) => {
                 assert!(named(path));
             }
             (9, Err(DatasetError::PairSize { distorted, found: (8, 7), expected: (8, 8), .. })) => {

@@ -74,8 +74,20 @@ pub fn score_set<M: EvaluatedModel>(
     bar.set_position((set.samples().len() - order.len()) as u64);
 
     let mut prepared: Option<(PathBuf, M::Reference)> = None;
+    // The first image that cannot be read, and how many others.
+    let mut unread: Option<(DatasetError, usize)> = None;
     for loaded in Loader::new(set, &order, LoaderConfig::default(), &ReferenceCache::new(CACHE_BYTES))? {
-        let loaded = loaded?;
+        let loaded = match loaded {
+            Ok(loaded) => loaded,
+            // It costs only itself; the others are scored.
+            Err(source) => {
+                match &mut unread {
+                    Some((_, others)) => *others += 1,
+                    None => unread = Some((source, 0)),
+                }
+                continue;
+            }
+        };
         let sample = &set.samples()[loaded.index];
         let refused = |image: &Path, source: M::Error| TrainError::Scoring {
             image: image.into(),
@@ -95,7 +107,10 @@ pub fn score_set<M: EvaluatedModel>(
         file.push(loaded.index, score)?;
         bar.inc(1);
     }
-    file.finish()
+    match unread {
+        Some((source, others)) => Err(TrainError::Unread { source, others }),
+        None => file.finish(),
+    }
 }
 
 /// Indices of the samples: those of one reference after those of another, each in the order of the labels.

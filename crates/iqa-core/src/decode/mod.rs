@@ -1,12 +1,22 @@
 //! From an image file to 8-bit RGB.
 
+use std::error::Error;
 use std::fs::File;
 use std::io::{Cursor, Read};
 use std::path::Path;
 
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits, Rgb, RgbImage};
 
+use self::profile::note_profile;
 use crate::CoreError;
+use crate::panics::{quietly, reason};
+
+mod jpeg;
+mod profile;
+mod tiff;
+mod webp;
+
+pub use profile::ignored_profile;
 
 /// What becomes of transparent pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,15 +51,24 @@ const SIGNATURE_BYTES: u64 = 64;
 const WIDEST_PIXEL: u64 = 16;
 /// Memory allowed beyond the pixels, for a decoder's tables.
 const SPARE_BYTES: u64 = 64 << 20;
+/// Characters of a decoder's reason that an error keeps.
+const LONGEST_REASON: usize = 200;
 
 /// Reads an image file as RGB with 8 bits a channel.
 ///
 /// PNG, JPEG, BMP, TIFF and WebP, told by content and not by name. Grey becomes RGB; 16 bits are rounded to 8; floats
-/// are clamped to `[0, 1]`; alpha follows [`AlphaPolicy`]; an EXIF orientation is applied.
+/// are clamped to `[0, 1]`; alpha follows [`AlphaPolicy`]; an EXIF orientation is applied; a colour profile is not (see
+/// [`ignored_profile`]). Of several pictures in a file the first is read.
+///
+/// JPEG files give the pixels of libjpeg-turbo: exactly, or above 50 dB where a faster decoder is used. Arithmetic
+/// coding, lossless and hierarchical JPEG and 12 bits are [`CoreError::Unsupported`].
+///
+/// A panic in a decoder is a [`CoreError::Decode`], unless the program is built to abort on panics. The first call puts
+/// a panic hook before the one in force, which keeps such a panic off standard error and passes on all others.
 ///
 /// # Errors
-/// [`CoreError::Io`], [`CoreError::UnknownFormat`], [`CoreError::Decode`], [`CoreError::Truncated`],
-/// [`CoreError::TooLarge`], [`CoreError::AlphaRefused`], [`CoreError::EmptyImage`], [`CoreError::NonFinite`]; each
+/// [`CoreError::Io`], [`CoreError::UnknownFormat`], [`CoreError::Unsupported`], [`CoreError::Decode`],
+/// [`CoreError::Truncated`], [`CoreError::TooLarge`], [`CoreError::AlphaRefused`], [`CoreError::EmptyImage`], [`CoreError::NonFinite`]; each
 /// names the file.
 pub fn read_image(path: impl AsRef<Path>, options: &DecodeOptions) -> Result<RgbImage, CoreError> {
     let path = path.as_ref();
@@ -64,6 +83,10 @@ pub fn read_image(path: impl AsRef<Path>, options: &DecodeOptions) -> Result<Rgb
 }
 
 fn format_of(bytes: &[u8], name: &Path) -> Result<ImageFormat, CoreError> {
+    if bytes.starts_with(b"II\x2b\0") || bytes.starts_with(b"MM\0\x2b") {
+        // BigTIFF, which the `image` crate does not tell.
+        return Ok(ImageFormat::Tiff);
+    }
     image::guess_format(bytes)
         .ok()
         .filter(|format| FORMATS.contains(format))
@@ -80,57 +103,67 @@ pub fn decode_image(
     options: &DecodeOptions,
 ) -> Result<RgbImage, CoreError> {
     let name = name.as_ref();
-    let decode = |source| CoreError::Decode { path: name.into(), source };
     let format = format_of(bytes, name)?;
-    // The JPEG decoder fills what is missing with grey and reports success.
-    if format == ImageFormat::Jpeg && !jpeg_is_whole(bytes) {
-        return Err(CoreError::Truncated { path: name.into() });
-    }
+    // A decoder that panics costs its file and no more.
+    let image = quietly(|| match format {
+        ImageFormat::Jpeg => jpeg::decode(bytes, name, options),
+        ImageFormat::Tiff => tiff::decode(bytes, name, options),
+        ImageFormat::WebP => webp::decode(bytes, name, options),
+        format => decode_common(bytes, format, name, options),
+    });
+    let image = image
+        .unwrap_or_else(|payload| Err(failed(name, format!("the decoder failed: {}", reason(&*payload)))))?;
+    to_rgb8(image, name, options)
+}
+
+/// Decodes with the `image` crate, within bounds of memory, and turns the picture upright.
+fn decode_common(
+    bytes: &[u8],
+    format: ImageFormat,
+    name: &Path,
+    options: &DecodeOptions,
+) -> Result<DynamicImage, CoreError> {
+    let failed = |source| failed(name, source);
     let mut limits = Limits::no_limits();
     limits.max_alloc = Some(SPARE_BYTES);
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
     // For what comes before the pixels, such as a colour profile that unpacks to gigabytes.
     reader.limits(limits.clone());
-    let mut decoder = reader.into_decoder().map_err(decode)?;
+    let mut decoder = reader.into_decoder().map_err(failed)?;
     let (width, height) = decoder.dimensions();
+    check_size(width, height, name, options)?;
+    limits.max_alloc = Some(u64::from(width) * u64::from(height) * WIDEST_PIXEL + SPARE_BYTES);
+    decoder.set_limits(limits).map_err(failed)?;
+    // Before decoding: not every decoder gives it afterwards.
+    let orientation = decoder.orientation().map_err(failed)?;
+    // A profile that cannot be read changes nothing.
+    if let Ok(Some(profile)) = decoder.icc_profile() {
+        note_profile(&profile, name);
+    }
+    let mut image = DynamicImage::from_decoder(decoder).map_err(failed)?;
+    image.apply_orientation(orientation);
+    Ok(image)
+}
+
+/// Refuses a picture without pixels or with too many.
+fn check_size(width: u32, height: u32, name: &Path, options: &DecodeOptions) -> Result<(), CoreError> {
     if width == 0 || height == 0 {
         return Err(CoreError::EmptyImage { path: name.into() });
     }
     if u64::from(width) * u64::from(height) > options.max_pixels {
         return Err(CoreError::TooLarge { path: name.into(), width, height, max_pixels: options.max_pixels });
     }
-    limits.max_alloc = Some(u64::from(width) * u64::from(height) * WIDEST_PIXEL + SPARE_BYTES);
-    decoder.set_limits(limits).map_err(decode)?;
-    // Before decoding: not every decoder gives it afterwards.
-    let orientation = decoder.orientation().map_err(decode)?;
-    let mut image = DynamicImage::from_decoder(decoder).map_err(decode)?;
-    image.apply_orientation(orientation);
-    to_rgb8(image, name, options)
+    Ok(())
 }
 
-/// Whether a JPEG file reaches its end-of-image marker. One inside a thumbnail does not count, and what follows the
-/// marker (some cameras append data) does not matter. Source: ITU-T T.81, annex B.
-fn jpeg_is_whole(bytes: &[u8]) -> bool {
-    const END_OF_IMAGE: u8 = 0xd9;
-    let mut at = 2;
-    loop {
-        // Entropy-coded data run up to a marker; a stuffed zero and the restart markers belong to them.
-        while !matches!(bytes.get(at..at + 2), Some([0xff, marker]) if !matches!(marker, 0 | 0xd0..=0xd7 | 0xff))
-        {
-            at += 1;
-            if at >= bytes.len() {
-                return false;
-            }
-        }
-        if bytes[at + 1] == END_OF_IMAGE {
-            return true;
-        }
-        let Some(&[high, low]) = bytes.get(at + 2..at + 4) else { return false };
-        at += 2 + usize::from(u16::from_be_bytes([high, low]));
-        if bytes.get(at).is_none() {
-            return false;
-        }
+/// A decoder's error, in bounds: some print a whole table of the file.
+fn failed(name: &Path, source: impl Into<Box<dyn Error + Send + Sync>>) -> CoreError {
+    let mut source = source.into();
+    let text = source.to_string();
+    if let Some((end, _)) = text.char_indices().nth(LONGEST_REASON) {
+        source = format!("{}...", &text[..end]).into();
     }
+    CoreError::Decode { path: name.into(), source }
 }
 
 /// Converts a decoded image to RGB with 8 bits a channel, as [`read_image`] does; no copy where it is that already.
