@@ -161,15 +161,17 @@ impl<'a> Lzw<'a> {
 
 impl Read for Lzw<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let mut is_idle = false;
         loop {
             let at = self.data.position() as usize;
             let result = self.decoder.decode_bytes(&self.data.get_ref()[at..], buffer);
             self.data.set_position((at + result.consumed_in) as u64);
-            match result.status {
-                Ok(LzwStatus::Ok) if result.consumed_out == 0 && result.consumed_in > 0 => {}
-                Ok(_) => return Ok(result.consumed_out),
-                Err(error) => return Err(std::io::Error::other(error)),
+            let is_over = matches!(result.status.map_err(std::io::Error::other)?, LzwStatus::Done);
+            // A code longer than the buffer is noted first and given out by the next call.
+            if result.consumed_out > 0 || is_over || buffer.is_empty() || is_idle {
+                return Ok(result.consumed_out);
             }
+            is_idle = result.consumed_in == 0;
         }
     }
 }
