@@ -1,12 +1,10 @@
 //! A Burn device by name.
 
-use std::any::Any;
 use std::panic;
-use std::sync::{Mutex, PoisonError};
 
 use burn::tensor::{DType, Device, FloatDType, Tensor};
 
-use crate::CoreError;
+use crate::{CoreError, panics};
 
 /// A backend this workspace can be built with.
 struct Backend {
@@ -109,10 +107,9 @@ fn probe(backend: &Backend, open: fn() -> Device, float: Option<FloatDType>) -> 
     if backend.name == "flex" && float.is_none() {
         return Ok(open());
     }
-    // What a backend has to say goes into the error, and not to standard error at great length too. The hook is the
-    // whole process's: one at a time.
-    static HOOK: Mutex<()> = Mutex::new(());
-    let guard = HOOK.lock().unwrap_or_else(PoisonError::into_inner);
+    // What a backend has to say goes into the error, and not to standard error at great length too; on no thread, as some
+    // backends have their own.
+    let guard = panics::hook();
     let hook = panic::take_hook();
     panic::set_hook(Box::new(|_| {}));
     let found = panic::catch_unwind(|| {
@@ -136,22 +133,9 @@ fn probe(backend: &Backend, open: fn() -> Device, float: Option<FloatDType>) -> 
     let (reason, needs) = match found {
         Ok(Ok(device)) => return Ok(device),
         Ok(Err(refused)) => refused,
-        Err(payload) => (reason(&*payload), backend.needs),
+        Err(payload) => (panics::reason(&*payload), backend.needs),
     };
     Err(CoreError::DeviceUnavailable { name: backend.name, reason, needs })
-}
-
-/// The first line of what a panic says, without libtorch's frames.
-fn reason(payload: &(dyn Any + Send)) -> String {
-    let text = payload
-        .downcast_ref::<String>()
-        .map(String::as_str)
-        .or_else(|| payload.downcast_ref::<&str>().copied())
-        .unwrap_or("no reason given");
-    // An unwrapped error is printed with its line ends written out.
-    let line = text.split("\\n").next().unwrap_or(text).lines().next().unwrap_or(text);
-    let line = line.rsplit_once("(\"").map_or(line, |(_, line)| line);
-    line.trim().trim_end_matches('.').to_owned()
 }
 
 #[cfg(test)]
@@ -167,15 +151,6 @@ mod tests {
     fn an_unknown_device_is_an_error_that_lists_the_known_ones() {
         let message = device_by_name("tpu").expect_err("no such device").to_string();
         assert!(message.contains("`tpu`") && message.contains("libtorch"), "{message}");
-    }
-
-    #[test]
-    fn a_panic_becomes_the_first_line_of_what_it_says() {
-        let torch =
-            "called `Result::unwrap()` on an `Err` value: Torch(\"Found no NVIDIA driver.\\nframe #0: c10\")";
-        assert_eq!(reason(&torch.to_owned()), "Found no NVIDIA driver");
-        assert_eq!(reason(&"No adapter.\nmore"), "No adapter");
-        assert_eq!(reason(&7), "no reason given");
     }
 
     /// Where a build has devices beside `flex`, each can be used or says why not.

@@ -9,17 +9,20 @@ mod decode;
 mod device;
 mod error;
 mod file;
+mod folder;
+mod panics;
 mod score;
 #[cfg(feature = "burn")]
 mod tensor;
 #[cfg(feature = "burn")]
 mod weights;
 
-pub use decode::{AlphaPolicy, DecodeOptions, decode_image, read_image, to_rgb8};
+pub use decode::{AlphaPolicy, DecodeOptions, decode_image, ignored_profile, read_image, to_rgb8};
 #[cfg(feature = "burn")]
 pub use device::{DEVICE_NAMES, available_devices, device_by_name, device_with_float};
 pub use error::CoreError;
 pub use file::write_atomically;
+pub use folder::images_in;
 pub use score::{Direction, ReferenceNeed, ScoreSpec};
 #[cfg(feature = "burn")]
 pub use tensor::{image_to_tensor, tensor_to_image};

@@ -1,5 +1,6 @@
 use std::path::PathBuf;
 
+use iqa_core::CoreError;
 use thiserror::Error;
 
 /// What can go wrong with a data set.
@@ -15,15 +16,9 @@ pub enum DatasetError {
         #[source]
         source: std::io::Error,
     },
-    /// An image could not be decoded.
-    #[error("{path}: cannot decode the image: {source}", path = path.display())]
-    Image {
-        /// The file.
-        path: PathBuf,
-        /// The decoder's reason.
-        #[source]
-        source: image::ImageError,
-    },
+    /// An image could not be read; the reason names the file.
+    #[error(transparent)]
+    Image(#[from] CoreError),
     /// A folder holds no image.
     #[error("{path}: no PNG, JPEG, BMP, TIFF or WebP image in this folder", path = path.display())]
     NoImages {
@@ -39,6 +34,12 @@ pub enum DatasetError {
         found: (u32, u32),
         /// Width and height of the crop, in pixels.
         needed: (u32, u32),
+    },
+    /// A photograph whose place in a published set is not known.
+    #[error("photograph `{name}` is not in the list of crops")]
+    NoCrop {
+        /// Its name.
+        name: String,
     },
     /// A severity outside the published range.
     #[error("distortion level {found} is outside 1 to 5")]

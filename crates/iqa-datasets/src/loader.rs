@@ -6,7 +6,8 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
-use image::{ImageReader, RgbImage};
+use image::RgbImage;
+use iqa_core::{DecodeOptions, read_image};
 
 use crate::DatasetError;
 use crate::dataset::DataSet;
@@ -64,12 +65,15 @@ impl ReferenceCache {
     }
 
     /// The image at a path: the one held, or decoded now.
-    fn load(&self, path: &Path) -> Result<Arc<RgbImage>, DatasetError> {
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn load(&self, path: &Path) -> Result<Arc<RgbImage>, DatasetError> {
         if let Some(image) = self.store().get(path) {
             return Ok(image);
         }
         // Not under the lock: other threads go on. Two may decode the same reference, once.
-        let image = Arc::new(decode(path)?);
+        let image = Arc::new(read_image(path, &DecodeOptions::default())?);
         self.store().insert(path, &image);
         Ok(image)
     }
@@ -222,7 +226,7 @@ fn decode_each<'a>(
 /// Decodes one sample of a set now.
 ///
 /// # Errors
-/// [`DatasetError::Io`], [`DatasetError::Image`], [`DatasetError::PairSize`].
+/// [`DatasetError::Image`], [`DatasetError::PairSize`].
 ///
 /// # Panics
 /// When the index is not below the number of samples.
@@ -235,7 +239,7 @@ pub fn load_sample(
 }
 
 fn load(job: &Job, cache: &ReferenceCache) -> Result<LoadedSample, DatasetError> {
-    let distorted = decode(&job.distorted)?;
+    let distorted = read_image(&job.distorted, &DecodeOptions::default())?;
     let reference = job.reference.as_deref().map(|path| cache.load(path)).transpose()?;
     if let (Some(path), Some(reference)) = (&job.reference, &reference)
         && reference.dimensions() != distorted.dimensions()
@@ -248,15 +252,4 @@ fn load(job: &Job, cache: &ReferenceCache) -> Result<LoadedSample, DatasetError>
         });
     }
     Ok(LoadedSample { index: job.index, distorted, reference })
-}
-
-/// Decodes a file by its content, whatever its extension, to 8-bit RGB.
-fn decode(path: &Path) -> Result<RgbImage, DatasetError> {
-    let io = |source| DatasetError::Io { path: path.into(), source };
-    ImageReader::open(path)
-        .and_then(ImageReader::with_guessed_format)
-        .map_err(io)?
-        .decode()
-        .map(|image| image.to_rgb8())
-        .map_err(|source| DatasetError::Image { path: path.into(), source })
 }

@@ -15,7 +15,7 @@ const GAP: u32 = 8;
 /// Draws where an image is bad: the image, the local distortion, and the weight of each place, side by side.
 ///
 /// In the second panel brighter is worse, in the third brighter counts more; each panel uses its whole scale.
-/// Places that no patch covers stay grey.
+/// Where patches of several sizes lie over each other, their mean is shown; places that no patch covers stay grey.
 ///
 /// # Panics
 /// When `image` is not of the size the map was made from.
@@ -39,15 +39,21 @@ fn panel(image: &RgbImage, map: &PatchMap, values: &[f32]) -> RgbImage {
     let span = if high > low { high - low } else { 1.0 };
     let grey = image::imageops::grayscale(image);
     let mut out = RgbImage::from_fn(grey.width(), grey.height(), |x, y| Rgb([grey.get_pixel(x, y)[0]; 3]));
+    let mut covering = vec![(0f32, 0u32); (map.width * map.height) as usize];
     for (position, value) in map.positions.iter().zip(values) {
-        let heat = color((value - low) / span);
-        for y in position.y..position.y + map.patch_side() {
-            for x in position.x..position.x + map.patch_side() {
-                let pixel = out.get_pixel_mut(x, y);
-                for (channel, heat) in pixel.0.iter_mut().zip(heat) {
-                    *channel = (HEAT * f32::from(heat) + (1.0 - HEAT) * f32::from(*channel)).round() as u8;
-                }
+        let side = map.patch_side() * position.shrink;
+        for y in position.y..position.y + side {
+            for x in position.x..position.x + side {
+                let (sum, count) = &mut covering[(y * map.width + x) as usize];
+                *sum += value;
+                *count += 1;
             }
+        }
+    }
+    for (pixel, (sum, count)) in out.pixels_mut().zip(covering).filter(|(_, (_, count))| *count > 0) {
+        let heat = color((sum / count as f32 - low) / span);
+        for (channel, heat) in pixel.0.iter_mut().zip(heat) {
+            *channel = (HEAT * f32::from(heat) + (1.0 - HEAT) * f32::from(*channel)).round() as u8;
         }
     }
     out

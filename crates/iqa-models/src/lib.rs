@@ -20,6 +20,7 @@ mod evaluation;
 mod heatmap;
 mod input;
 mod models;
+mod provenance;
 mod registry;
 mod scorer;
 
@@ -27,6 +28,7 @@ pub use error::ModelError;
 pub use evaluation::EvaluatedScorer;
 pub use heatmap::heatmap;
 pub use input::ImageInput;
+pub use provenance::TrainingSource;
 pub use registry::{MODELS, ModelInfo, model_by_name};
 pub use scorer::{PreparedReference, Score, Scorer};
 

@@ -8,6 +8,7 @@ use iqa_metrics::image::Measure;
 
 use crate::ModelError;
 use crate::models::{AnyModel, open_gsn, open_hiqa, open_multi_branch, open_wadiqam};
+use crate::provenance::{self, TrainingSource};
 
 /// A model that can be opened by name.
 #[derive(Clone, Copy, Debug)]
@@ -23,8 +24,8 @@ pub struct ModelInfo {
 /// Where a model's weights come from.
 #[derive(Clone, Copy, Debug)]
 enum Weights {
-    /// Safetensors inside this crate.
-    Bundled(&'static [u8]),
+    /// Safetensors inside this crate, and what they have learned from.
+    Bundled(&'static [u8], &'static [TrainingSource]),
     /// There are none: the model is an image measure.
     Formula(Measure),
     /// A file that the caller gives; the text says where to get one.
@@ -52,19 +53,34 @@ impl ModelInfo {
 
     /// Whether the model scores without a file of weights.
     pub fn is_bundled(&self) -> bool {
-        matches!(self.weights, Weights::Bundled(_) | Weights::Formula(_))
+        !matches!(self.weights, Weights::File(_))
+    }
+
+    /// What the bundled weights have learned from, with its terms; nothing where there are none.
+    pub fn training_data(&self) -> &'static [TrainingSource] {
+        if let Weights::Bundled(_, sources) = self.weights { sources } else { &[] }
+    }
+
+    /// The licence of the bundled weights, or of the formula, and what follows from the terms of the training data for
+    /// those who use them; `None` where the caller gives the weights.
+    pub fn licence(&self) -> Option<&'static str> {
+        match self.weights {
+            Weights::Bundled(_, sources) => Some(provenance::licence(sources)),
+            Weights::Formula(_) => Some(provenance::OWN),
+            Weights::File(_) => None,
+        }
     }
 
     /// The weights inside this crate, as a safetensors file.
     pub(crate) fn bundled_weights(&self) -> Option<&'static [u8]> {
-        if let Weights::Bundled(bytes) = self.weights { Some(bytes) } else { None }
+        if let Weights::Bundled(bytes, _) = self.weights { Some(bytes) } else { None }
     }
 
     /// The model with the weights inside this crate, if it has any.
     pub(crate) fn open_bundled(&self, device: &Device) -> Result<Box<dyn AnyModel>, ModelError> {
         match self.weights {
             Weights::Formula(measure) => Ok(Box::new(measure)),
-            Weights::Bundled(bytes) => {
+            Weights::Bundled(bytes, _) => {
                 let name = format!("bundled weights of {}", self.name);
                 self.open(NamedTensors::from_safetensors(bytes, name)?, device)
             }
@@ -94,6 +110,10 @@ const MULTI_BRANCH: &str = "`best.safetensors` of a run of the example `train` w
 const HIQA: &str = "none were published; `train --recipe hiqa` makes them";
 const DEEP_IQA: &str = "the official ones are at github.com/dmaniry/deepIQA";
 
+/// Photographs distorted on the fly, labelled by type and level.
+const SYNTHETIC: &[TrainingSource] =
+    &[TrainingSource::KODAK, TrainingSource::PACKAGES, TrainingSource::KADID10K_MEANS];
+
 use ReferenceNeed::{FullReference, NoReference};
 
 /// Every model there is.
@@ -101,13 +121,13 @@ pub static MODELS: &[ModelInfo] = &[
     ModelInfo::new(
         "wadiqam_fr",
         FullReference,
-        Weights::Bundled(include_bytes!("../weights/wadiqam_fr.safetensors")),
+        Weights::Bundled(include_bytes!("../weights/wadiqam_fr.safetensors"), SYNTHETIC),
         Kind::Wadiqam(WadiqamConfig::wadiqam_fr),
     ),
     ModelInfo::new(
         "wadiqam_nr",
         NoReference,
-        Weights::Bundled(include_bytes!("../weights/wadiqam_nr.safetensors")),
+        Weights::Bundled(include_bytes!("../weights/wadiqam_nr.safetensors"), SYNTHETIC),
         Kind::Wadiqam(WadiqamConfig::wadiqam_nr),
     ),
     ModelInfo::new(
@@ -118,6 +138,12 @@ pub static MODELS: &[ModelInfo] = &[
     ),
     ModelInfo::new("diqam_nr", NoReference, Weights::File(DEEP_IQA), Kind::Wadiqam(WadiqamConfig::diqam_nr)),
     ModelInfo::new("gsn", FullReference, Weights::File(NONE_PUBLISHED), Kind::Gsn),
+    ModelInfo::new(
+        "multibranch",
+        FullReference,
+        Weights::File(MULTI_BRANCH),
+        Kind::MultiBranch(MultiBranchConfig::small),
+    ),
     ModelInfo::new(
         "multibranch_vgg16",
         FullReference,
@@ -157,4 +183,21 @@ pub fn model_by_name(name: &str) -> Result<&'static ModelInfo, ModelError> {
         name: name.into(),
         known: MODELS.iter().map(|model| model.name).collect(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bundled_weights_say_what_they_have_learned_from_and_formulas_nothing() {
+        for model in MODELS {
+            let (sources, licence) = (model.training_data(), model.licence());
+            match model.weights {
+                Weights::Bundled(..) => assert!(!sources.is_empty() && licence.is_some(), "{}", model.name),
+                Weights::Formula(_) => assert!(sources.is_empty() && licence.is_some(), "{}", model.name),
+                Weights::File(_) => assert!(sources.is_empty() && licence.is_none(), "{}", model.name),
+            }
+        }
+    }
 }

@@ -1,6 +1,8 @@
 //! What the recipes ask of their data, and the sets that give it.
 
-use std::sync::{Mutex, PoisonError};
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use image::RgbImage;
 use iqa_core::{Direction, ScoreSpec};
@@ -11,10 +13,12 @@ use iqa_datasets::synthetic::{SyntheticGrid, SyntheticSample, SyntheticTrain};
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
+use rayon::prelude::*;
 
 use crate::{TrainError, seed};
 
-/// Bytes of decoded references that a [`SetTraining`] or [`SetValidation`] keeps.
+/// Bytes of decoded images that a [`SetTraining`] or [`SetValidation`] keeps, unless told otherwise; the same again of
+/// references.
 const CACHE_BYTES: usize = 256 << 20;
 
 /// An image with its label.
@@ -27,12 +31,19 @@ pub struct TrainingPair {
     /// Quality from 0 (worst end of the label's range) to 1 (best end). The recipe maps it to the direction and
     /// range of the model's score.
     pub quality01: f64,
+    /// Which source of a [`Mixture`](crate::Mixture) it is from; 0 where there is one.
+    pub source: usize,
 }
 
 /// A training set: samples that may differ from epoch to epoch, but not from call to call.
 pub trait TrainingPairs: Sync {
     /// Samples in an epoch.
     fn samples(&self) -> usize;
+
+    /// Sources with labels of their own scale; one, but for a [`Mixture`](crate::Mixture).
+    fn sources(&self) -> usize {
+        1
+    }
 
     /// Sample `index` of an epoch; a pure function of its arguments.
     ///
@@ -48,13 +59,14 @@ pub trait TrainingPairs: Sync {
         mean_of_some(self.samples(), |index| self.pair(0, index))
     }
 
-    /// The pairs of a step, `count` of them: one epoch after another, without a gap.
+    /// The pairs of a step, `count` of them: one epoch after another, without a gap. They are made on all cores.
     ///
     /// # Errors
     /// As [`Self::pair`].
     fn batch(&self, step: usize, count: usize) -> Result<Vec<TrainingPair>, TrainError> {
         let samples = self.samples();
         (step * count..(step + 1) * count)
+            .into_par_iter()
             .map(|sample| self.pair((sample / samples) as u64, sample % samples))
             .collect()
     }
@@ -93,7 +105,7 @@ impl From<SyntheticSample> for TrainingPair {
     fn from(sample: SyntheticSample) -> Self {
         // KADID-10k rates from 1 to 5.
         let quality01 = (f64::from(sample.mos) - 1.0) / 4.0;
-        Self { distorted: sample.distorted, reference: Some(sample.reference), quality01 }
+        Self { distorted: sample.distorted, reference: Some(sample.reference), quality01, source: 0 }
     }
 }
 
@@ -186,7 +198,35 @@ impl<V: ValidationPairs> TrainingPairs for Shuffled<V> {
 pub struct SetValidation<'a> {
     set: &'a DataSet,
     indices: Vec<usize>,
-    cache: ReferenceCache,
+    references: ReferenceCache,
+    images: ImageCache,
+}
+
+/// Decoded images by index, the first that fit: samples come in another order every epoch, so that what was used
+/// longest ago is as likely to come next as any other.
+#[derive(Debug)]
+struct ImageCache {
+    limit: usize,
+    store: Mutex<(usize, HashMap<usize, Arc<RgbImage>>)>,
+}
+
+impl ImageCache {
+    fn new(limit: usize) -> Self {
+        Self { limit, store: Mutex::default() }
+    }
+
+    fn get(&self, index: usize) -> Option<Arc<RgbImage>> {
+        self.store.lock().unwrap_or_else(PoisonError::into_inner).1.get(&index).cloned()
+    }
+
+    fn keep(&self, index: usize, image: &RgbImage) {
+        let mut store = self.store.lock().unwrap_or_else(PoisonError::into_inner);
+        let bytes = store.0 + image.as_raw().len();
+        if bytes <= self.limit && !store.1.contains_key(&index) {
+            store.1.insert(index, Arc::new(image.clone()));
+            store.0 = bytes;
+        }
+    }
 }
 
 impl<'a> SetValidation<'a> {
@@ -196,7 +236,19 @@ impl<'a> SetValidation<'a> {
     /// When an index is not below the number of samples.
     pub fn new(set: &'a DataSet, indices: &[usize]) -> Self {
         assert!(indices.iter().all(|&index| index < set.samples().len()), "an index beyond the set");
-        Self { set, indices: indices.to_vec(), cache: ReferenceCache::new(CACHE_BYTES) }
+        Self {
+            set,
+            indices: indices.to_vec(),
+            references: ReferenceCache::new(CACHE_BYTES),
+            images: ImageCache::new(CACHE_BYTES),
+        }
+    }
+
+    /// Keeps up to so many bytes of decoded images, and as many of references, so that later epochs do not decode them
+    /// again.
+    #[must_use]
+    pub fn with_cache(self, bytes: usize) -> Self {
+        Self { references: ReferenceCache::new(bytes), images: ImageCache::new(bytes), ..self }
     }
 }
 
@@ -207,18 +259,38 @@ impl ValidationPairs for SetValidation<'_> {
 
     fn pair(&self, index: usize) -> Result<TrainingPair, TrainError> {
         let index = self.indices[index];
-        let sample = load_sample(self.set, index, &self.cache)?;
-        Ok(TrainingPair {
-            distorted: sample.distorted,
-            reference: sample.reference.map(|image| (*image).clone()),
-            quality01: self.set.scale().quality01(self.set.samples()[index].raw),
-        })
+        let sample = &self.set.samples()[index];
+        let reference = |path: &PathBuf| Ok::<_, TrainError>((*self.references.load(path)?).clone());
+        let (distorted, reference) = match self.images.get(index) {
+            Some(image) => ((*image).clone(), sample.reference.as_ref().map(reference).transpose()?),
+            None => {
+                let loaded = load_sample(self.set, index, &self.references)?;
+                self.images.keep(index, &loaded.distorted);
+                (loaded.distorted, loaded.reference.map(|image| (*image).clone()))
+            }
+        };
+        let quality01 = self.set.scale().quality01(sample.raw);
+        Ok(TrainingPair { distorted, reference, quality01, source: 0 })
     }
 
     fn mean_quality01(&self) -> Result<f64, TrainError> {
         let label = |&index: &usize| self.set.scale().quality01(self.set.samples()[index].raw);
         Ok(self.indices.iter().map(label).sum::<f64>() / self.indices.len() as f64)
     }
+}
+
+/// In which of several lists an index into all of them falls, and where there.
+///
+/// # Panics
+/// When it is beyond the last.
+pub(crate) fn place(lengths: impl Iterator<Item = usize>, mut index: usize) -> (usize, usize) {
+    for (list, length) in lengths.enumerate() {
+        if index < length {
+            return (list, index);
+        }
+        index -= length;
+    }
+    panic!("an index beyond the samples");
 }
 
 /// The label on the scale of a score.

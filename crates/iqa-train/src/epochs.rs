@@ -8,11 +8,12 @@ use burn::module::Module;
 use burn::optim::{GradientsParams, ModuleOptimizer};
 use burn::tensor::Tensor;
 use indicatif::{ProgressBar, ProgressStyle};
-use iqa_core::CoreError;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::checkpoint::{self, RunState};
+use crate::divergence::Check;
+use crate::folder::Claim;
 use crate::{EpochLog, Schedule, TrainError, curve, log};
 
 /// Batches prepared ahead of the network.
@@ -58,6 +59,19 @@ impl Validation {
             krcc: krcc(predictions, targets).ok(),
         }
     }
+
+    /// The means over several sources; a correlation that is undefined for one is undefined.
+    pub(crate) fn mean(each: &[Self]) -> Self {
+        let count = each.len() as f64;
+        let mean =
+            |of: fn(&Self) -> Option<f64>| each.iter().map(of).sum::<Option<f64>>().map(|sum| sum / count);
+        Self {
+            loss: each.iter().map(|found| found.loss).sum::<f64>() / count,
+            srcc: mean(|found| found.srcc),
+            plcc: mean(|found| found.plcc),
+            krcc: mean(|found| found.krcc),
+        }
+    }
 }
 
 /// How long a run is, and how fast it learns.
@@ -95,7 +109,8 @@ pub(crate) trait Task: Sync {
 
 /// Runs a task's epochs and writes into `folder`; goes on where an earlier run in that folder stopped.
 ///
-/// `model` is the one to start with; after a stop its values are replaced by those of the checkpoint.
+/// `model` is the one to start with; after a stop its values are replaced by those of the checkpoint. A folder that
+/// cannot be written, and data that give no first batch, are told before the first step; the folder is then as it was.
 pub(crate) fn run<T: Task>(
     task: &T,
     plan: &Plan,
@@ -103,10 +118,15 @@ pub(crate) fn run<T: Task>(
     mut optimiser: ModuleOptimizer,
     folder: &Path,
 ) -> Result<Outcome, TrainError> {
-    std::fs::create_dir_all(folder).map_err(|source| CoreError::Io { path: folder.into(), source })?;
+    let mut first_batch = if is_begun(folder) { None } else { Some(task.batch(0)?) };
+    let _claim = Claim::new(folder)?;
     let file = |name: &str| folder.join(name);
     let (best, last) = (file("best.safetensors"), file("last.safetensors"));
     let checkpoint_file = file(CHECKPOINT);
+    let publish = |rows: &[EpochLog]| {
+        log::write_log(&file("log.csv"), rows)?;
+        curve::write_loss_curve(&file("loss.svg"), rows)
+    };
 
     let mut state = RunState { recipe: task.recipe().clone(), log: Vec::new() };
     if checkpoint_file.exists() {
@@ -115,6 +135,8 @@ pub(crate) fn run<T: Task>(
         same_recipe(&found.recipe, task.recipe(), plan, &checkpoint_file)?;
         state.log = found.log;
     }
+    // The run may have ended between a checkpoint and its row.
+    publish(&state.log)?;
 
     let steps_per_epoch = plan.steps_per_epoch;
     let steps = plan.epochs * steps_per_epoch;
@@ -126,7 +148,8 @@ pub(crate) fn run<T: Task>(
         let (sender, batches) = sync_channel(READ_AHEAD);
         scope.spawn(move || {
             for step in first_step..steps {
-                if sender.send(task.batch(step)).is_err() {
+                let batch = first_batch.take().filter(|_| step == 0).map_or_else(|| task.batch(step), Ok);
+                if sender.send(batch).is_err() {
                     return; // The loop has ended with an error of its own.
                 }
             }
@@ -140,11 +163,10 @@ pub(crate) fn run<T: Task>(
             let mut rate = 0.0;
             for step in epoch * steps_per_epoch..(epoch + 1) * steps_per_epoch {
                 rate = plan.learning_rate * plan.schedule.factor(step, steps);
-                let loss = task.loss(&model, next()?, step)?;
+                let check = Check { step, learning_rate: rate };
+                let loss = check.scores(task.loss(&model, next()?, step))?;
                 let value = loss.clone().into_scalar::<f64>();
-                if !value.is_finite() {
-                    return Err(TrainError::NonFiniteLoss { step });
-                }
+                check.finite("the training loss", value)?;
                 let gradients = GradientsParams::from_grads(loss.backward(), &model);
                 model = optimiser.step(rate, model, gradients);
                 sum += value;
@@ -152,7 +174,10 @@ pub(crate) fn run<T: Task>(
                 bar.set_message(format!("loss {:.4}", sum / (step % steps_per_epoch + 1) as f64));
             }
             let plain = model.valid();
-            let found = task.validate(&plain)?;
+            let check = Check { step: (epoch + 1) * steps_per_epoch - 1, learning_rate: rate };
+            check.weights(&plain)?;
+            let found = check.scores(task.validate(&plain))?;
+            check.finite("the validation loss", found.loss)?;
             let row = EpochLog {
                 epoch: epoch + 1,
                 steps: (epoch + 1) * steps_per_epoch,
@@ -164,13 +189,12 @@ pub(crate) fn run<T: Task>(
                 validation_krcc: found.krcc,
                 seconds: start.elapsed().as_secs_f64(),
             };
-            if state.log.iter().all(|earlier| row.validation_loss < earlier.validation_loss) {
+            state.log.push(row);
+            if best_epoch(&state.log) == epoch {
                 task.save(&plain, &best)?;
             }
-            state.log.push(row);
             checkpoint::write(&checkpoint_file, &model, &optimiser, &state)?;
-            log::write_log(&file("log.csv"), &state.log)?;
-            curve::write_loss_curve(&file("loss.svg"), &state.log)?;
+            publish(&state.log)?;
             let line = format!(
                 "epoch {:>4}: training loss {:.4}, validation loss {:.4}, SRCC {}",
                 row.epoch,
@@ -184,11 +208,13 @@ pub(crate) fn run<T: Task>(
         Ok(model)
     })?;
     bar.finish();
-    let best_epoch = (0..state.log.len())
-        .min_by(|&a, &b| state.log[a].validation_loss.total_cmp(&state.log[b].validation_loss))
-        .unwrap_or(0);
     task.save(&model.valid(), &last)?;
-    Ok(Outcome { best, log: state.log, best_epoch, last })
+    Ok(Outcome { best, best_epoch: best_epoch(&state.log), log: state.log, last })
+}
+
+/// The first epoch with the lowest validation loss.
+fn best_epoch(log: &[EpochLog]) -> usize {
+    (0..log.len()).min_by(|&a, &b| log[a].validation_loss.total_cmp(&log[b].validation_loss)).unwrap_or(0)
 }
 
 /// A run goes on under the recipe it was started with; only the number of epochs may grow, and only under a

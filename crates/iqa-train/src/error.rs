@@ -35,11 +35,19 @@ pub enum TrainError {
         /// What it should have been.
         expected: &'static str,
     },
-    /// The loss became NaN or infinite; the last checkpoint is from before.
-    #[error("the loss is not finite at step {step}; try a lower learning rate")]
+    /// A run diverges: a number of it became NaN or infinite. Weights and checkpoint are those from before.
+    #[error(
+        "step {step}: {what} is {value}: the run diverges; try a learning rate below {learning_rate:e}, in another folder"
+    )]
     NonFiniteLoss {
         /// The step, from 0.
         step: usize,
+        /// What is not finite: the training loss, say.
+        what: &'static str,
+        /// Its value.
+        value: f64,
+        /// Learning rate of the step.
+        learning_rate: f64,
     },
     /// A label is NaN or infinite.
     #[error("target {index} of the batch is not finite ({value})")]
@@ -88,6 +96,12 @@ pub enum TrainError {
         path: PathBuf,
         /// The first field that differs.
         field: String,
+    },
+    /// Another run is training in the folder.
+    #[error("{path}: another run is training in this folder", path = path.display())]
+    FolderInUse {
+        /// The folder.
+        path: PathBuf,
     },
     /// The learning curve could not be drawn.
     #[error("{path}: cannot draw the learning curve: {reason}", path = path.display())]

@@ -9,22 +9,30 @@
 //! | `checkpoint.safetensors` | all that is needed to go on: weights, optimiser state, log |
 //! | `log.csv` | one line an epoch |
 //! | `loss.svg` | the learning curves |
+//! | `.lock` | locked while the run lasts: a second one in the folder is refused |
 //!
 //! Every file is written to a temporary name and renamed, after each epoch. A run that was killed goes on from
-//! its last epoch and, on a deterministic backend such as `flex`, ends with the same weights bit for bit.
+//! its last epoch and, on a deterministic backend such as `flex`, ends with the same weights bit for bit. A run that
+//! diverges stops, with the weights and the checkpoint of the last epoch before.
 //!
 //! [`evaluation`] measures how a model agrees with people on a data set.
 
+pub mod chart;
 mod checkpoint;
 mod curve;
 mod data;
+mod divergence;
 mod epochs;
 mod error;
 pub mod evaluation;
+mod float;
+mod folder;
 pub mod gsn;
 pub mod hiqa;
+mod limits;
 mod log;
 pub mod losses;
+mod mixture;
 pub mod multi_branch;
 mod ranger;
 mod schedule;
@@ -36,5 +44,6 @@ pub use epochs::Outcome;
 pub use error::TrainError;
 pub use log::{EpochLog, read_log};
 pub use losses::{KlDirection, QualityLoss};
+pub use mixture::{Mixture, ValidationMixture};
 pub use ranger::{Centralisation, Ranger, RangerConfig, RangerState};
 pub use schedule::Schedule;

@@ -16,10 +16,13 @@ pub struct EpochLog {
     /// Optimiser steps since the start of the run.
     pub steps: usize,
     /// Learning rate of the last step.
+    #[serde(with = "crate::float")]
     pub learning_rate: f64,
     /// Mean training loss over the epoch, in the units of the loss.
+    #[serde(with = "crate::float")]
     pub train_loss: f64,
     /// Validation loss after the epoch.
+    #[serde(with = "crate::float")]
     pub validation_loss: f64,
     /// Spearman correlation on the validation set, in quality orientation; `None` where it is undefined.
     pub validation_srcc: Option<f64>,
@@ -28,6 +31,7 @@ pub struct EpochLog {
     /// Kendall correlation on the validation set, in quality orientation; `None` where it is undefined.
     pub validation_krcc: Option<f64>,
     /// Wall-clock seconds the epoch took; the one field that two equal runs do not share.
+    #[serde(with = "crate::float")]
     pub seconds: f64,
 }
 

@@ -2,49 +2,39 @@
 //!
 //! ```text
 //! cargo run --release --example evaluate -- --set csiq --root data/csiq --model wadiqam_fr --output results/csiq
+//! cargo run --release --example evaluate -- --set csiq --root data/csiq --set live --root data/live \
+//!     --model psnr,vsi,wadiqam_fr --output results/table
 //! ```
 #![allow(clippy::print_stdout, reason = "a program's report goes to standard output")]
 
-use std::collections::HashSet;
+mod sets;
+mod table;
+
 use std::error::Error;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{Parser, ValueEnum};
+use clap::Parser;
 use iqa_examples::evaluate;
 use iqa_models::datasets::split::SplitPreset;
-use iqa_models::datasets::{DataSet, DataSetKind, Direction, ScoreKind, ScoreScale, Strictness};
 use iqa_models::train::evaluation::ReportConfig;
-use iqa_models::{EvaluatedScorer, available_devices, device_by_name};
+use iqa_models::{Device, EvaluatedScorer, available_devices, device_by_name};
+use sets::SetOptions;
+use table::{NamedModel, evaluate_all};
 
 /// Runs a model over a rated set and says how well it agrees with people: PLCC, SRCC, KRCC, RMSE, with and without
-/// logistic fits; for each type of distortion; over splits; against another model.
+/// logistic fits; for each type of distortion; over splits; against another model. Several models or sets give a table.
 ///
 /// Scores are written as they come: a run that was stopped goes on when started again with the same options.
 #[derive(Parser)]
 struct Options {
-    /// The set: live, live_original, csiq, tid2008, tid2013, kadid10k, pipal, live_challenge; or csv.
-    #[arg(long)]
-    set: String,
-    /// The folder of the set; of the images, for `csv`.
-    #[arg(long)]
-    root: PathBuf,
-    /// The list of a `csv` set: columns `distorted`, `score`, and `reference`, `type` and others as there are.
-    #[arg(long, required_if_eq("set", "csv"))]
-    list: Option<PathBuf>,
-    /// Nominal range of the scores of a `csv` set: two numbers with a comma, `1,5` say.
-    #[arg(long, value_delimiter = ',', required_if_eq("set", "csv"))]
-    range: Vec<f64>,
-    /// Which end of the scores of a `csv` set is good.
-    #[arg(long, value_enum, default_value_t = Better::Higher)]
-    better: Better,
-    /// Take a set of which images are missing.
-    #[arg(long)]
-    lenient: bool,
-    /// The model, by name; a wrong one lists those there are.
-    #[arg(long, default_value = "wadiqam_fr")]
-    model: String,
-    /// Weights to use instead of the bundled ones.
+    #[command(flatten)]
+    sets: SetOptions,
+    /// The model, by name; a wrong one lists those there are. Several, with commas or repeated, for a table; `NAME=FILE` is
+    /// one with the weights of a file.
+    #[arg(long, value_delimiter = ',', default_value = "wadiqam_fr")]
+    model: Vec<String>,
+    /// Weights to use instead of the bundled ones, for a single model.
     #[arg(long)]
     weights: Option<PathBuf>,
     /// Where to compute; the devices of this build are listed by `--device help`.
@@ -59,9 +49,6 @@ struct Options {
     /// Report also on the test parts of a paper's splits, `bosse_live` say: mean, median, standard deviation.
     #[arg(long)]
     splits: Option<SplitPreset>,
-    /// Keep to the test part of the first split of this preset: for weights trained with the same seed on the rest.
-    #[arg(long, conflicts_with = "splits")]
-    test_of: Option<SplitPreset>,
     /// The scores.csv of another model on the same images: how significant is the difference?
     #[arg(long)]
     against: Option<PathBuf>,
@@ -73,34 +60,28 @@ struct Options {
     seed: u64,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
-enum Better {
-    Higher,
-    Lower,
-}
-
 impl Options {
-    fn open_set(&self) -> Result<DataSet, Box<dyn Error>> {
-        let strictness = if self.lenient { Strictness::Lenient } else { Strictness::Strict };
-        let set = match (&self.list, &self.range[..]) {
-            (Some(list), &[low, high]) if self.set == "csv" => {
-                let (kind, direction) = match self.better {
-                    Better::Higher => (ScoreKind::Mos, Direction::HigherIsBetter),
-                    Better::Lower => (ScoreKind::Dmos, Direction::LowerIsBetter),
-                };
-                let scale = ScoreScale::new(kind, direction, low, high)?;
-                let name = list.file_stem().unwrap_or_default().to_string_lossy();
-                DataSet::open_csv(list, &self.root, &name, scale, strictness)?
+    /// The models, opened: a missing file of weights is told before the work.
+    fn open_models(&self, device: &Device) -> Result<Vec<NamedModel>, Box<dyn Error>> {
+        if self.weights.is_some() && (self.model.len() > 1 || self.model[0].contains('=')) {
+            return Err("--weights is for a single model by its name: write NAME=FILE for each".into());
+        }
+        let mut models: Vec<NamedModel> = Vec::with_capacity(self.model.len());
+        for label in &self.model {
+            if models.iter().any(|earlier| earlier.label == *label) {
+                return Err(format!("`{label}` is there twice").into());
             }
-            (Some(_), _) if self.set == "csv" => return Err("--range takes two numbers, such as 1,5".into()),
-            _ => DataSet::open(self.set.parse::<DataSetKind>()?, &self.root, strictness)?,
-        };
-        let Some(preset) = self.test_of else { return Ok(set) };
-        let splits = preset.splits(&set, self.seed)?;
-        let first = splits.first().ok_or("a preset without splits")?;
-        let test: HashSet<PathBuf> =
-            first.test().iter().map(|&index| set.samples()[index].distorted.clone()).collect();
-        Ok(set.filtered(|sample| test.contains(&sample.distorted))?)
+            let (name, weights) = match label.split_once('=') {
+                Some((name, file)) => (name, Some(Path::new(file))),
+                None => (label.as_str(), self.weights.as_deref()),
+            };
+            let mut scorer = EvaluatedScorer::open(name, weights, device)?;
+            if let Some(patches) = self.patches {
+                scorer = scorer.with_random_patches(patches, self.seed);
+            }
+            models.push(NamedModel { label: label.clone(), scorer });
+        }
+        Ok(models)
     }
 }
 
@@ -119,19 +100,24 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
         println!("{}", available_devices().join("\n"));
         return Ok(());
     }
-    let set = options.open_set()?;
+    let sets = options.sets.open(options.seed)?;
     let device = device_by_name(&options.device)?;
-    let mut model = EvaluatedScorer::open(&options.model, options.weights.as_deref(), &device)?;
-    if let Some(patches) = options.patches {
-        model = model.with_random_patches(patches, options.seed);
-    }
+    let models = options.open_models(&device)?;
     let config = ReportConfig {
         resamples: options.resamples,
         seed: options.seed,
         splits: options.splits,
         ..ReportConfig::default()
     };
-    let done = evaluate(&model, &set, &options.output, options.against.as_deref(), &config)?;
+    let ([model], [set]) = (&models[..], &sets[..]) else {
+        if options.against.is_some() || options.splits.is_some() {
+            return Err("--against and --splits are for one model on one set".into());
+        }
+        let (text, failures) = evaluate_all(&models, &sets, &options.output, &config)?;
+        println!("{text}");
+        return if failures.is_empty() { Ok(()) } else { Err(failures.join("\n").into()) };
+    };
+    let done = evaluate(&model.scorer, set, &options.output, options.against.as_deref(), &config)?;
     println!("{}", done.text);
     let rate = done.scored as f64 / done.seconds.max(f64::MIN_POSITIVE);
     println!(

@@ -3,6 +3,7 @@
 use std::error::Error;
 
 use iqa_models::train::EpochLog;
+use iqa_models::train::chart::{axis, drawn};
 use plotters::prelude::*;
 
 const SIZE: (u32, u32) = (1000, 420);
@@ -22,19 +23,15 @@ pub(crate) fn draw(runs: &[(&str, &[EpochLog])]) -> Result<String, Box<dyn Error
             [("validation SRCC", |row| row.validation_srcc), ("validation PLCC", |row| row.validation_plcc)];
         for (panel, (name, value)) in area.split_evenly((1, 2)).iter().zip(panels) {
             let points = |rows: &[EpochLog]| -> Vec<(f64, f64)> {
-                rows.iter().filter_map(|row| Some((row.epoch as f64, value(row)?))).collect()
+                rows.iter().filter_map(|row| Some((row.epoch as f64, drawn(value(row)?)?))).collect()
             };
-            let lowest = runs
-                .iter()
-                .flat_map(|(_, rows)| points(rows))
-                .fold(1.0f64, |lowest, (_, value)| lowest.min(value));
+            let heights = axis(runs.iter().flat_map(|(_, rows)| points(rows)).map(|at| at.1).chain([1.0]));
             let last = runs.iter().map(|(_, rows)| rows.len()).max().unwrap_or(0).max(2);
-            let floor = (lowest * 10.0).floor() / 10.0;
             let mut chart = ChartBuilder::on(panel)
                 .margin(12)
                 .x_label_area_size(36)
                 .y_label_area_size(52)
-                .build_cartesian_2d(1f64..last as f64, floor..1f64)?;
+                .build_cartesian_2d(1f64..last as f64, heights)?;
             chart.configure_mesh().x_desc("epoch").y_desc(name).draw()?;
             for ((name, rows), color) in runs.iter().zip(COLORS) {
                 chart

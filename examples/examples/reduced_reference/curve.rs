@@ -4,6 +4,7 @@ use std::error::Error;
 use std::path::Path;
 
 use iqa_models::core::write_atomically;
+use iqa_models::train::chart::{axis, drawn};
 use plotters::prelude::*;
 
 const SIZE: (u32, u32) = (800, 480);
@@ -27,10 +28,8 @@ pub(crate) fn write_curve(path: &Path, full: Point, points: &[Point]) -> Result<
 
 /// The numbers of components stand at equal distances: the first few matter most.
 fn draw(svg: &mut String, full: Point, points: &[Point]) -> Result<(), Box<dyn Error>> {
-    let values = || points.iter().map(|point| point.srcc).chain([full.srcc]);
-    let low = values().fold(f64::INFINITY, f64::min);
-    let high = values().fold(f64::NEG_INFINITY, f64::max);
-    let margin = (high - low).max(0.01) * 0.1;
+    let points: Vec<Point> = points.iter().copied().filter(|point| drawn(point.srcc).is_some()).collect();
+    let heights = axis(points.iter().map(|point| point.srcc).chain([full.srcc]));
     let last = points.len().max(2) - 1;
     let area = SVGBackend::with_string(svg, SIZE).into_drawing_area();
     area.fill(&WHITE)?;
@@ -38,7 +37,7 @@ fn draw(svg: &mut String, full: Point, points: &[Point]) -> Result<(), Box<dyn E
         .margin(12)
         .x_label_area_size(36)
         .y_label_area_size(56)
-        .build_cartesian_2d(-0.2..last as f64 + 0.2, low - margin..high + margin)?;
+        .build_cartesian_2d(-0.2..last as f64 + 0.2, heights)?;
     let label = |at: &f64| {
         let index = at.round();
         match points.get(index as usize) {
@@ -54,8 +53,9 @@ fn draw(svg: &mut String, full: Point, points: &[Point]) -> Result<(), Box<dyn E
         .x_desc("components known of each reference patch")
         .y_desc("SRCC")
         .draw()?;
+    let level = drawn(full.srcc).map(|srcc| [(0.0, srcc), (last as f64, srcc)]);
     chart
-        .draw_series(LineSeries::new([(0.0, full.srcc), (last as f64, full.srcc)], RED.stroke_width(1)))?
+        .draw_series(LineSeries::new(level.into_iter().flatten(), RED.stroke_width(1)))?
         .label("the reference itself")
         .legend(|(x, y)| PathElement::new([(x, y), (x + 20, y)], RED.stroke_width(1)));
     let line = points.iter().enumerate().map(|(index, point)| (index as f64, point.srcc));

@@ -17,7 +17,9 @@ use std::time::Instant;
 use clap::{Parser, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 use iqa_models::core::write_atomically;
-use iqa_models::datasets::synthetic::{SetStyle, SyntheticSet, load_reference, reference_files};
+use iqa_models::datasets::synthetic::{
+    Opinions, Photograph, PublishedCrop, SetStyle, SyntheticSet, load_reference, reference_files,
+};
 use iqa_models::image::{ImageFormat, RgbImage};
 use rayon::prelude::*;
 use serde_json::json;
@@ -34,13 +36,24 @@ struct Options {
     /// Folder of the set.
     #[arg(long, required_unless_present = "contact_sheets")]
     output: Option<PathBuf>,
-    /// The style: `kadid` (25 types; 23 with the mean opinion score of their type and level) or `tid` (24 types, at 33,
+    /// The style: `kadid` (25 types; 23 with the mean opinion score of their type and level), `tid` (24 types at
+    /// TID2013's levels; the score is the image's PSNR unless opinions are given) or `tid-psnr` (the same types at 33,
     /// 30, 27, 24, 21 dB; the score is that PSNR).
     #[arg(long, value_enum, default_value_t = Set::Kadid)]
     set: Set,
-    /// Width and height of the images, cut from the middle; a portrait photograph gives a portrait image.
+    /// Width and height of the images, cut from the middle unless their places are given; a portrait photograph then
+    /// gives a portrait image.
     #[arg(long, default_value = "512x384", value_parser = size)]
     crop: (u32, u32),
+    /// CSV list of places, with the columns photograph, reference, x, y: references of a published set, which
+    /// photograph (file name without extension) each was cut from, and where. The set then counts as the published one.
+    /// `docs/tid2013_crops.csv` is one.
+    #[arg(long)]
+    crops: Option<PathBuf>,
+    /// CSV list of mean opinions, with the columns reference, type, level, mos and, if there, std: the scores of a `tid`
+    /// set. Only images that are in it are labelled.
+    #[arg(long, requires = "crops")]
+    opinions: Option<PathBuf>,
     /// Seed of everything random.
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -54,6 +67,7 @@ struct Options {
 enum Set {
     Kadid,
     Tid,
+    TidPsnr,
 }
 
 impl Set {
@@ -61,6 +75,7 @@ impl Set {
         match self {
             Self::Kadid => SetStyle::Kadid,
             Self::Tid => SetStyle::Tid,
+            Self::TidPsnr => SetStyle::TidPsnr,
         }
     }
 }
@@ -84,12 +99,20 @@ fn main() -> ExitCode {
 
 fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     let files = reference_files(&options.photographs)?;
-    let name = |path: &PathBuf| path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let style = options.set.style();
+    if options.opinions.is_some() && style != SetStyle::Tid {
+        return Err("opinions are of the published images: expected --set tid with --opinions".into());
+    }
+    let names = files.iter().map(|path| path.file_stem().unwrap_or_default().to_string_lossy().into_owned());
     let set = SyntheticSet {
-        style: options.set.style(),
-        photographs: files.iter().map(name).collect(),
+        style,
+        photographs: match &options.crops {
+            Some(list) => Photograph::published(names, &PublishedCrop::read(list)?)?,
+            None => Photograph::numbered(names),
+        },
         size: options.crop,
         seed: options.seed,
+        opinions: options.opinions.as_deref().map(Opinions::read).transpose()?,
     };
     if let Some(folder) = &options.contact_sheets {
         return sheets::draw(&set, &load_reference(&files[0])?, folder);
@@ -114,10 +137,10 @@ fn make(set: &SyntheticSet, files: &[PathBuf], folder: &Path) -> Result<(), Box<
     bar.set_style(ProgressStyle::with_template("{bar:30} {pos}/{len} images, {per_sec}, {eta} left")?);
     let made = AtomicUsize::new(0);
     let mut psnrs = Vec::with_capacity(set.len());
-    for (file, photograph) in files.iter().zip(1..) {
-        let crop = set.crop(&load_reference(file)?)?;
-        write_png(&folder.join(set.style.reference_path(photograph)), &crop)?;
-        let items: Vec<_> = set.items(photograph).collect();
+    for (file, photograph) in files.iter().zip(&set.photographs) {
+        let crop = set.crop(photograph, &load_reference(file)?)?;
+        write_png(&folder.join(set.style.reference_path(photograph.number)), &crop)?;
+        let items: Vec<_> = set.items(photograph.number).collect();
         let of_photograph: Vec<f64> = items
             .par_iter()
             .map(|item| {
@@ -138,7 +161,7 @@ fn make(set: &SyntheticSet, files: &[PathBuf], folder: &Path) -> Result<(), Box<
     }
     // The labels last: a set with labels is complete.
     write_atomically(&folder.join("images.csv"), set.image_list(&psnrs).as_bytes())?;
-    for (name, text) in set.label_files() {
+    for (name, text) in set.label_files(&psnrs) {
         write_atomically(&folder.join(name), text.as_bytes())?;
     }
     bar.finish_and_clear();
@@ -157,17 +180,20 @@ fn make(set: &SyntheticSet, files: &[PathBuf], folder: &Path) -> Result<(), Box<
 fn claim(set: &SyntheticSet, folder: &Path) -> Result<(), Box<dyn Error>> {
     std::fs::create_dir_all(folder)?;
     let path = folder.join("synthesis.json");
+    let photographs: Vec<_> = set.photographs.iter().map(|photograph| &photograph.name).collect();
+    let places: Vec<_> = set.photographs.iter().map(|photograph| photograph.corner).collect();
     let settings = json!({
         "set": set.style.name(),
         "crop": [set.size.0, set.size.1],
+        "places": places,
         "seed": set.seed,
-        "photographs": set.photographs,
+        "photographs": photographs,
         "version": env!("CARGO_PKG_VERSION"),
     });
     if path.exists() {
         let found: serde_json::Value = serde_json::from_slice(&std::fs::read(&path)?)
             .map_err(|error| format!("{}: expected the settings of a set: {error}", path.display()))?;
-        for name in ["set", "crop", "seed", "photographs", "version"] {
+        for name in ["set", "crop", "places", "seed", "photographs", "version"] {
             if found[name] != settings[name] {
                 return Err(format!(
                     "{}: another set was begun in this folder ({name} differs)",

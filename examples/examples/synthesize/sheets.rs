@@ -4,7 +4,7 @@ use std::error::Error;
 use std::path::Path;
 
 use iqa_models::core::write_atomically;
-use iqa_models::datasets::synthetic::{Reference, SyntheticSet};
+use iqa_models::datasets::synthetic::{Photograph, Reference, SyntheticSet};
 use iqa_models::image::codecs::jpeg::JpegEncoder;
 use iqa_models::image::{Rgb, RgbImage, imageops};
 
@@ -17,8 +17,9 @@ const QUALITY: u8 = 72;
 /// Draws one JPEG for each type: the undistorted tile, then its levels from 1 to 5.
 pub(crate) fn draw(set: &SyntheticSet, photograph: &Reference, folder: &Path) -> Result<(), Box<dyn Error>> {
     std::fs::create_dir_all(folder)?;
-    let set = SyntheticSet { size: TILE, photographs: vec![photograph.name.clone()], ..set.clone() };
-    let tile = set.crop(photograph)?;
+    let photographs = Photograph::numbered([photograph.name.clone()]);
+    let set = SyntheticSet { size: TILE, photographs, ..set.clone() };
+    let tile = set.crop(&set.photographs[0], photograph)?;
     let (width, height) = tile.dimensions();
     let items: Vec<_> = set.items(1).collect();
     for levels in items.chunk_by(|a, b| a.type_id == b.type_id) {

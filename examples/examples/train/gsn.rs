@@ -11,7 +11,7 @@ use iqa_models::heads::gsn::{Gsn, GsnConfig, ScoreOptions};
 use iqa_models::train::gsn::{Ablation, GsnRecipe, train};
 
 use crate::report::report;
-use crate::source::Source;
+use crate::source::Sources;
 use crate::{Common, Preset, select};
 
 /// Of the recipe `gsn`.
@@ -39,11 +39,12 @@ impl GsnOptions {
         let model = GsnConfig::new();
         let mut recipe = match common.preset {
             Preset::Fast => GsnRecipe::fast(model),
+            Preset::Small => GsnRecipe::small(),
             Preset::Paper => GsnRecipe::paper(model),
         };
         if let Some(width) = self.gsn_width {
-            let GsnConfig { crop, grid, .. } = recipe.model;
-            recipe.model = GsnConfig { crop, grid, ..GsnConfig::new().scaled(width) };
+            let GsnConfig { crop, grid, pair_fusion, .. } = recipe.model;
+            recipe.model = GsnConfig { crop, grid, pair_fusion, ..GsnConfig::new().scaled(width) };
         }
         recipe.seed = common.seed;
         select(&mut recipe.epochs, common.epochs);
@@ -62,7 +63,7 @@ impl GsnOptions {
     pub(crate) fn run(
         &self,
         common: &Common,
-        source: &Source,
+        source: &Sources,
         output: &Path,
         device: &Device,
     ) -> Result<String, Box<dyn Error>> {

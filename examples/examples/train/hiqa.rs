@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 use iqa_models::Device;
+use iqa_models::core::Precision;
 use iqa_models::datasets::DatasetError;
 use iqa_models::datasets::augment::PairAugment;
 use iqa_models::datasets::distort::Distortion;
@@ -16,7 +17,7 @@ use iqa_models::image::RgbImage;
 use iqa_models::train::hiqa::{HiqaRecipe, MapSource, Perceptual, Rung, train};
 
 use crate::report::report;
-use crate::source::Source;
+use crate::source::{Source, Sources};
 use crate::{Common, Preset, select};
 
 /// Of the recipe `hiqa`. `--steps` is for the joint phase, `--images` has one or more patches each, `--learning-rate` and
@@ -116,6 +117,7 @@ impl HiqaOptions {
         let vgg = self.perceptual();
         let mut recipe = match common.preset {
             Preset::Fast => HiqaRecipe::fast(vgg),
+            Preset::Small => HiqaRecipe::small(vgg),
             Preset::Paper if self.practical => HiqaRecipe::practical(vgg),
             Preset::Paper => HiqaRecipe::paper(vgg),
         };
@@ -143,7 +145,7 @@ impl HiqaOptions {
     pub(crate) fn run(
         &self,
         common: &Common,
-        source: &Source,
+        source: &Sources,
         output: &Path,
         device: &Device,
     ) -> Result<String, Box<dyn Error>> {
@@ -152,9 +154,12 @@ impl HiqaOptions {
         let outcome = train(&recipe, &*training, &*source.validation()?, output, device)?;
 
         let options = HiqaScoreOptions { stride: self.stride, ..HiqaScoreOptions::default() };
-        let model = Hiqa::load(&outcome.weights, device)?;
+        // The report is on the weights as they would be shipped: rounded to 16 bits.
+        let shipped = output.join("best.f16.safetensors");
+        Hiqa::load(&outcome.weights, device)?.save(&shipped, Precision::F16)?;
+        let model = Hiqa::load(&shipped, device)?;
         let mut text = String::new();
-        if let Source::Photographs { references, test, trained, size, seed, .. } = source
+        if let Some(Source::Photographs { references, test, trained, size, seed, .. }) = source.each().next()
             && model.generator().is_some()
             // A generator from elsewhere has had its report there.
             && recipe.plug_in.is_none()

@@ -21,7 +21,7 @@ use gsn::GsnOptions;
 use hiqa::HiqaOptions;
 use iqa_models::core::{device_by_name, write_atomically};
 use multi_branch::MultiBranchOptions;
-use source::{Source, SourceOptions};
+use source::{SourceOptions, Sources};
 use wadiqam::WadiqamOptions;
 
 /// Trains a model on photographs distorted on the fly, labelled from the mean opinion scores of KADID-10k, or on a
@@ -70,6 +70,8 @@ enum Recipe {
 enum Preset {
     /// A small network and few steps: minutes on a CPU.
     Fast,
+    /// The network that is bundled: hours on a CPU, minutes on a GPU.
+    Small,
     /// The paper's: days on a CPU.
     Paper,
 }
@@ -116,7 +118,7 @@ fn main() -> ExitCode {
 
 fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     let device = device_by_name(&options.device)?;
-    let source = Source::open(&options.source, options.common.seed)?;
+    let source = Sources::open(&options.source, options.common.seed)?;
     println!("{}", source.describe());
     let Options { common, output, .. } = options;
     let text = match options.recipe {

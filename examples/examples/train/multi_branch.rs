@@ -8,26 +8,29 @@ use clap::{Args, ValueEnum};
 use iqa_models::Device;
 use iqa_models::backbones::pretrained::{PretrainedFile, PretrainedSource};
 use iqa_models::backbones::{Architecture, Backbone};
+use iqa_models::core::Precision;
 use iqa_models::datasets::augment::PairAugment;
 use iqa_models::heads::multi_branch::{Branches, MultiBranch, MultiBranchConfig};
 use iqa_models::metrics::agreement::{krcc, srcc};
 use iqa_models::train::multi_branch::{FrozenCache, MultiBranchRecipe, evaluate, train};
 
 use crate::report::report;
-use crate::source::Source;
+use crate::source::Sources;
 use crate::{Common, Preset, select};
 
 /// Of the recipe `multibranch`.
 #[derive(Args)]
 pub(crate) struct MultiBranchOptions {
-    /// The network of every branch.
-    #[arg(long, value_enum, default_value_t = Network::Vgg16)]
-    backbone: Network,
+    /// The network of every branch (default: the preset's).
+    #[arg(long, value_enum)]
+    backbone: Option<Network>,
     /// The branches that take part.
     #[arg(long, value_enum, default_value_t = Part::All)]
     branches: Part,
-    /// ImageNet weights of the frozen branch: a torchvision file (`.pth` or safetensors), or a folder that holds it under
-    /// its published name (default: the cache folder, see "Pretrained backbones" in the README).
+    /// Weights of the frozen branch. With `--preset small` those of an earlier run of this recipe, of which the learned
+    /// difference branch is taken (default: random). Otherwise ImageNet weights: a torchvision file (`.pth` or safetensors),
+    /// or a folder that holds it under its published name (default: the cache folder, see "Pretrained backbones" in the
+    /// README).
     #[arg(long)]
     frp: Option<PathBuf>,
     /// Divides the channels of the branches that learn: 1, 2, 4, 8 or 16 (default: the preset's).
@@ -101,14 +104,20 @@ struct Row {
 }
 
 impl MultiBranchOptions {
-    fn config(&self) -> MultiBranchConfig {
-        let config = MultiBranchConfig::new(self.backbone.into());
-        MultiBranchConfig { branches: self.branches.into(), ..config }
+    /// The model of a preset, but for what the recipes change in it.
+    fn config(&self, common: &Common) -> MultiBranchConfig {
+        let preset = match common.preset {
+            Preset::Small => MultiBranchConfig::small(),
+            Preset::Fast | Preset::Paper => MultiBranchConfig::vgg16(),
+        };
+        let architecture = self.backbone.map_or(preset.architecture, Architecture::from);
+        MultiBranchConfig { architecture, branches: self.branches.into(), ..preset }
     }
 
     fn recipe(&self, config: MultiBranchConfig, common: &Common, seed: u64) -> MultiBranchRecipe {
         let mut recipe = match common.preset {
             Preset::Fast => MultiBranchRecipe::fast(config),
+            Preset::Small => MultiBranchRecipe::small(config),
             Preset::Paper => MultiBranchRecipe::paper(config),
         };
         let epochs = common.epochs.unwrap_or(recipe.epochs);
@@ -121,7 +130,22 @@ impl MultiBranchOptions {
         recipe
     }
 
-    fn frozen(&self, config: &MultiBranchConfig, device: &Device) -> Result<Backbone, Box<dyn Error>> {
+    fn frozen(
+        &self,
+        config: &MultiBranchConfig,
+        seed: u64,
+        device: &Device,
+    ) -> Result<Backbone, Box<dyn Error>> {
+        // Nobody publishes ImageNet weights of a network that was made narrower.
+        if config.frp_width_divisor > 1 {
+            let Some(path) = &self.frp else {
+                device.seed(seed);
+                return Ok(config.frp().init(device));
+            };
+            let earlier = MultiBranch::load(path, config, device)?;
+            let frnp = earlier.frnp().cloned();
+            return frnp.ok_or_else(|| format!("{}: has no branch that learned", path.display()).into());
+        }
         let source = match &self.frp {
             Some(path) => PretrainedSource::from_path(path),
             None => PretrainedSource::from_env(),
@@ -138,37 +162,41 @@ impl MultiBranchOptions {
     pub(crate) fn run(
         &self,
         common: &Common,
-        source: &Source,
+        source: &Sources,
         output: &Path,
         device: &Device,
     ) -> Result<String, Box<dyn Error>> {
         if let Some(table) = self.table {
             return self.run_table(table, common, source, output, device);
         }
-        let recipe = self.recipe(self.config(), common, common.seed);
-        let frp = self.frozen(&recipe.model, device)?;
+        let recipe = self.recipe(self.config(common), common, common.seed);
+        let frp = self.frozen(&recipe.model, common.seed, device)?;
         let (training, validation) = (source.training(self.augment())?, source.validation()?);
         let outcome = train(&recipe, frp, &*training, &*validation, &FrozenCache::new(), output, device)?;
         let epoch = outcome.log[outcome.best_epoch];
         println!("best epoch {}: validation loss {:.4}", epoch.epoch, epoch.validation_loss);
-        let model = MultiBranch::load(&outcome.best, &recipe.model, device)?.fuse();
+
+        // The report is on the weights as they would be shipped: rounded to 16 bits.
+        let shipped = output.join("best.f16.safetensors");
+        MultiBranch::load(&outcome.best, &recipe.model, device)?.save(&shipped, Precision::F16)?;
+        let model = MultiBranch::load(&shipped, &recipe.model, device)?.fuse();
         report(source, model.score_spec(), &|distorted, reference| Ok(model.score(distorted, reference)?))
     }
 
-    fn rows(&self, table: Table) -> Vec<Row> {
+    fn rows(&self, table: Table, common: &Common) -> Vec<Row> {
         match table {
             Table::Branches => Branches::ALL
                 .into_iter()
                 .zip(["FRP", "FRP+FRNP", "FRP+FRNP+NR"])
                 .map(|(branches, name)| Row {
                     name: name.into(),
-                    config: MultiBranchConfig { branches, ..self.config() },
+                    config: MultiBranchConfig { branches, ..self.config(common) },
                 })
                 .collect(),
             Table::Backbones => [Architecture::Vgg16, Architecture::ResNet50, Architecture::InceptionV3]
                 .map(|architecture| Row {
                     name: architecture.to_string(),
-                    config: MultiBranchConfig { architecture, ..self.config() },
+                    config: MultiBranchConfig { architecture, ..self.config(common) },
                 })
                 .into(),
         }
@@ -179,7 +207,7 @@ impl MultiBranchOptions {
         &self,
         table: Table,
         common: &Common,
-        source: &Source,
+        source: &Sources,
         output: &Path,
         device: &Device,
     ) -> Result<String, Box<dyn Error>> {
@@ -189,12 +217,12 @@ impl MultiBranchOptions {
             String::from("| model | images kept out | seed | SRCC | KRCC |\n|---|---|---|---|---|\n");
         let mut cache = FrozenCache::new();
         let mut known: Option<Architecture> = None;
-        for Row { name, config } in self.rows(table) {
+        for Row { name, config } in self.rows(table, common) {
             // What is kept belongs to one frozen branch.
             if known.replace(config.architecture).is_some_and(|known| known != config.architecture) {
                 cache = FrozenCache::new();
             }
-            let frp = self.frozen(&config, device)?;
+            let frp = self.frozen(&config, common.seed, device)?;
             let mut found = vec![Vec::new(); tests.len()];
             for &seed in &self.seeds {
                 let recipe = self.recipe(config.clone(), common, seed);

@@ -12,7 +12,7 @@ use iqa_models::image::RgbImage;
 use iqa_models::metrics::agreement::{bootstrap_interval, krcc, plcc, srcc};
 use iqa_models::train::{SetValidation, ValidationPairs};
 
-use crate::source::{Sides, Source, synthetic};
+use crate::source::{Sides, Source, Sources, synthetic};
 
 /// The score of a distorted image, given its reference where there is one.
 pub(crate) type ScoreFn<'a> = &'a dyn Fn(&RgbImage, Option<&RgbImage>) -> Result<f64, Box<dyn Error>>;
@@ -50,13 +50,22 @@ impl Scores {
 }
 
 /// The report, as Markdown.
-pub(crate) fn report(source: &Source, spec: ScoreSpec, score: ScoreFn<'_>) -> Result<String, Box<dyn Error>> {
+pub(crate) fn report(
+    sources: &Sources,
+    spec: ScoreSpec,
+    score: ScoreFn<'_>,
+) -> Result<String, Box<dyn Error>> {
+    let texts = sources.each().map(|source| report_on(source, spec, score));
+    Ok(texts.collect::<Result<Vec<_>, _>>()?.join("\n"))
+}
+
+fn report_on(source: &Source, spec: ScoreSpec, score: ScoreFn<'_>) -> Result<String, Box<dyn Error>> {
     match source {
         Source::Photographs { references, test, trained, left_out, size, seed, .. } => {
             let photographs = Photographs { references, test, trained, left_out, size: *size };
             on_photographs(&photographs, *seed, spec, score)
         }
-        Source::Set { set, split, seed } => on_set(set, split, *seed, spec, score),
+        Source::Set { set, split, seed, .. } => on_set(set, split, *seed, spec, score),
     }
 }
 
@@ -68,7 +77,7 @@ fn on_set(
     score: ScoreFn<'_>,
 ) -> Result<String, Box<dyn Error>> {
     if split.test.is_empty() {
-        return Ok("The split has no test part.".into());
+        return Ok(format!("The split of {} has no test part.\n", set.name()));
     }
     let test = SetValidation::new(set, &split.test);
     let mut scores = Scores::default();

@@ -11,7 +11,7 @@ use iqa_models::heads::wadiqam::{Fusion, ScoreOptions, Wadiqam, WadiqamConfig};
 use iqa_models::train::wadiqam::{WadiqamRecipe, train};
 
 use crate::report::report;
-use crate::source::Source;
+use crate::source::Sources;
 use crate::{Common, Preset, select};
 
 /// Of the recipe `wadiqam`.
@@ -29,9 +29,39 @@ pub(crate) struct WadiqamOptions {
     /// Dropout probability (default: the preset's).
     #[arg(long)]
     dropout: Option<f64>,
+    /// Sizes at which patches are cut: 1 for the images as they are, 2 for their half size too, and so on (default: the
+    /// preset's, 1).
+    #[arg(long)]
+    scales: Option<usize>,
+    /// Channels of the convolutions, block by block: `32,32/64/128/256/` is the fast preset's, which ends with a block of
+    /// pooling alone. Five blocks.
+    #[arg(long, value_parser = blocks)]
+    blocks: Option<Blocks>,
+    /// Width of the hidden layer of the heads (default: the preset's).
+    #[arg(long)]
+    hidden: Option<usize>,
+    /// Weight in the loss of `(1 - PLCC) / 2` over the images of a source in a batch (default: the preset's, 0).
+    #[arg(long)]
+    correlation: Option<f64>,
+    /// Flip images left to right at random; those of `--photographs` are flipped in any case.
+    #[arg(long)]
+    flips: bool,
+    /// Random patches of each validation image, at each size (default: the preset's).
+    #[arg(long)]
+    validation_patches: Option<usize>,
     /// How features of image and reference are joined, for a full-reference network (default: the preset's).
     #[arg(long, value_enum)]
     fusion: Option<FusionName>,
+}
+
+/// Channels, block by block.
+#[derive(Clone)]
+struct Blocks(Vec<Vec<usize>>);
+
+fn blocks(text: &str) -> Result<Blocks, String> {
+    let block = |text: &str| text.split(',').filter(|part| !part.is_empty()).map(str::parse).collect();
+    let blocks = text.split('/').map(block).collect::<Result<_, _>>();
+    blocks.map(Blocks).map_err(|_| "expected channels such as 32,32/64/128/256/".into())
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -73,7 +103,8 @@ impl WadiqamOptions {
             Model::DiqamNr => WadiqamConfig::diqam_nr(),
         };
         let mut recipe = match common.preset {
-            Preset::Fast => WadiqamRecipe::fast(model),
+            // What is bundled of WaDIQaM is small enough for a CPU.
+            Preset::Fast | Preset::Small => WadiqamRecipe::fast(model),
             Preset::Paper => WadiqamRecipe::paper(model),
         };
         recipe.seed = common.seed;
@@ -85,18 +116,24 @@ impl WadiqamOptions {
         select(&mut recipe.learning_rate, common.learning_rate);
         select(&mut recipe.model.dropout, self.dropout);
         select(&mut recipe.model.fusion, self.fusion.map(Fusion::from));
+        select(&mut recipe.model.scales, self.scales);
+        select(&mut recipe.model.blocks, self.blocks.as_ref().map(|Blocks(blocks)| blocks.clone()));
+        select(&mut recipe.model.hidden, self.hidden);
+        select(&mut recipe.correlation, self.correlation);
+        select(&mut recipe.validation_patches, self.validation_patches);
         recipe
     }
 
     pub(crate) fn run(
         &self,
         common: &Common,
-        source: &Source,
+        source: &Sources,
         output: &Path,
         device: &Device,
     ) -> Result<String, Box<dyn Error>> {
         let recipe = self.recipe(common);
-        let training = source.training(PairAugment::default())?;
+        let augment = PairAugment { horizontal_flip: self.flips, ..PairAugment::default() };
+        let training = source.training(augment)?;
         let outcome = train(&recipe, &*training, &*source.validation()?, output, device)?;
         let epoch = outcome.log[outcome.best_epoch];
         println!("best epoch {}: validation loss {:.4}", epoch.epoch, epoch.validation_loss);

@@ -43,7 +43,12 @@ impl Noisy {
                 *value = (f32::from(*value) + strength * (f32::from(grain) - 120.0)) as u8;
             }
         }
-        TrainingPair { distorted, reference: Some(reference), quality01: f64::from(1.0 - strength) }
+        TrainingPair {
+            distorted,
+            reference: Some(reference),
+            quality01: f64::from(1.0 - strength),
+            source: 0,
+        }
     }
 }
 

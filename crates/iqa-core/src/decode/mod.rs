@@ -8,10 +8,16 @@ use std::path::Path;
 
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits, Rgb, RgbImage};
 
+use self::profile::note_profile;
 use crate::CoreError;
+use crate::panics::{quietly, reason};
 
 mod jpeg;
+mod profile;
 mod tiff;
+mod webp;
+
+pub use profile::ignored_profile;
 
 /// What becomes of transparent pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,7 +63,14 @@ const FLOATS: RangeInclusive<f64> = -0.5..=1.5;
 ///
 /// PNG, JPEG, BMP, TIFF and WebP, told by content and not by name. Grey becomes RGB; 16 bits are rounded to 8; floats
 /// are taken for 0 (black) to 1 (white), up to a half outside is clamped, farther outside refused; alpha follows
-/// [`AlphaPolicy`]; an EXIF orientation is applied. Of several pages the first is read.
+/// [`AlphaPolicy`]; an EXIF orientation is applied; a colour profile is not (see [`ignored_profile`]). Of several
+/// pictures in a file the first is read.
+///
+/// JPEG files give the pixels of libjpeg-turbo: exactly, or above 50 dB where a faster decoder is used. Arithmetic
+/// coding, lossless and hierarchical JPEG and 12 bits are [`CoreError::Unsupported`].
+///
+/// A panic in a decoder is a [`CoreError::Decode`], unless the program is built to abort on panics. The first call puts
+/// a panic hook before the one in force, which keeps such a panic off standard error and passes on all others.
 ///
 /// # Errors
 /// [`CoreError::Io`], [`CoreError::UnknownFormat`], [`CoreError::Unsupported`], [`CoreError::Decode`],
@@ -96,11 +109,16 @@ pub fn decode_image(
     options: &DecodeOptions,
 ) -> Result<RgbImage, CoreError> {
     let name = name.as_ref();
-    let image = match format_of(bytes, name)? {
-        ImageFormat::Jpeg => jpeg::decode(bytes, name, options)?,
-        ImageFormat::Tiff => tiff::decode(bytes, name, options)?,
-        format => decode_common(bytes, format, name, options)?,
-    };
+    let format = format_of(bytes, name)?;
+    // A decoder that panics costs its file and no more.
+    let image = quietly(|| match format {
+        ImageFormat::Jpeg => jpeg::decode(bytes, name, options),
+        ImageFormat::Tiff => tiff::decode(bytes, name, options),
+        ImageFormat::WebP => webp::decode(bytes, name, options),
+        format => decode_common(bytes, format, name, options),
+    });
+    let image = image
+        .unwrap_or_else(|payload| Err(failed(name, format!("the decoder failed: {}", reason(&*payload)))))?;
     to_rgb8(image, name, options)
 }
 
@@ -124,6 +142,10 @@ fn decode_common(
     decoder.set_limits(limits).map_err(failed)?;
     // Before decoding: not every decoder gives it afterwards.
     let orientation = decoder.orientation().map_err(failed)?;
+    // A profile that cannot be read changes nothing.
+    if let Ok(Some(profile)) = decoder.icc_profile() {
+        note_profile(&profile, name);
+    }
     let mut image = DynamicImage::from_decoder(decoder).map_err(failed)?;
     image.apply_orientation(orientation);
     Ok(image)

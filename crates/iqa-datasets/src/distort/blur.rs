@@ -1,17 +1,39 @@
-//! Blurs (KADID-10k types 1 to 3).
+//! Blurs (KADID-10k types 1 to 3, TID2013 type 8).
 
 use image::RgbImage;
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
-use super::planes::{Tap, to_image, to_planes};
+use super::planes::{Plane, Tap, to_image, to_planes};
 
+/// Side of the kernel of TID2013's blur, in pixels.
+const WINDOW: usize = 11;
 /// Points along each side of a pixel at which the rim of the disk is sampled.
 const RIM_SAMPLES: i32 = 16;
 
 /// Type 1: Gaussian of standard deviation `sigma` pixels.
 pub(super) fn gaussian(image: &RgbImage, sigma: f32) -> RgbImage {
     to_image(&to_planes(image).map(|plane| plane.gaussian(sigma)))
+}
+
+/// TID2013 type 8: Gaussian of standard deviation `sigma` pixels, cut to [`WINDOW`], with black around the image.
+pub(super) fn windowed(image: &RgbImage, sigma: f32) -> RgbImage {
+    let reach = WINDOW / 2;
+    let blurred = to_planes(image).map(|plane| {
+        let (width, height) = (plane.width + 2 * reach, plane.height + 2 * reach);
+        let mut framed = Plane::new(width, height);
+        for y in 0..plane.height {
+            let start = (y + reach) * width + reach;
+            framed.values[start..start + plane.width].copy_from_slice(plane.row(y));
+        }
+        let blurred = framed.gaussian_within(sigma, reach as isize);
+        let mut out = Plane::new(plane.width, plane.height);
+        for (y, row) in out.values.chunks_exact_mut(plane.width).enumerate() {
+            row.copy_from_slice(&blurred.row(y + reach)[reach..reach + plane.width]);
+        }
+        out
+    });
+    to_image(&blurred)
 }
 
 /// Type 2: a disk of `radius` pixels; a pixel on the rim counts by the part of it inside.

@@ -75,7 +75,11 @@ impl Plane {
 
     /// Gaussian blur of standard deviation `sigma`, in pixels; the kernel's side is `2 * ceil(2 sigma) + 1`.
     pub(super) fn gaussian(&self, sigma: f32) -> Self {
-        let radius = (2.0 * sigma).ceil() as isize;
+        self.gaussian_within(sigma, (2.0 * sigma).ceil() as isize)
+    }
+
+    /// Gaussian blur whose kernel reaches `radius` pixels from its middle.
+    pub(super) fn gaussian_within(&self, sigma: f32, radius: isize) -> Self {
         let weight = |d: isize| (-((d * d) as f32) / (2.0 * sigma * sigma)).exp();
         let sum: f32 = (-radius..=radius).map(weight).sum();
         let kernel: Vec<(isize, f32)> = (-radius..=radius).map(|d| (d, weight(d) / sum)).collect();

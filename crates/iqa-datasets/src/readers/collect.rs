@@ -102,17 +102,17 @@ pub(super) struct Rating {
 
 /// A label file that is being read, for its errors.
 #[derive(Clone, Copy)]
-pub(super) struct Place<'a> {
-    pub(super) labels: &'a Path,
-    pub(super) line: usize,
+pub(crate) struct Place<'a> {
+    pub(crate) labels: &'a Path,
+    pub(crate) line: usize,
 }
 
 impl Place<'_> {
-    pub(super) fn malformed(&self, expected: &'static str, found: impl Into<String>) -> DatasetError {
+    pub(crate) fn malformed(&self, expected: &'static str, found: impl Into<String>) -> DatasetError {
         DatasetError::Malformed { path: self.labels.into(), line: self.line, expected, found: found.into() }
     }
 
-    pub(super) fn score(&self, text: &str) -> Result<f64, DatasetError> {
+    pub(crate) fn score(&self, text: &str) -> Result<f64, DatasetError> {
         let score = text.parse().map_err(|_| self.malformed("a finite score", text))?;
         self.finite(score)
     }
@@ -121,7 +121,7 @@ impl Place<'_> {
         if score.is_finite() { Ok(score) } else { Err(self.malformed("a finite score", score.to_string())) }
     }
 
-    pub(super) fn std(&self, text: &str) -> Result<f64, DatasetError> {
+    pub(crate) fn std(&self, text: &str) -> Result<f64, DatasetError> {
         self.spread(text.parse().map_err(|_| self.malformed("a standard deviation", text))?)
     }
 

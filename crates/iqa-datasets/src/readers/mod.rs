@@ -16,6 +16,7 @@ mod tree;
 use std::path::Path;
 use std::str::FromStr;
 
+pub(crate) use collect::Place;
 pub(crate) use list::Table;
 pub use tid::TID2013_SUBSETS;
 

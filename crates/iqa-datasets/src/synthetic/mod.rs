@@ -1,11 +1,13 @@
 //! Sets made of pristine photographs: in the style of KADID-10k on the fly, in that of KADID-10k or TID2013 on disk.
 
+mod published;
 mod set;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use image::{ImageReader, RgbImage, imageops};
+use image::{RgbImage, imageops};
+use iqa_core::{DecodeOptions, images_in, read_image};
 use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -13,16 +15,14 @@ use rand_chacha::ChaCha8Rng;
 use crate::DatasetError;
 use crate::distort::{Distortion, Level};
 
-pub use set::{SetItem, SetStyle, SyntheticSet};
+pub use published::{Opinions, PublishedCrop};
+pub use set::{Photograph, SetItem, SetStyle, SyntheticSet};
 
 /// Width and height of the images of KADID-10k and TID2013, in pixels.
 pub const KADID_SIZE: (u32, u32) = (512, 384);
 /// Score given to an undistorted image, on KADID-10k's scale of 1 to 5. That set rates no undistorted image; this
 /// is a little above the best mean of its mildest distortions (4.61).
 pub const PRISTINE_MOS: f32 = 4.8;
-
-/// Extensions, in lower case, of the picture files that this workspace reads.
-pub const IMAGE_EXTENSIONS: [&str; 7] = ["png", "jpg", "jpeg", "bmp", "tif", "tiff", "webp"];
 
 /// A pristine photograph.
 #[derive(Clone, Debug)]
@@ -41,21 +41,12 @@ pub fn load_references(folder: &Path) -> Result<Vec<Reference>, DatasetError> {
     reference_files(folder)?.iter().map(|path| load_reference(path)).collect()
 }
 
-/// The images of a folder, sorted by file name.
+/// The images of a folder, sorted by file name, as [`images_in`] tells them.
 ///
 /// # Errors
-/// [`DatasetError::Io`], [`DatasetError::NoImages`].
+/// [`DatasetError::Image`] for a folder that cannot be read, [`DatasetError::NoImages`].
 pub fn reference_files(folder: &Path) -> Result<Vec<PathBuf>, DatasetError> {
-    let io = |source| DatasetError::Io { path: folder.into(), source };
-    let mut paths: Vec<PathBuf> = Vec::new();
-    for entry in std::fs::read_dir(folder).map_err(io)? {
-        let path = entry.map_err(io)?.path();
-        let extension = path.extension().map(|extension| extension.to_string_lossy().to_lowercase());
-        if extension.is_some_and(|extension| IMAGE_EXTENSIONS.contains(&extension.as_str())) {
-            paths.push(path);
-        }
-    }
-    paths.sort();
+    let paths = images_in(folder, false)?;
     if paths.is_empty() {
         return Err(DatasetError::NoImages { path: folder.into() });
     }
@@ -65,15 +56,9 @@ pub fn reference_files(folder: &Path) -> Result<Vec<PathBuf>, DatasetError> {
 /// Reads a photograph.
 ///
 /// # Errors
-/// [`DatasetError::Io`] and [`DatasetError::Image`] naming the file.
+/// [`DatasetError::Image`], which names the file.
 pub fn load_reference(path: &Path) -> Result<Reference, DatasetError> {
-    let io = |source| DatasetError::Io { path: path.into(), source };
-    let image = ImageReader::open(path)
-        .and_then(ImageReader::with_guessed_format)
-        .map_err(io)?
-        .decode()
-        .map_err(|source| DatasetError::Image { path: path.into(), source })?
-        .into_rgb8();
+    let image = read_image(path, &DecodeOptions::default())?;
     let name = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
     Ok(Reference { name, image })
 }
@@ -333,6 +318,16 @@ fn check_size(reference: &Reference, size: (u32, u32)) -> Result<(), DatasetErro
         return Err(DatasetError::ReferenceTooSmall { name: reference.name.clone(), found, needed });
     }
     Ok(())
+}
+
+/// The part of a photograph with this upper left corner.
+fn crop_at(reference: &Reference, (x, y): (u32, u32), size: (u32, u32)) -> Result<RgbImage, DatasetError> {
+    let needed = (x.saturating_add(size.0), y.saturating_add(size.1));
+    let found = reference.image.dimensions();
+    if found.0 < needed.0 || found.1 < needed.1 {
+        return Err(DatasetError::ReferenceTooSmall { name: reference.name.clone(), found, needed });
+    }
+    Ok(imageops::crop_imm(&reference.image, x, y, size.0, size.1).to_image())
 }
 
 /// The middle of an image that is large enough.

@@ -3,16 +3,19 @@
 use std::path::Path;
 use std::str::FromStr;
 
-use image::{ImageReader, RgbImage};
+use image::RgbImage;
+use iqa_core::{DecodeOptions, read_image};
 
-use super::{Reference, central_crop, check_size};
-use crate::DatasetError;
+use super::{Opinions, PublishedCrop, Reference, central_crop, check_size, crop_at};
 use crate::dataset::ScoreScale;
-use crate::distort::tid::{TARGET_PSNR, TidDistortion, psnr};
+use crate::distort::tid::{TARGET_PSNR, TidDistortion, TidLevel, psnr};
 use crate::distort::{Distortion, Level};
+use crate::{DataSetKind, DatasetError};
 
 /// Levels of each type, in either set.
 const LEVELS: u8 = 5;
+/// The PSNR written for an image that equals its reference, in dB.
+const LARGEST_PSNR: f64 = 100.0;
 
 /// The set that a synthetic one is like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -20,20 +23,23 @@ pub enum SetStyle {
     /// KADID-10k: 25 types, 5 levels of fixed parameters; 23 types are labelled with the mean opinion score of their
     /// type and level.
     Kadid,
-    /// TID2013: 24 types, 5 levels of fixed PSNR. Nobody rated such images; the score is the PSNR that the level
-    /// aims at.
+    /// TID2013: 24 types, 5 levels as in the published set. The score is the mean opinion where it is
+    /// [given](SyntheticSet::opinions), else the image's PSNR.
     Tid,
+    /// TID2013's types at five PSNRs. Nobody rated such images; the score is the PSNR that the level aims at.
+    TidPsnr,
 }
 
 impl SetStyle {
-    /// Both.
-    pub const ALL: [Self; 2] = [Self::Kadid, Self::Tid];
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Kadid, Self::Tid, Self::TidPsnr];
 
     /// Its name in `snake_case`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Kadid => "kadid",
             Self::Tid => "tid",
+            Self::TidPsnr => "tid_psnr",
         }
     }
 
@@ -41,18 +47,7 @@ impl SetStyle {
     pub fn types(self) -> usize {
         match self {
             Self::Kadid => Distortion::ALL.len(),
-            Self::Tid => TidDistortion::ALL.len(),
-        }
-    }
-
-    /// What the scores of `labels.csv` mean, for [`DataSet::open_csv`](crate::DataSet::open_csv).
-    ///
-    /// KADID-10k's mean opinion scores, 1 to 5; for TID2013 the PSNR of the level in dB, 21 to 33, which is no
-    /// opinion. Higher is better either way.
-    pub fn scale(self) -> ScoreScale {
-        match self {
-            Self::Kadid => ScoreScale::mos(1.0, 5.0),
-            Self::Tid => ScoreScale::mos(TARGET_PSNR[4], TARGET_PSNR[0]),
+            Self::Tid | Self::TidPsnr => TidDistortion::ALL.len(),
         }
     }
 
@@ -60,7 +55,7 @@ impl SetStyle {
     pub fn reference_path(self, photograph: usize) -> String {
         match self {
             Self::Kadid => format!("images/I{photograph:02}.png"),
-            Self::Tid => format!("reference_images/I{photograph:02}.png"),
+            Self::Tid | Self::TidPsnr => format!("reference_images/I{photograph:02}.png"),
         }
     }
 }
@@ -81,7 +76,7 @@ impl FromStr for SetStyle {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct SetItem {
     style: SetStyle,
-    /// Number of the photograph, from 1.
+    /// Number of the photograph in the set, from 1.
     pub photograph: usize,
     /// Number of the type as the published set counts, from 1.
     pub type_id: u8,
@@ -90,20 +85,27 @@ pub struct SetItem {
 }
 
 impl SetItem {
-    fn kadid(&self) -> (Distortion, Level) {
-        let level = Level::published().nth(usize::from(self.level) - 1).unwrap_or(Level::WORST);
-        (Distortion::ALL[usize::from(self.type_id) - 1], level)
+    fn published_level(&self) -> Level {
+        Level::published().nth(usize::from(self.level) - 1).unwrap_or(Level::WORST)
     }
 
-    fn tid(&self) -> (TidDistortion, f64) {
-        (TidDistortion::ALL[usize::from(self.type_id) - 1], TARGET_PSNR[usize::from(self.level) - 1])
+    fn kadid(&self) -> Distortion {
+        Distortion::ALL[usize::from(self.type_id) - 1]
+    }
+
+    fn tid(&self) -> TidDistortion {
+        TidDistortion::ALL[usize::from(self.type_id) - 1]
+    }
+
+    fn target_psnr(&self) -> f64 {
+        TARGET_PSNR[usize::from(self.level) - 1]
     }
 
     /// Name of the distortion, as the [readers](crate::readers) give it.
     pub fn type_name(&self) -> &'static str {
         match self.style {
-            SetStyle::Kadid => self.kadid().0.name(),
-            SetStyle::Tid => self.tid().0.name(),
+            SetStyle::Kadid => self.kadid().name(),
+            SetStyle::Tid | SetStyle::TidPsnr => self.tid().name(),
         }
     }
 
@@ -112,27 +114,16 @@ impl SetItem {
         let Self { photograph, type_id, level, .. } = self;
         match self.style {
             SetStyle::Kadid => format!("images/I{photograph:02}_{type_id:02}_{level:02}.png"),
-            SetStyle::Tid => format!("distorted_images/I{photograph:02}_{type_id:02}_{level}.png"),
-        }
-    }
-
-    /// The score and, for a mean opinion score, its standard deviation over the photographs of KADID-10k. `None` for
-    /// KADID-10k's types without scores.
-    pub fn score(&self) -> Option<(f64, Option<f64>)> {
-        match self.style {
-            SetStyle::Kadid => {
-                let (distortion, level) = self.kadid();
-                let spread = distortion.mos_spread(level).map(decimal);
-                distortion.mean_mos(level).map(|mos| (decimal(mos), spread))
+            SetStyle::Tid | SetStyle::TidPsnr => {
+                format!("distorted_images/I{photograph:02}_{type_id:02}_{level}.png")
             }
-            SetStyle::Tid => Some((self.tid().1, None)),
         }
     }
 
     /// The PSNR of this image in the set in `folder`, in dB, if it is there: whole (a PNG carries checksums) and of
     /// the size of its photograph's crop.
     pub fn finished(&self, folder: &Path, crop: &RgbImage) -> Option<f64> {
-        let image = ImageReader::open(folder.join(self.path())).ok()?.decode().ok()?.into_rgb8();
+        let image = read_image(folder.join(self.path()), &DecodeOptions::default()).ok()?;
         (image.dimensions() == crop.dimensions()).then(|| psnr(&image, crop))
     }
 
@@ -144,15 +135,11 @@ impl SetItem {
         // Each image its own stream of random numbers, whatever is made before it or beside it.
         let place = (self.photograph as u64) << 16 | u64::from(self.type_id) << 8 | u64::from(self.level);
         let seed = mixed(mixed(seed).wrapping_add(place));
+        let tid = |level| Ok::<_, DatasetError>(self.tid().apply(crop, level, seed)?.image);
         let image = match self.style {
-            SetStyle::Kadid => {
-                let (distortion, level) = self.kadid();
-                distortion.apply(crop, level, seed)?
-            }
-            SetStyle::Tid => {
-                let (distortion, target) = self.tid();
-                distortion.apply(crop, target, seed)?.image
-            }
+            SetStyle::Kadid => self.kadid().apply(crop, self.published_level(), seed)?,
+            SetStyle::Tid => tid(TidLevel::Published(self.published_level()))?,
+            SetStyle::TidPsnr => tid(TidLevel::Psnr(self.target_psnr()))?,
         };
         let psnr = psnr(&image, crop);
         Ok((image, psnr))
@@ -172,37 +159,103 @@ fn mixed(seed: u64) -> u64 {
     z ^ (z >> 31)
 }
 
+/// A photograph of a set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Photograph {
+    /// File name without extension.
+    pub name: String,
+    /// Number in the set, from 1, each once.
+    pub number: usize,
+    /// Column and row of the upper left corner of its crop; the middle of the photograph when `None`.
+    pub corner: Option<(u32, u32)>,
+}
+
+impl Photograph {
+    /// Photographs numbered in their order, from whose middle crops are taken.
+    pub fn numbered(names: impl IntoIterator<Item = String>) -> Vec<Self> {
+        names.into_iter().zip(1..).map(|(name, number)| Self { name, number, corner: None }).collect()
+    }
+
+    /// Photographs with the numbers and crops of a published set.
+    ///
+    /// # Errors
+    /// [`DatasetError::NoCrop`] for a photograph that is not in the list.
+    pub fn published(
+        names: impl IntoIterator<Item = String>,
+        crops: &[PublishedCrop],
+    ) -> Result<Vec<Self>, DatasetError> {
+        let place = |name: String| match crops.iter().find(|crop| crop.photograph == name) {
+            Some(crop) => Ok(Self { name, number: crop.reference, corner: Some(crop.corner) }),
+            None => Err(DatasetError::NoCrop { name }),
+        };
+        names.into_iter().map(place).collect()
+    }
+}
+
 /// A set in the style of a published one: what images it has, where they lie, and its label files.
 ///
 /// ```text
 /// kadid  images/Irr.png, images/Irr_tt_ll.png; dmos.csv as KADID-10k has it
-/// tid    reference_images/Irr.png, distorted_images/Irr_tt_l.png; no label file of TID2013's own, since that holds
-///        human scores
+/// tid    reference_images/Irr.png, distorted_images/Irr_tt_l.png; no label file of TID2013's own, which a remade
+///        set must not be taken for
 /// both   labels.csv for DataSet::open_csv; images.csv, every image with its photograph and PSNR
 /// ```
 #[derive(Clone, Debug)]
 pub struct SyntheticSet {
     /// What it is like.
     pub style: SetStyle,
-    /// Names of the photographs, in the order of their numbers.
-    pub photographs: Vec<String>,
-    /// Width and height of the crops; a portrait photograph gives a portrait crop.
+    /// The photographs.
+    pub photographs: Vec<Photograph>,
+    /// Width and height of the crops; a portrait photograph gives a portrait crop, unless its place is given.
     pub size: (u32, u32),
     /// Seed of everything random.
     pub seed: u64,
+    /// Mean opinions of the published images that a set in the style of [`SetStyle::Tid`] remakes. Images without
+    /// one are left out of the labels.
+    pub opinions: Option<Opinions>,
 }
 
 impl SyntheticSet {
-    /// The middle of a photograph, from which its images are made.
+    /// The part of a photograph from which its images are made.
     ///
     /// # Errors
     /// [`DatasetError::ReferenceTooSmall`].
-    pub fn crop(&self, reference: &Reference) -> Result<RgbImage, DatasetError> {
+    pub fn crop(&self, photograph: &Photograph, reference: &Reference) -> Result<RgbImage, DatasetError> {
+        if let Some(corner) = photograph.corner {
+            return crop_at(reference, corner, self.size);
+        }
         check_size(reference, self.size)?;
         Ok(central_crop(&reference.image, self.size))
     }
 
-    /// The images made of one photograph: types in order, their levels in order.
+    /// What the scores of `labels.csv` mean, for [`DataSet::open_csv`](crate::DataSet::open_csv).
+    ///
+    /// KADID-10k's mean opinion scores, 1 to 5; TID2013's, 0 to 9, where opinions are given; else PSNRs in dB with the
+    /// paper's 21 to 33 for a range, which are no opinion. Higher is better in each.
+    pub fn scale(&self) -> ScoreScale {
+        match (self.style, &self.opinions) {
+            (SetStyle::Kadid, _) => DataSetKind::Kadid10k.scale(),
+            (SetStyle::Tid, Some(_)) => DataSetKind::Tid2013.scale(),
+            _ => ScoreScale::mos(TARGET_PSNR[4], TARGET_PSNR[0]),
+        }
+    }
+
+    /// The score of an image of this PSNR and, for a mean opinion, its deviation: for KADID-10k that over the
+    /// photographs of the set. `None` where there is no opinion.
+    fn score(&self, item: SetItem, psnr: f64) -> Option<(f64, Option<f64>)> {
+        match (self.style, &self.opinions) {
+            (SetStyle::Kadid, _) => {
+                let (distortion, level) = (item.kadid(), item.published_level());
+                let spread = distortion.mos_spread(level).map(decimal);
+                distortion.mean_mos(level).map(|mos| (decimal(mos), spread))
+            }
+            (SetStyle::Tid, Some(opinions)) => opinions.of(item.photograph, item.type_id, item.level),
+            (SetStyle::Tid, None) => Some(((psnr.min(LARGEST_PSNR) * 1e4).round() / 1e4, None)),
+            (SetStyle::TidPsnr, _) => Some((item.target_psnr(), None)),
+        }
+    }
+
+    /// The images made of the photograph of this number: types in order, their levels in order.
     pub fn items(&self, photograph: usize) -> impl Iterator<Item = SetItem> + use<> {
         let style = self.style;
         (1..=style.types() as u8).flat_map(move |type_id| {
@@ -212,7 +265,7 @@ impl SyntheticSet {
 
     /// Every image.
     pub fn all_items(&self) -> impl Iterator<Item = SetItem> + '_ {
-        (1..=self.photographs.len()).flat_map(|photograph| self.items(photograph))
+        self.photographs.iter().flat_map(|photograph| self.items(photograph.number))
     }
 
     /// Images in all, without the crops.
@@ -226,12 +279,16 @@ impl SyntheticSet {
     }
 
     /// The label files by their names: `labels.csv` for any reader of lists, and for KADID-10k its own `dmos.csv`.
-    pub fn label_files(&self) -> Vec<(&'static str, String)> {
+    ///
+    /// # Panics
+    /// Unless `psnrs` has one value (in dB) for each image, in the order of [`Self::all_items`].
+    pub fn label_files(&self, psnrs: &[f64]) -> Vec<(&'static str, String)> {
+        assert_eq!(psnrs.len(), self.len(), "a PSNR for each image");
         let mut list = String::from("distorted,reference,score,std,type,level\n");
         let mut dmos = String::from("dist_img,ref_img,dmos,var\n");
         let name = |path: &str| path.rsplit('/').next().unwrap_or_default().to_owned();
-        for item in self.all_items() {
-            let Some((score, std)) = item.score() else { continue };
+        for (item, &psnr) in self.all_items().zip(psnrs) {
+            let Some((score, std)) = self.score(item, psnr) else { continue };
             let (path, reference) = (item.path(), self.style.reference_path(item.photograph));
             let std = std.map_or_else(String::new, |std| std.to_string());
             list += &format!("{path},{reference},{score},{std},{},{}\n", item.type_name(), item.level);
@@ -239,7 +296,7 @@ impl SyntheticSet {
         }
         match self.style {
             SetStyle::Kadid => vec![("labels.csv", list), ("dmos.csv", dmos)],
-            SetStyle::Tid => vec![("labels.csv", list)],
+            SetStyle::Tid | SetStyle::TidPsnr => vec![("labels.csv", list)],
         }
     }
 
@@ -250,12 +307,15 @@ impl SyntheticSet {
     pub fn image_list(&self, psnrs: &[f64]) -> String {
         assert_eq!(psnrs.len(), self.len(), "a PSNR for each image");
         let mut list = String::from("distorted,reference,photograph,type_id,type,level,psnr\n");
-        for (item, psnr) in self.all_items().zip(psnrs) {
-            let reference = self.style.reference_path(item.photograph);
-            let photograph = quoted(&self.photographs[item.photograph - 1]);
-            let SetItem { type_id, level, .. } = item;
-            let (path, kind) = (item.path(), item.type_name());
-            list += &format!("{path},{reference},{photograph},{type_id},{kind},{level},{psnr:.4}\n");
+        let mut psnrs = psnrs.iter();
+        for photograph in &self.photographs {
+            let reference = self.style.reference_path(photograph.number);
+            let photograph_name = quoted(&photograph.name);
+            for (item, psnr) in self.items(photograph.number).zip(&mut psnrs) {
+                let SetItem { type_id, level, .. } = item;
+                let (path, kind) = (item.path(), item.type_name());
+                list += &format!("{path},{reference},{photograph_name},{type_id},{kind},{level},{psnr:.4}\n");
+            }
         }
         list
     }
@@ -281,11 +341,11 @@ mod tests {
         let photograph = |seed: u32| {
             RgbImage::from_fn(40, 32, |x, y| Rgb([(x * 5 + seed) as u8, (y * 7) as u8, (x * y + seed) as u8]))
         };
-        let set =
-            SyntheticSet { style, photographs: vec!["a,b".into(), "c".into()], size: (32, 24), seed: 4 };
+        let photographs = Photograph::numbered(["a,b".into(), "c".into()]);
+        let set = SyntheticSet { style, photographs, size: (32, 24), seed: 4, opinions: None };
         let crops = [1, 9].map(|seed| {
             let reference = Reference { name: "a".into(), image: photograph(seed) };
-            set.crop(&reference).expect("large enough")
+            set.crop(&set.photographs[0], &reference).expect("large enough")
         });
         (set, crops.into())
     }
@@ -298,7 +358,7 @@ mod tests {
             std::fs::create_dir_all(path.parent().expect("a folder")).expect("makes it");
             std::fs::write(path, "").expect("writes");
         }
-        for (name, text) in set.label_files() {
+        for (name, text) in set.label_files(&vec![27.5; set.len()]) {
             std::fs::write(folder.join(name), text).expect("writes");
         }
     }
@@ -310,8 +370,8 @@ mod tests {
         layout(&set, folder.path());
         assert_eq!((set.len(), set.all_items().count()), (250, 250));
         let list = folder.path().join("labels.csv");
-        let read = DataSet::open_csv(&list, folder.path(), "ours", set.style.scale(), Strictness::Strict)
-            .expect("reads");
+        let read =
+            DataSet::open_csv(&list, folder.path(), "ours", set.scale(), Strictness::Strict).expect("reads");
         let own = DataSet::open(DataSetKind::Kadid10k, folder.path(), Strictness::Lenient).expect("reads");
         for data in [&read, &own] {
             // Two photographs, 23 types with scores.
@@ -324,15 +384,49 @@ mod tests {
 
     #[test]
     fn a_tid_set_is_read_as_a_list() {
+        for (style, scores) in [(SetStyle::Tid, (27.5, 27.5)), (SetStyle::TidPsnr, (33.0, 21.0))] {
+            let folder = tempfile::tempdir().expect("a folder");
+            let (set, _) = set(style);
+            layout(&set, folder.path());
+            let list = folder.path().join("labels.csv");
+            let read = DataSet::open_csv(&list, folder.path(), "ours", set.scale(), Strictness::Strict)
+                .expect("reads");
+            assert_eq!((read.samples().len(), read.reference_ids().len()), (240, 2));
+            assert_eq!((read.samples()[0].raw, read.samples()[4].raw), scores);
+            let files = set.label_files(&vec![27.5; set.len()]);
+            assert_eq!(files.len(), 1, "nothing that looks like human scores");
+        }
+    }
+
+    #[test]
+    fn a_remade_set_carries_the_opinions_of_its_references() {
         let folder = tempfile::tempdir().expect("a folder");
-        let (set, _) = set(SetStyle::Tid);
-        layout(&set, folder.path());
-        let list = folder.path().join("labels.csv");
-        let read = DataSet::open_csv(&list, folder.path(), "ours", set.style.scale(), Strictness::Strict)
-            .expect("reads");
-        assert_eq!((read.samples().len(), read.reference_ids().len()), (240, 2));
-        assert_eq!((read.samples()[0].raw, read.samples()[4].raw), (33.0, 21.0));
-        assert_eq!(set.label_files().len(), 1, "nothing that looks like human scores");
+        let (mut set, _) = set(SetStyle::Tid);
+        let crops = [("c", 7), ("a,b", 12)].map(|(photograph, reference)| PublishedCrop {
+            photograph: photograph.into(),
+            reference,
+            corner: (3, 8),
+        });
+        let names = || set.photographs.iter().map(|photograph| photograph.name.clone());
+        assert!(
+            Photograph::published(names(), &crops[1..]).expect_err("one missing").to_string().contains("`c`")
+        );
+        set.photographs = Photograph::published(names(), &crops).expect("both there");
+        let list = folder.path().join("opinions.csv");
+        std::fs::write(&list, "reference,type,level,mos,std\nI07,10,2,5.5,0.1\nI09,10,2,1.5,0.1\n")
+            .expect("writes");
+        set.opinions = Some(Opinions::read(&list).expect("reads"));
+        let files = set.label_files(&vec![27.5; set.len()]);
+        let expected = "distorted_images/I07_10_2.png,reference_images/I07.png,5.5,0.1,jpeg,2";
+        assert_eq!(files[0].1.lines().skip(1).collect::<Vec<_>>(), [expected]);
+        assert_eq!(set.scale().range(), (0.0, 9.0));
+        // A crop at its place, whatever the photograph's direction.
+        let image = RgbImage::from_fn(40, 60, |x, y| Rgb([x as u8, y as u8, 0]));
+        let reference = Reference { name: "c".into(), image };
+        let crop = set.crop(&set.photographs[1], &reference).expect("inside");
+        assert_eq!((crop.dimensions(), crop.get_pixel(0, 0).0), ((32, 24), [3, 8, 0]));
+        set.size = (38, 24);
+        assert!(set.crop(&set.photographs[1], &reference).is_err());
     }
 
     #[test]

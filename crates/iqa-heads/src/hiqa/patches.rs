@@ -27,13 +27,17 @@ pub fn overlapped_positions(
     if stride == 0 {
         return Err(HeadError::EmptySampler { what: "stride" });
     }
+    let stride = u32::try_from(stride).unwrap_or(u32::MAX);
     let along = |side: u32| -> Vec<u32> {
         let last = side - patch;
-        let steps = last.div_ceil(stride as u32);
-        (0..=steps).map(|step| (step * stride as u32).min(last)).collect()
+        let steps = last.div_ceil(stride);
+        (0..=steps).map(|step| step.saturating_mul(stride).min(last)).collect()
     };
     let columns = along(width);
-    Ok(along(height).into_iter().flat_map(|y| columns.iter().map(move |&x| PatchPosition { x, y })).collect())
+    Ok(along(height)
+        .into_iter()
+        .flat_map(|y| columns.iter().map(move |&x| PatchPosition::new(x, y)))
+        .collect())
 }
 
 /// The patches of an image, `[positions, 3, side, side]`, RGB in `[0, 1]`.

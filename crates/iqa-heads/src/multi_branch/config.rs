@@ -60,7 +60,7 @@ pub struct MultiBranchConfig {
     /// Widths of the perceptron's hidden layers. The paper says "three fully-connected layers": two, and the output.
     #[config(default = "vec![512, 128]")]
     pub hidden: Vec<usize>,
-    /// Divides the channels of the frozen branch; for tests: pretrained weights have the whole width.
+    /// Divides the channels of the frozen branch: 1 where it has ImageNet weights, which have the whole width.
     #[config(default = 1)]
     pub frp_width_divisor: usize,
     /// Divides the channels of the branches that learn; 1 in the paper.
@@ -88,6 +88,19 @@ impl MultiBranchConfig {
     /// The paper's model on Inception-v3.
     pub fn inception_v3() -> Self {
         Self::new(Architecture::InceptionV3)
+    }
+
+    /// The model that is bundled: every branch a ResNet18 at a quarter of its width, scores from 0 to 1. There are no
+    /// ImageNet weights of that network: its frozen branch is one that an earlier run has trained
+    /// ([`MultiBranch::frnp`]).
+    pub fn small() -> Self {
+        Self {
+            frp_width_divisor: 4,
+            width_divisor: 4,
+            hidden: vec![128, 32],
+            range: (0.0, 1.0),
+            ..Self::new(Architecture::ResNet18)
+        }
     }
 
     /// The same topology at a sixteenth of the width, for tests.

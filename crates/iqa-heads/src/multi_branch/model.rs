@@ -69,6 +69,11 @@ impl MultiBranch {
         &self.frp
     }
 
+    /// The learned difference branch, if it takes part: what a later model may take for its frozen one.
+    pub fn frnp(&self) -> Option<&Backbone> {
+        self.frnp.as_ref()
+    }
+
     /// The output starts at `mean`, for instance the mean opinion score of the training set.
     #[must_use]
     pub fn with_mean(mut self, mean: f64) -> Self {

@@ -1,6 +1,5 @@
 //! What a network of the family is made of.
 
-use burn::config::Config;
 use burn::nn::conv::Conv2dConfig;
 use burn::nn::{DropoutConfig, Initializer, Linear, LinearConfig, PaddingConfig2d};
 use burn::tensor::Device;
@@ -12,6 +11,8 @@ use crate::HeadError;
 
 /// Side of the square patches, in pixels (Bosse et al., section III-A).
 pub const PATCH: usize = 32;
+/// Most sizes at which patches are cut.
+const MAX_SCALES: usize = 6;
 /// Added to a patch weight after its ReLU (Bosse et al., equation 4; deepIQA, `nr_model.py`).
 pub const WEIGHT_EPSILON: f64 = 1e-6;
 
@@ -63,40 +64,41 @@ pub enum Initialisation {
 /// Configuration of [`Wadiqam`]: the four models of the paper, its shallow network, and their variants.
 ///
 /// Start from a constructor ([`Self::wadiqam_fr`] and its siblings) and change what differs.
-#[derive(Config, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct WadiqamConfig {
     /// Full-reference (two images) or no-reference (one).
     pub reference: ReferenceNeed,
     /// Mean (DIQaM) or weighted (WaDIQaM) pooling.
     pub pooling: Pooling,
     /// Fusion of the two feature vectors; without effect for a no-reference model.
-    #[config(default = "Fusion::ConcatDiff")]
     pub fusion: Fusion,
     /// Output channels of the 3x3 convolutions, block by block; a 2x2 max-pool ends each block.
     pub blocks: Vec<Vec<usize>>,
     /// Width of the hidden layer of each head.
     pub hidden: usize,
     /// Dropout probability on the hidden layer, in training only.
-    #[config(default = 0.5)]
     pub dropout: f64,
     /// Added to the patch weights.
-    #[config(default = "WEIGHT_EPSILON")]
     pub weight_epsilon: f64,
     /// The network sees `x * input_scale + input_offset` for `x` in `[0, 1]`.
-    #[config(default = 255.0)]
     pub input_scale: f64,
     /// See [`Self::input_scale`].
-    #[config(default = 0.0)]
     pub input_offset: f64,
+    /// Sizes at which patches are cut: 1 for the image as it is (the paper), 2 for its half size too, and so on. The
+    /// same network sees them all, and each size counts as much as another in the pooled score.
+    #[serde(default = "one_scale")]
+    pub scales: usize,
     /// How weights start.
-    #[config(default = "Initialisation::LeCunNormal")]
     pub initialisation: Initialisation,
     /// Which way the score grows.
-    #[config(default = "Direction::LowerIsBetter")]
     pub direction: Direction,
     /// Nominal range of the score.
-    #[config(default = "(0.0, 100.0)")]
     pub range: (f64, f64),
+}
+
+/// Of files from before there were several.
+fn one_scale() -> usize {
+    1
 }
 
 impl WadiqamConfig {
@@ -122,7 +124,21 @@ impl WadiqamConfig {
 
     fn full(reference: ReferenceNeed, pooling: Pooling) -> Self {
         let blocks = [32, 64, 128, 256, 512].map(|channels| vec![channels; 2]).to_vec();
-        Self::new(reference, pooling, blocks, 512)
+        Self {
+            reference,
+            pooling,
+            fusion: Fusion::ConcatDiff,
+            blocks,
+            hidden: 512,
+            dropout: 0.5,
+            weight_epsilon: WEIGHT_EPSILON,
+            input_scale: 255.0,
+            input_offset: 0.0,
+            scales: 1,
+            initialisation: Initialisation::LeCunNormal,
+            direction: Direction::LowerIsBetter,
+            range: (0.0, 100.0),
+        }
     }
 
     /// The shallow network of section IV-H in place of the ten-layer one: five convolutions and heads of 256.
@@ -192,6 +208,9 @@ impl WadiqamConfig {
         }
         if !(self.input_scale.is_finite() && self.input_scale != 0.0 && self.input_offset.is_finite()) {
             return invalid("input_scale", self.input_scale.to_string(), "a finite number other than 0");
+        }
+        if !(1..=MAX_SCALES).contains(&self.scales) {
+            return invalid("scales", self.scales.to_string(), "1 to 6 sizes");
         }
         let (low, high) = self.range;
         if !(low < high && low.is_finite() && high.is_finite()) {

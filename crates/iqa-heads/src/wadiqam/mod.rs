@@ -6,7 +6,8 @@
 //! code, deepIQA.
 //!
 //! An image is cut into 32x32 patches; each goes through a VGG-like stack to a feature vector; a head gives the
-//! patch its quality, a second one its weight; the image score is the (weighted) mean.
+//! patch its quality, a second one its weight; the image score is the (weighted) mean. Beyond the paper, patches may also
+//! be cut from the image at half its size and less ([`WadiqamConfig::scales`]).
 
 mod config;
 #[cfg(feature = "learner")]
@@ -21,7 +22,7 @@ pub use config::{Fusion, Initialisation, PATCH, Pooling, WEIGHT_EPSILON, Wadiqam
 #[cfg(feature = "learner")]
 pub use learner::WadiqamBatch;
 pub use model::{PatchScores, Wadiqam};
-pub use patches::{PatchPosition, PatchSampler, cut_patches};
+pub use patches::{PatchPosition, PatchSampler, cut_patches, patch_values, patches_to_tensor};
 pub use reduced::{FeaturePca, PcaFit, ReducedReference};
 pub use score::{ImageScore, PatchMap, PreparedReference, ScoreOptions};
 pub use weights::WeightLayout;

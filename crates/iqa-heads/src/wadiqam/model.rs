@@ -177,6 +177,15 @@ impl Wadiqam {
 }
 
 impl PatchScores {
+    /// The same scores, where each patch counts by that much more; shape `[patches]`.
+    pub(super) fn weighted_by(self, factors: Tensor<1>) -> Self {
+        let weight = match self.weight {
+            Some(weight) => weight * factors,
+            None => factors,
+        };
+        Self { weight: Some(weight), ..self }
+    }
+
     /// Image scores of a batch in which each image has the same number of patches, one image after another.
     ///
     /// # Shapes

@@ -2,6 +2,7 @@
 
 use burn::tensor::{Device, Tensor, TensorData};
 use image::RgbImage;
+use iqa_kernels::average_pool;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
@@ -9,13 +10,23 @@ use serde::{Deserialize, Serialize};
 use super::config::PATCH;
 use crate::HeadError;
 
-/// Top-left corner of a patch, in pixels.
+/// Where a patch lies in an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PatchPosition {
-    /// Column.
+    /// Column of its top-left corner, in pixels of the image.
     pub x: u32,
-    /// Row.
+    /// Row of its top-left corner, in pixels of the image.
     pub y: u32,
+    /// Side of the square of pixels whose mean is one value of the patch: 1 for the image as it is, 2 for the image at
+    /// half its size.
+    pub shrink: u32,
+}
+
+impl PatchPosition {
+    /// A patch of the image as it is.
+    pub const fn new(x: u32, y: u32) -> Self {
+        Self { x, y, shrink: 1 }
+    }
 }
 
 /// Which patches of an image are looked at.
@@ -66,7 +77,41 @@ impl PatchSampler {
         }
     }
 
-    /// Top-left corners of the patches of an image.
+    /// The patches of an image at its own size and, for more than one scale, at half, a quarter, ... of it, finest
+    /// first. Every scale has its own grid or as many random patches; one at which the image is too small is left out.
+    ///
+    /// # Errors
+    /// [`HeadError::TooSmall`] for an image that holds no patch, [`HeadError::EmptySampler`].
+    pub fn positions_at_scales(
+        &self,
+        width: u32,
+        height: u32,
+        scales: usize,
+    ) -> Result<Vec<PatchPosition>, HeadError> {
+        let mut all = self.positions(width, height)?;
+        for scale in 1..scales as u32 {
+            let shrink = 1 << scale;
+            let (width, height) = (width / shrink, height / shrink);
+            if width.min(height) < self.minimum_side() {
+                break;
+            }
+            let sampler = match *self {
+                Self::Random { patches, seed } => {
+                    Self::Random { patches, seed: seed.wrapping_add(u64::from(scale)) }
+                }
+                grid @ Self::Grid { .. } => grid,
+            };
+            let positions = sampler.positions(width, height)?;
+            all.extend(positions.iter().map(|at| PatchPosition {
+                x: at.x * shrink,
+                y: at.y * shrink,
+                shrink,
+            }));
+        }
+        Ok(all)
+    }
+
+    /// The patches of an image at its own size.
     ///
     /// # Errors
     /// [`HeadError::TooSmall`] for an image that holds no patch, [`HeadError::EmptySampler`].
@@ -82,10 +127,7 @@ impl PatchSampler {
                 let mut rng = ChaCha8Rng::seed_from_u64(seed);
                 let (last_x, last_y) = (width - PATCH as u32, height - PATCH as u32);
                 Ok((0..patches)
-                    .map(|_| PatchPosition {
-                        x: rng.random_range(0..=last_x),
-                        y: rng.random_range(0..=last_y),
-                    })
+                    .map(|_| PatchPosition::new(rng.random_range(0..=last_x), rng.random_range(0..=last_y)))
                     .collect())
             }
             Self::Grid { stride, inclusive } => {
@@ -93,10 +135,29 @@ impl PatchSampler {
                     let end = side - PATCH as u32 + u32::from(inclusive);
                     (0..end).step_by(stride)
                 };
-                Ok(along(height).flat_map(|y| along(width).map(move |x| PatchPosition { x, y })).collect())
+                Ok(along(height).flat_map(|y| along(width).map(move |x| PatchPosition::new(x, y))).collect())
             }
         }
     }
+}
+
+/// How much each patch counts beside its own weight, so that every scale counts the same however many patches it has:
+/// 1 on the finest scale, and there alone when there is no other.
+pub(super) fn shares(positions: &[PatchPosition]) -> Vec<f32> {
+    let count = |shrink: u32| positions.iter().filter(|at| at.shrink == shrink).count();
+    let finest = count(1) as f32;
+    let mut known = Vec::new();
+    positions
+        .iter()
+        .map(|at| match known.iter().find(|(shrink, _)| *shrink == at.shrink) {
+            Some((_, share)) => *share,
+            None => {
+                let share = finest / count(at.shrink) as f32;
+                known.push((at.shrink, share));
+                share
+            }
+        })
+        .collect()
 }
 
 /// Cuts patches out of an image.
@@ -107,37 +168,88 @@ impl PatchSampler {
 /// # Panics
 /// When a patch does not lie inside the image.
 pub fn cut_patches(image: &RgbImage, positions: &[PatchPosition], device: &Device) -> Tensor<4> {
+    patches_to_tensor(patch_values(image, positions), device)
+}
+
+/// Patches as [`patch_values`] cuts them, as a tensor `[patches, 3, 32, 32]`.
+///
+/// # Panics
+/// When the values are no whole number of patches.
+pub fn patches_to_tensor(values: Vec<f32>, device: &Device) -> Tensor<4> {
     // Channels last, as in the image, and as this workspace's convolutions like it best.
+    let patches = values.len() / (PATCH * PATCH * 3);
+    let patches = TensorData::new(values, [patches, PATCH, PATCH, 3]);
+    Tensor::<4>::from_data(patches, device).permute([0, 3, 1, 2])
+}
+
+/// The values of patches of an image, in `[0, 1]`: patch by patch, row by row, R, G and B of each pixel.
+///
+/// # Panics
+/// When a patch does not lie inside the image.
+pub fn patch_values(image: &RgbImage, positions: &[PatchPosition]) -> Vec<f32> {
     let row = PATCH * 3;
     let stride = image.width() as usize * 3;
     let mut values = vec![0f32; positions.len() * PATCH * row];
     for (position, patch) in positions.iter().zip(values.chunks_exact_mut(PATCH * row)) {
         let corner = position.y as usize * stride + position.x as usize * 3;
+        let shrink = position.shrink as usize;
+        let most = (255 * shrink * shrink) as f32;
         for (y, values) in patch.chunks_exact_mut(row).enumerate() {
-            let pixels = &image.as_raw()[corner + y * stride..][..row];
-            for (value, pixel) in values.iter_mut().zip(pixels) {
-                *value = f32::from(*pixel) / 255.0;
+            let pixels = &image.as_raw()[corner + y * shrink * stride..];
+            if shrink == 1 {
+                for (value, pixel) in values.iter_mut().zip(&pixels[..row]) {
+                    *value = f32::from(*pixel) / 255.0;
+                }
+                continue;
+            }
+            for (x, value) in values.iter_mut().enumerate() {
+                let first = x / 3 * shrink * 3 + x % 3;
+                let sum: u32 = (0..shrink)
+                    .flat_map(|down| (0..shrink).map(move |right| first + down * stride + right * 3))
+                    .map(|at| u32::from(pixels[at]))
+                    .sum();
+                *value = sum as f32 / most;
             }
         }
     }
-    let patches = TensorData::new(values, [positions.len(), PATCH, PATCH, 3]);
-    Tensor::<4>::from_data(patches, device).permute([0, 3, 1, 2])
+    values
 }
 
-/// Cuts the patches of every image of a batch, image after image; differentiable.
+/// Cuts the patches of every image of a batch, image after image, each as [`PatchSampler::positions_at_scales`] says;
+/// differentiable.
 ///
 /// # Shapes
 /// - `images`: `[n, 3, height, width]`; returns `[n * positions, 3, 32, 32]`
-pub(super) fn cut_patches_tensor(images: Tensor<4>, sampler: PatchSampler) -> Result<Tensor<4>, HeadError> {
+pub(super) fn cut_patches_tensor(
+    images: Tensor<4>,
+    sampler: PatchSampler,
+    positions: &[PatchPosition],
+) -> Result<Tensor<4>, HeadError> {
+    let n = images.dims()[0];
+    let scales: Vec<Tensor<5>> = positions
+        .chunk_by(|a, b| a.shrink == b.shrink)
+        .map(|positions| {
+            let shrink = positions[0].shrink;
+            let side = shrink as usize;
+            let shrunk = if side == 1 { images.clone() } else { average_pool(images.clone(), side, side, 0) };
+            let positions: Vec<_> =
+                positions.iter().map(|at| PatchPosition::new(at.x / shrink, at.y / shrink)).collect();
+            let patches = cut_at_one_scale(shrunk, sampler, &positions);
+            patches.reshape([n, positions.len(), 3, PATCH, PATCH])
+        })
+        .collect();
+    Ok(Tensor::cat(scales, 1).reshape([n * positions.len(), 3, PATCH, PATCH]))
+}
+
+fn cut_at_one_scale(images: Tensor<4>, sampler: PatchSampler, positions: &[PatchPosition]) -> Tensor<4> {
     let [n, channels, height, width] = images.dims();
-    let positions = sampler.positions(width as u32, height as u32)?;
     if let PatchSampler::Grid { stride: PATCH, inclusive } = sampler {
         // One reshape for the whole grid, where a slice a patch would cost a full-size gradient each.
         let count = |side: usize| (side - PATCH + usize::from(inclusive)).div_ceil(PATCH);
         let (rows, columns) = (count(height), count(width));
         let grid = images.slice([0..n, 0..channels, 0..rows * PATCH, 0..columns * PATCH]);
         let grid: Tensor<6> = grid.reshape([n, channels, rows, PATCH, columns, PATCH]);
-        return Ok(grid.permute([0, 2, 4, 1, 3, 5]).reshape([n * rows * columns, channels, PATCH, PATCH]));
+        return grid.permute([0, 2, 4, 1, 3, 5]).reshape([n * rows * columns, channels, PATCH, PATCH]);
     }
     let patches = positions.iter().map(|position| {
         let (x, y) = (position.x as usize, position.y as usize);
@@ -145,7 +257,7 @@ pub(super) fn cut_patches_tensor(images: Tensor<4>, sampler: PatchSampler) -> Re
         patch.unsqueeze_dim::<5>(1)
     });
     let stacked: Tensor<5> = Tensor::cat(patches.collect(), 1);
-    Ok(stacked.reshape([n * positions.len(), channels, PATCH, PATCH]))
+    stacked.reshape([n * positions.len(), channels, PATCH, PATCH])
 }
 
 #[cfg(test)]
@@ -179,9 +291,38 @@ mod tests {
         assert_eq!(at(1), at(1));
         assert_ne!(at(1), at(2));
         for (x, y) in [(0, 0), (2, 1), (2, 0), (0, 1)] {
-            assert!(at(1).contains(&PatchPosition { x, y }), "({x}, {y}) never drawn");
+            assert!(at(1).contains(&PatchPosition::new(x, y)), "({x}, {y}) never drawn");
         }
         assert!(at(1).iter().all(|p| p.x <= 2 && p.y <= 1));
+    }
+
+    #[test]
+    fn coarser_scales_have_grids_of_their_own_and_count_as_much_as_the_finest() {
+        let at = |width, height| {
+            PatchSampler::official().positions_at_scales(width, height, 3).expect("large enough")
+        };
+        let positions = at(512, 384);
+        let count = |shrink| positions.iter().filter(|at| at.shrink == shrink).count();
+        assert_eq!([count(1), count(2), count(4)], [192, 48, 12]);
+        assert_eq!(positions[192 + 17], PatchPosition { x: 64, y: 64, shrink: 2 });
+        let shares = shares(&positions);
+        assert_eq!([shares[0], shares[192], shares[240]], [1.0, 4.0, 16.0]);
+        assert_eq!(at(127, 100).iter().map(|at| at.shrink).max(), Some(2), "too small for a quarter");
+        assert_eq!(at(40, 40), PatchSampler::official().positions(40, 40).expect("large enough"));
+    }
+
+    #[test]
+    fn a_patch_of_the_half_size_picture_holds_means_of_four_pixels() {
+        let image =
+            RgbImage::from_fn(80, 70, |x, y| image::Rgb([(x * 3) as u8, (y * 3) as u8, (x + y) as u8]));
+        let position = PatchPosition { x: 12, y: 4, shrink: 2 };
+        let patch = cut_patches(&image, &[position], &Device::flex()).into_data();
+        let values: Vec<f32> = patch.iter::<f32>().collect();
+        // Columns 12 + 2 * 5 and the next: 3 * 22.5; rows 4 + 2 * 7 and the next: 3 * 18.5.
+        let at = |channel: usize| values[channel * PATCH * PATCH + 7 * PATCH + 5] * 255.0;
+        for (channel, expected) in [67.5, 55.5, 41.0].into_iter().enumerate() {
+            assert!((at(channel) - expected).abs() < 1e-4, "{channel}: {}", at(channel));
+        }
     }
 
     #[test]

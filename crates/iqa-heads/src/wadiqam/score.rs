@@ -1,12 +1,12 @@
 //! Scores of whole images, chunk by chunk.
 
-use burn::tensor::Tensor;
+use burn::tensor::{Tensor, TensorData};
 use image::RgbImage;
 use serde::{Deserialize, Serialize};
 
 use super::config::PATCH;
 use super::model::{PatchScores, Wadiqam};
-use super::patches::{PatchPosition, PatchSampler, cut_patches, cut_patches_tensor};
+use super::patches::{PatchPosition, PatchSampler, cut_patches, cut_patches_tensor, shares};
 use crate::HeadError;
 
 /// How an image is cut up for scoring.
@@ -40,7 +40,7 @@ pub struct PatchMap {
     pub width: u32,
     /// Height of the image, in pixels.
     pub height: u32,
-    /// Top-left corners of the patches; the order of the other two lists.
+    /// Where the patches lie; the order of the other two lists.
     pub positions: Vec<PatchPosition>,
     /// Patch qualities `y`, in the units of the score.
     pub quality: Vec<f32>,
@@ -50,13 +50,15 @@ pub struct PatchMap {
 
 impl PatchMap {
     /// The image score: the mean of the qualities, weighted by the weights, summed in double precision
-    /// (Bosse et al., equations 2 and 6).
+    /// (Bosse et al., equations 2 and 6). Of several scales each counts the same.
     pub fn pool(&self) -> f64 {
-        let pairs = || self.quality.iter().zip(&self.weight).map(|(&y, &a)| (f64::from(y), f64::from(a)));
+        let shares = shares(&self.positions);
+        let weights = self.weight.iter().zip(&shares).map(|(&a, &share)| f64::from(a) * f64::from(share));
+        let pairs = || self.quality.iter().map(|&y| f64::from(y)).zip(weights.clone());
         pairs().map(|(y, a)| y * a).sum::<f64>() / pairs().map(|(_, a)| a).sum::<f64>()
     }
 
-    /// Side of a patch, in pixels.
+    /// Side of a patch of the image as it is, in pixels; one of the half-size image covers twice as many.
     pub fn patch_side(&self) -> u32 {
         PATCH as u32
     }
@@ -105,7 +107,7 @@ impl Wadiqam {
             (true, Some(reference)) => same_size(distorted.dimensions(), reference.dimensions())?,
             (false, None) => {}
         }
-        let positions = options.sampler.positions(distorted.width(), distorted.height())?;
+        let positions = self.positions(options.sampler, distorted.dimensions())?;
         collect(distorted.dimensions(), positions, options.chunk, |_, positions| {
             let reference = reference.map(|image| cut_patches(image, positions, &device));
             self.forward(cut_patches(distorted, positions, &device), reference)
@@ -125,7 +127,7 @@ impl Wadiqam {
         if !self.config.is_full_reference() {
             return Err(HeadError::ReferenceUnexpected);
         }
-        let positions = options.sampler.positions(reference.width(), reference.height())?;
+        let positions = self.positions(options.sampler, reference.dimensions())?;
         let device = self.device();
         let chunk = options.chunk.max(1);
         let features = positions
@@ -192,9 +194,23 @@ impl Wadiqam {
                 }
             }
         }
-        let distorted = cut_patches_tensor(distorted, sampler)?;
-        let reference = reference.map(|images| cut_patches_tensor(images, sampler)).transpose()?;
-        Ok(self.forward(distorted, reference).pool(n))
+        let device = distorted.device();
+        let positions = self.positions(sampler, (width as u32, height as u32))?;
+        let cut = |images| cut_patches_tensor(images, sampler, &positions);
+        let scores = self.forward(cut(distorted)?, reference.map(cut).transpose()?);
+        if self.config.scales == 1 {
+            return Ok(scores.pool(n));
+        }
+        let shares = TensorData::new(shares(&positions).repeat(n), [n * positions.len()]);
+        Ok(scores.weighted_by(Tensor::from_data(shares, &device)).pool(n))
+    }
+
+    fn positions(
+        &self,
+        sampler: PatchSampler,
+        (width, height): (u32, u32),
+    ) -> Result<Vec<PatchPosition>, HeadError> {
+        sampler.positions_at_scales(width, height, self.config.scales)
     }
 }
 
@@ -237,7 +253,7 @@ mod tests {
     use super::*;
 
     fn map(quality: &[f32], weight: &[f32]) -> PatchMap {
-        let positions = vec![PatchPosition { x: 0, y: 0 }; quality.len()];
+        let positions = vec![PatchPosition::new(0, 0); quality.len()];
         PatchMap { width: 96, height: 32, positions, quality: quality.into(), weight: weight.into() }
     }
 

@@ -51,15 +51,19 @@
 //! ```
 
 mod comparison;
+mod dots;
 mod figures;
 mod report;
 mod run;
 mod scatter;
 mod scores;
+mod table;
 
 pub use comparison::{Comparison, Difference, Significance};
+pub use dots::write_dots;
 pub use figures::{FIGURES, Figure, Figures, Fitted, Part};
 pub use report::{Intervals, Report, ReportConfig, SplitSummary, Summary, report};
 pub use run::{EvaluatedModel, score_set};
 pub use scatter::write_scatter;
 pub use scores::{ScoreKey, Scores, sha256};
+pub use table::{Table, TableCell, TableRow, TableSet};

@@ -1,7 +1,6 @@
 //! Scores against ratings as a picture.
 
 use std::error::Error;
-use std::ops::Range;
 use std::path::Path;
 
 use iqa_core::{Direction, write_atomically};
@@ -11,6 +10,7 @@ use plotters::prelude::*;
 
 use super::scores::Scores;
 use crate::TrainError;
+use crate::chart::{axis, drawn};
 
 const SIZE: (u32, u32) = (760, 560);
 /// Types told apart by colour; with more of them all points have one.
@@ -40,15 +40,17 @@ pub fn write_scatter(path: &Path, set: &DataSet, scores: &Scores) -> Result<(), 
 
 fn draw(svg: &mut String, set: &DataSet, scores: &Scores) -> Result<(), Box<dyn Error>> {
     let points: Vec<(f64, f64)> = points(set, scores).map(|(_, point)| point).collect();
-    let (x, y) = (extent(points.iter().map(|p| p.0)), extent(points.iter().map(|p| p.1)));
-    let (Some(x), Some(y)) = (x, y) else { return Err("no image has a finite score".into()) };
+    if points.is_empty() {
+        return Err("no image has a finite score".into());
+    }
+    let (x, y) = (axis(points.iter().map(|p| p.0)), axis(points.iter().map(|p| p.1)));
     let area = SVGBackend::with_string(svg, SIZE).into_drawing_area();
     area.fill(&WHITE)?;
     let mut chart = ChartBuilder::on(&area)
         .margin(12)
         .x_label_area_size(40)
         .y_label_area_size(60)
-        .build_cartesian_2d(x.clone(), y)?;
+        .build_cartesian_2d(x, y.clone())?;
     let better = |higher: bool| if higher { "higher is better" } else { "lower is better" };
     let kind = match set.scale().kind() {
         ScoreKind::Mos => "MOS",
@@ -82,12 +84,11 @@ fn draw(svg: &mut String, set: &DataSet, scores: &Scores) -> Result<(), Box<dyn 
     let corner = if falls { SeriesLabelPosition::UpperRight } else { SeriesLabelPosition::LowerRight };
     // Of the published numbers: the fit of qualities is the same curve, turned.
     if let Ok(fit) = LogisticFit::new(LogisticKind::FiveParameter, &predicted, &rated) {
-        let (low, high) = predicted.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), &value| {
-            (low.min(value), high.max(value))
-        });
-        let curve = (0..=CURVE_POINTS).map(|step| {
+        let low = predicted.iter().copied().fold(f64::INFINITY, f64::min);
+        let high = predicted.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let curve = (0..=CURVE_POINTS).filter_map(|step| {
             let at = low + (high - low) * step as f64 / CURVE_POINTS as f64;
-            (at, fit.predict(at))
+            Some((at, drawn(fit.predict(at))?.clamp(y.start, y.end)))
         });
         chart
             .draw_series(LineSeries::new(curve, BLACK.stroke_width(2)))?
@@ -104,10 +105,12 @@ fn draw(svg: &mut String, set: &DataSet, scores: &Scores) -> Result<(), Box<dyn 
     Ok(())
 }
 
-/// Finite scores with their ratings, and the sample's index.
+/// Finite scores with their ratings, where both are drawn, and the sample's index.
 fn points<'a>(set: &'a DataSet, scores: &'a Scores) -> impl Iterator<Item = (usize, (f64, f64))> + 'a {
-    let point = |(index, sample): (usize, &iqa_datasets::Sample)| (index, (scores.values[index], sample.raw));
-    set.samples().iter().enumerate().map(point).filter(|(_, point)| point.0.is_finite())
+    let point = |(index, sample): (usize, &iqa_datasets::Sample)| {
+        Some((index, (drawn(scores.values[index])?, drawn(sample.raw)?)))
+    };
+    set.samples().iter().enumerate().filter_map(point)
 }
 
 fn series(set: &DataSet, scores: &Scores) -> Vec<Series> {
@@ -145,15 +148,3 @@ const COLOURS: [RGBColor; COLOURED_TYPES] = [
     RGBColor(180, 168, 20),
     RGBColor(90, 90, 90),
 ];
-
-/// From the least to the largest value, with a margin; `None` without values.
-fn extent(values: impl Iterator<Item = f64>) -> Option<Range<f64>> {
-    let (low, high) = values
-        .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)));
-    if low > high {
-        return None;
-    }
-    // A single value gets a range around it.
-    let margin = if high > low { 0.04 * (high - low) } else { 0.5 };
-    Some(low - margin..high + margin)
-}

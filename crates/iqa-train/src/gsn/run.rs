@@ -13,19 +13,21 @@ use rand_chacha::ChaCha8Rng;
 
 use super::recipe::GsnRecipe;
 use super::validation::ValidationImages;
+use crate::data::target;
 use crate::epochs::{self, Outcome, Plan, Task, Validation};
 use crate::{TrainError, TrainingPairs, ValidationPairs, seed};
 
 /// Trains a network and writes into `folder`; goes on where an earlier run in that folder stopped.
 ///
-/// The recipe flips and crops: `training` gives whole images. `device` is a plain device; the loop puts autodiff on it.
+/// The recipe flips and crops: `training` gives whole images. Labels are put into the direction and range of the
+/// network's score; of a range, losses that normalise over the batch see nothing. `device` is a plain device; the loop puts autodiff on it.
 /// A progress bar goes to standard error when that is a terminal.
 ///
 /// # Errors
 /// [`TrainError::InvalidRecipe`], [`TrainError::Empty`]; [`TrainError::RecipeChanged`] when the folder holds a run of
 /// another recipe (only the number of epochs may grow, and only under a constant schedule);
-/// [`TrainError::NonFiniteTarget`], [`TrainError::NonFinitePrediction`], [`TrainError::ConstantBatch`] for a batch that
-/// has no loss, before it reaches the weights; [`TrainError::Checkpoint`], and what reading the data or writing files
+/// [`TrainError::FolderInUse`]; [`TrainError::NonFiniteTarget`], [`TrainError::ConstantBatch`] for a batch that has no
+/// loss, before it reaches the weights; [`TrainError::NonFiniteLoss`], [`TrainError::Checkpoint`], and what reading the data or writing files
 /// gives, [`TrainError::Dataset`] for an image smaller than the crop among it.
 pub fn train(
     recipe: &GsnRecipe,
@@ -88,7 +90,8 @@ impl Task for Run<'_> {
                 let rng = &mut ChaCha8Rng::seed_from_u64(seed);
                 let (distorted, reference) = augment.apply(&pair.distorted, pair.reference.as_ref(), rng)?;
                 let reference = reference.ok_or(HeadError::ReferenceMissing)?;
-                Ok(Example { distorted, reference, target: pair.quality01 })
+                let target = target(&self.recipe.model.score_spec(), pair.quality01);
+                Ok(Example { distorted, reference, target })
             })
             .collect()
     }

@@ -11,6 +11,7 @@ use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
 use super::recipe::GsnRecipe;
+use crate::data::target;
 use crate::epochs::Validation;
 use crate::{QualityLoss, TrainError, TrainingPair, ValidationPairs, seed};
 
@@ -69,7 +70,7 @@ impl<'a> ValidationImages<'a> {
                 _ => (reference.clone(), model.prepare(reference, &options)?),
             };
             predictions.push(model.score_prepared(&pair.distorted, &features.1)?.score);
-            targets.push(pair.quality01);
+            targets.push(target(&model.score_spec(), pair.quality01));
             prepared = Some(features);
         }
         let mut loss = 0.0;
@@ -79,6 +80,7 @@ impl<'a> ValidationImages<'a> {
             let scores = Tensor::from_floats(scores.as_slice(), &model.device());
             loss += self.loss.loss(scores, &of(&targets))?.into_scalar::<f64>();
         }
+        // Both in the model's own direction: a good model correlates positively with its targets.
         Ok(Validation::new(loss / self.batches.len() as f64, &predictions, &targets))
     }
 }

@@ -6,7 +6,7 @@ use iqa_heads::HeadError;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use super::recipe::HiqaRecipe;
+use super::recipe::{HiqaRecipe, Phase};
 use crate::{TrainError, TrainingPairs, seed};
 
 /// Patches of a few images with their references and labels.
@@ -14,8 +14,8 @@ use crate::{TrainError, TrainingPairs, seed};
 pub struct Batch {
     /// Distorted patches, `[n, 3, patch, patch]`, RGB in `[-1, 1]`.
     pub distorted: Tensor<4>,
-    /// The patches at the same places of the references.
-    pub reference: Tensor<4>,
+    /// The patches at the same places of the references; `None` where nothing looks at them.
+    pub reference: Option<Tensor<4>>,
     /// Labels, `[n]`: quality from 0 to 1.
     pub targets: Tensor<1>,
 }
@@ -24,33 +24,37 @@ pub struct Batch {
 pub(super) struct HostBatch {
     /// `[n, patch, patch, 3]`, in `[-1, 1]`.
     distorted: Vec<f32>,
-    reference: Vec<f32>,
+    reference: Option<Vec<f32>>,
     targets: Vec<f32>,
     side: usize,
 }
 
 impl HostBatch {
-    /// Batch `index` of a run.
+    /// Batch `index` of a run, with references if the phase looks at them.
     pub(super) fn draw(
         data: &dyn TrainingPairs,
         recipe: &HiqaRecipe,
+        phase: Phase,
         index: usize,
     ) -> Result<Self, TrainError> {
         let side = recipe.patch;
-        let mut batch = Self { distorted: Vec::new(), reference: Vec::new(), targets: Vec::new(), side };
+        let reference = recipe.looks_at_references(phase).then(Vec::new);
+        let mut batch = Self { distorted: Vec::new(), reference, targets: Vec::new(), side };
         for (image, pair) in data.batch(index, recipe.images)?.into_iter().enumerate() {
-            let reference = pair.reference.ok_or(HeadError::ReferenceMissing)?;
+            let mut reference = match &mut batch.reference {
+                Some(values) => Some((pair.reference.ok_or(HeadError::ReferenceMissing)?, values)),
+                None => None,
+            };
             let (width, height) = pair.distorted.dimensions();
             let least = side as u32;
             if width < least || height < least {
                 return Err(HeadError::TooSmall { size: (width, height), minimum: (least, least) }.into());
             }
-            if reference.dimensions() != (width, height) {
-                return Err(HeadError::SizeMismatch {
-                    distorted: (width, height),
-                    reference: reference.dimensions(),
-                }
-                .into());
+            if let Some((reference, _)) = &reference
+                && reference.dimensions() != (width, height)
+            {
+                let (distorted, reference) = ((width, height), reference.dimensions());
+                return Err(HeadError::SizeMismatch { distorted, reference }.into());
             }
             let seed = seed::derive(recipe.seed, &[seed::PATCHES, index as u64, image as u64]);
             let mut rng = ChaCha8Rng::seed_from_u64(seed);
@@ -62,7 +66,9 @@ impl HostBatch {
                     degrees: rng.random_range(-1.0f64..=1.0) * recipe.rotation,
                 };
                 patch.cut(&pair.distorted, side, &mut batch.distorted);
-                patch.cut(&reference, side, &mut batch.reference);
+                if let Some((reference, values)) = &mut reference {
+                    patch.cut(reference, side, values);
+                }
                 batch.targets.push(pair.quality01 as f32);
             }
         }
@@ -77,7 +83,7 @@ impl HostBatch {
         };
         Batch {
             distorted: images(&self.distorted),
-            reference: images(&self.reference),
+            reference: self.reference.as_deref().map(images),
             targets: Tensor::from_data(TensorData::new(self.targets.clone(), [n]), device),
         }
     }

@@ -8,6 +8,7 @@ use plotters::prelude::*;
 use super::log::HiqaLog;
 use super::recipe::Phase;
 use crate::TrainError;
+use crate::chart::{axis, drawn};
 
 const SIZE: (u32, u32) = (800, 480);
 
@@ -42,9 +43,10 @@ fn draw(svg: &mut String, rows: &[HiqaLog]) -> Result<(), Box<dyn std::error::Er
     }
     let points = |value: fn(&HiqaLog) -> Option<f64>| {
         let pairs = rows.iter().zip(&places);
-        pairs.filter_map(move |(row, &place)| value(row).map(|value| (place, value))).collect::<Vec<_>>()
+        pairs.filter_map(move |(row, &place)| Some((place, drawn(value(row)?)?))).collect::<Vec<_>>()
     };
-    let highest = CURVES.iter().flat_map(|curve| points(curve.2)).map(|(_, value)| value).fold(0.1, f64::max);
+    let heights =
+        axis(CURVES.iter().flat_map(|curve| points(curve.2)).map(|(_, value)| value).chain([0.0, 0.1]));
     let end = places.last().copied().unwrap_or(1.0);
     let area = SVGBackend::with_string(svg, SIZE).into_drawing_area();
     area.fill(&WHITE)?;
@@ -52,7 +54,7 @@ fn draw(svg: &mut String, rows: &[HiqaLog]) -> Result<(), Box<dyn std::error::Er
         .margin(12)
         .x_label_area_size(36)
         .y_label_area_size(56)
-        .build_cartesian_2d(0f64..end, 0f64..highest * 1.05)?;
+        .build_cartesian_2d(0f64..end, heights)?;
     chart.configure_mesh().x_desc("step").y_desc("loss").draw()?;
     for (name, color, value) in CURVES {
         let points = points(value);
@@ -67,4 +69,32 @@ fn draw(svg: &mut String, rows: &[HiqaLog]) -> Result<(), Box<dyn std::error::Er
     chart.configure_series_labels().background_style(WHITE.mix(0.8)).border_style(BLACK).draw()?;
     area.present()?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::log::Sums;
+    use super::super::trainer::JointLosses;
+    use super::*;
+
+    #[test]
+    fn losses_of_any_size_are_drawn() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("loss.svg");
+        for loss in [0.0, 1e-320, 1e308, -1e308, f64::INFINITY, f64::NAN] {
+            let mut sums = Sums::default();
+            sums.add(&JointLosses {
+                pixel: loss,
+                real: loss,
+                fake: -loss,
+                regressor: loss,
+                ..Default::default()
+            });
+            let rows = [1, 2].map(|step| sums.row(Phase::Joint, step, 1.0, 0.0));
+            write_curves(&path, &rows).expect("draws");
+            let svg = std::fs::read_to_string(&path).expect("reads");
+            assert!(svg.contains("</svg>") && !svg.contains("NaN"), "{loss}");
+        }
+        write_curves(&path, &[]).expect("draws nothing");
+    }
 }

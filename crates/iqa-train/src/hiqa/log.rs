@@ -20,6 +20,7 @@ pub struct HiqaLog {
     /// Factor of the schedule at the last of them.
     pub rate_factor: f64,
     /// `L_R` of the network in training: `R_pre` in the baseline phase.
+    #[serde(with = "crate::float")]
     pub regressor: f64,
     /// `L_p`.
     pub pixel: Option<f64>,

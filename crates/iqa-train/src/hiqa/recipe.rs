@@ -11,7 +11,14 @@ use iqa_heads::hiqa::{
 use serde::{Deserialize, Serialize};
 
 use super::losses::{Adversarial, Epsilon, Reduction};
+use crate::limits::{self, Limit};
 use crate::{Schedule, TrainError};
+
+/// Channels of a network's first layer. The published ones have 64.
+const WIDTH: Limit = Limit::new(1..=512, "1 to 512 channels");
+const STACKS: Limit = Limit::new(1..=16, "1 to 16");
+const SIDE_EXPECTED: &str = "a power of two from 64 to 1,024";
+const SIDE: Limit = Limit::new(64..=1024, SIDE_EXPECTED);
 
 /// The steps of the paper's ablation (its table 6), each with all of those before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -302,6 +309,24 @@ impl HiqaRecipe {
         }
     }
 
+    /// For the system that is bundled ([`HiqaConfig::small`]): hours on a CPU, minutes on a GPU.
+    pub fn small(vgg: Perceptual) -> Self {
+        let model = HiqaConfig::small();
+        let fast = Self::fast(vgg);
+        Self {
+            regressor_width: model.regressor.width,
+            discriminator_width: model.regressor.width,
+            patch: model.patch,
+            generator: model.generator.unwrap_or(fast.generator),
+            images: 8,
+            patches: 2,
+            baseline_steps: 2000,
+            joint_steps: 3000,
+            regressor_steps: 4000,
+            ..fast
+        }
+    }
+
     /// The same on images of the size and widths of a test.
     #[must_use]
     pub fn tiny(self) -> Self {
@@ -357,37 +382,49 @@ impl HiqaRecipe {
         }
     }
 
+    /// Whether a phase learns from the references of its images: those of the others may have none.
+    pub fn looks_at_references(&self, phase: Phase) -> bool {
+        match phase {
+            Phase::Baseline => false,
+            Phase::Joint => true,
+            Phase::Regressor => self.map_source == MapSource::Reference,
+        }
+    }
+
     /// Checks a recipe.
     ///
     /// # Errors
     /// [`TrainError::InvalidRecipe`] naming the field, [`TrainError::Head`] for the networks.
     pub fn validate(&self) -> Result<(), TrainError> {
+        // Before the networks' own checks, which multiply them.
+        for (field, width) in [
+            ("generator.width", self.generator.width),
+            ("regressor_width", self.regressor_width),
+            ("discriminator_width", self.discriminator_width),
+        ] {
+            WIDTH.check(field, width)?;
+        }
+        STACKS.check("generator.stacks", self.generator.stacks)?;
+        SIDE.check("patch", self.patch)?;
         self.model().validate()?;
         let invalid =
             |field, found: String, expected| Err(TrainError::InvalidRecipe { field, found, expected });
         if !self.patch.is_power_of_two() {
-            return invalid("patch", self.patch.to_string(), "a power of two from 64 on");
+            return invalid("patch", self.patch.to_string(), SIDE_EXPECTED);
         }
-        let counts = [
-            ("images", self.images),
-            ("patches", self.patches),
-            ("report_every", self.report_every),
-            ("discriminator_width", self.discriminator_width),
-        ];
-        let phases = self.phases().into_iter().map(|(phase, steps)| (phase.as_str(), steps));
-        for (field, value) in counts.into_iter().chain(phases) {
-            if value == 0 {
-                return invalid(field, "0".into(), "at least 1");
-            }
+        limits::IMAGES.check("images", self.images)?;
+        limits::PATCHES.check("patches", self.patches)?;
+        limits::BATCH_PATCHES.check("patches", self.images * self.patches)?;
+        limits::STEPS.check("report_every", self.report_every)?;
+        for (phase, steps) in self.phases() {
+            limits::STEPS.check(phase.as_str(), steps)?;
         }
         for (field, optimiser) in [
             ("generator_optimiser", self.generator_optimiser),
             ("discriminator_optimiser", self.discriminator_optimiser),
             ("regressor_optimiser", self.regressor_optimiser),
         ] {
-            if !(optimiser.rate() > 0.0 && optimiser.rate().is_finite()) {
-                return invalid(field, optimiser.rate().to_string(), "a positive learning rate");
-            }
+            limits::learning_rate(field, optimiser.rate())?;
         }
         if !(1..=STAGES).contains(&self.losses.quality_stage) {
             return invalid("losses.quality_stage", self.losses.quality_stage.to_string(), "1 to 4");

@@ -19,6 +19,8 @@ use super::recipe::{HiqaRecipe, Perceptual, Phase, Rung};
 use super::sheet::sample_sheet;
 use super::state::{self, Progress};
 use super::trainer::{JointLosses, Trainer};
+use crate::divergence::Check;
+use crate::folder::Claim;
 use crate::{TrainError, TrainingPairs, ValidationPairs};
 
 /// Batches prepared ahead of the networks.
@@ -44,8 +46,8 @@ pub struct HiqaOutcome {
 ///
 /// # Errors
 /// [`TrainError::InvalidRecipe`], [`TrainError::Empty`]; [`TrainError::RecipeChanged`] when the folder holds a run of
-/// another recipe; [`TrainError::Checkpoint`], [`TrainError::NonFiniteLoss`], and what reading the data or writing
-/// files gives.
+/// another recipe; [`TrainError::FolderInUse`], [`TrainError::Checkpoint`], [`TrainError::NonFiniteLoss`], and what
+/// reading the data or writing files gives.
 pub fn train(
     recipe: &HiqaRecipe,
     training: &dyn TrainingPairs,
@@ -57,21 +59,41 @@ pub fn train(
     if training.samples() == 0 {
         return Err(TrainError::Empty { set: "training" });
     }
-    std::fs::create_dir_all(folder).map_err(|source| CoreError::Io { path: folder.into(), source })?;
     let device = device.clone().autodiff();
     let file = |name: &str| folder.join(name);
     let checkpoint = file("checkpoint.safetensors");
 
     let mut trainer = Trainer::new(recipe, &device)?;
+    let phases = recipe.phases();
+    let hallucinates = phases.iter().any(|(phase, _)| *phase == Phase::Joint);
+    let shown = if hallucinates { pairs_to_show(shown)? } else { Vec::new() };
+    if !checkpoint.exists() {
+        // Data that give no batch are told before there is a folder.
+        for (phase, _) in &phases {
+            HostBatch::draw(training, &HiqaRecipe { images: 1, ..recipe.clone() }, *phase, 0)?;
+        }
+    }
+    let _claim = Claim::new(folder)?;
+    let publish = |trainer: &Trainer, rows: &[HiqaLog]| {
+        write_log(&file("log.csv"), rows)?;
+        write_curves(&file("loss.svg"), rows)?;
+        match rows.last() {
+            Some(row) if row.phase == Phase::Joint && !shown.is_empty() => {
+                let sheet = sample_sheet(&trainer.model()?, &shown)?;
+                write_png(&file(&format!("sheet_{:06}.png", row.step)), &sheet)
+            }
+            _ => Ok(()),
+        }
+    };
     let mut progress = Progress { recipe: recipe.clone(), phase: 0, step: 0, log: Vec::new() };
     if checkpoint.exists() {
         (trainer, progress) = state::read(&checkpoint, trainer)?;
         same_recipe(&progress.recipe, recipe, &checkpoint)?;
     }
+    // The run may have ended between a checkpoint and its row.
+    publish(&trainer, &progress.log)?;
     eprintln!("{}", perceptual_note(recipe));
 
-    let shown = pairs_to_show(shown)?;
-    let phases = recipe.phases();
     while let Some(&(phase, steps)) = phases.get(progress.phase) {
         let before: usize = phases[..progress.phase].iter().map(|(_, steps)| steps).sum();
         run_phase(
@@ -84,13 +106,7 @@ pub fn train(
             &device,
             |trainer, progress| {
                 state::write(&checkpoint, trainer, progress)?;
-                write_log(&file("log.csv"), &progress.log)?;
-                write_curves(&file("loss.svg"), &progress.log)?;
-                if phase == Phase::Joint && !shown.is_empty() {
-                    let sheet = sample_sheet(&trainer.model()?, &shown)?;
-                    write_png(&file(&format!("sheet_{:06}.png", progress.step)), &sheet)?;
-                }
-                Ok(())
+                publish(trainer, &progress.log)
             },
         )?;
         progress.phase += 1;
@@ -132,7 +148,7 @@ fn run_phase(
         let recipe = &recipe;
         scope.spawn(move || {
             for step in first..steps {
-                if sender.send(HostBatch::draw(training, recipe, before + step)).is_err() {
+                if sender.send(HostBatch::draw(training, recipe, phase, before + step)).is_err() {
                     return; // The loop has ended with an error of its own.
                 }
             }
@@ -153,13 +169,14 @@ fn run_phase(
                     JointLosses { regressor: trainer.baseline_step(&batch, factor), ..JointLosses::default() }
                 }
             };
-            if !(losses.regressor.is_finite() && losses.pixel.is_finite()) {
-                return Err(TrainError::NonFiniteLoss { step: before + step });
-            }
+            let learning_rate = recipe.regressor_optimiser.rate() * factor;
+            let check = Check { step: before + step, learning_rate };
+            losses.named().into_iter().try_for_each(|(name, loss)| check.finite(name, loss))?;
             sums.add(&losses);
             progress.step = step + 1;
             bar.inc(1);
             if progress.step.is_multiple_of(recipe.report_every) || progress.step == steps {
+                trainer.networks_are_finite(&check)?;
                 let row = sums.row(phase, progress.step, factor, start.elapsed().as_secs_f64());
                 progress.log.push(row);
                 report(trainer, progress)?;

@@ -12,6 +12,7 @@ use super::losses::{adversarial_loss, agreement, cross_entropy, feature_loss, pi
 use super::perceptual::VggLoss;
 use super::recipe::{HiqaRecipe, MapSource, Rung};
 use crate::TrainError;
+use crate::divergence::Check;
 
 /// The networks in training with their optimisers.
 ///
@@ -51,6 +52,22 @@ pub struct JointLosses {
     pub accepted: f64,
     /// `L_R`.
     pub regressor: f64,
+}
+
+impl JointLosses {
+    /// Each with the name it has in the paper.
+    pub(super) fn named(&self) -> [(&'static str, f64); 7] {
+        let Self { pixel, vgg, quality, adversarial, real, fake, regressor, accepted: _ } = *self;
+        [
+            ("L_R", regressor),
+            ("L_p", pixel),
+            ("l_v", vgg),
+            ("l_q", quality),
+            ("L_adv", adversarial),
+            ("the discriminator's loss on true references", real),
+            ("the discriminator's loss on hallucinated references", fake),
+        ]
+    }
 }
 
 impl Trainer {
@@ -117,6 +134,14 @@ impl Trainer {
         &self.baseline
     }
 
+    /// What goes into a checkpoint.
+    pub(super) fn networks_are_finite(&self, check: &Check) -> Result<(), TrainError> {
+        check.weights(&self.generator)?;
+        check.weights(&self.discriminator)?;
+        check.weights(&self.regressor)?;
+        check.weights(&self.baseline)
+    }
+
     /// What scores images with the weights of now.
     ///
     /// # Errors
@@ -161,6 +186,9 @@ impl Trainer {
     }
 
     /// One pass through Algorithm 1's loop over the generator, steps 4 to 9; its numbers stand beside the lines.
+    ///
+    /// # Panics
+    /// When the batch has no references.
     pub fn joint_step(&mut self, batch: &Batch, factor: f64) -> JointLosses {
         let rung = self.recipe.rung;
         let mut losses = JointLosses::default();
@@ -184,7 +212,7 @@ impl Trainer {
             losses.accepted = targets.clone().mean().into_scalar::<f64>();
             // 5, 6. The discriminator, on the true references and on the hallucinated ones.
             (losses.real, losses.fake) =
-                self.discriminator_steps(batch.reference.clone(), fake.image, targets, factor);
+                self.discriminator_steps(references(batch), fake.image, targets, factor);
             // 7. The generator, against the discriminator alone.
             if let Some(hallucination) = hallucination.take_if(|_| !self.recipe.merge_steps) {
                 self.adversarial_step(hallucination, factor);
@@ -206,10 +234,13 @@ impl Trainer {
     }
 
     /// A pass through the regressor in training, on a detached hallucination.
+    ///
+    /// # Panics
+    /// When the recipe's maps are of true references and the batch has none.
     pub fn regress(&self, batch: &Batch, fake: &Hallucination) -> Regression {
         let other = match self.recipe.map_source {
             MapSource::Hallucination => fake.image.clone(),
-            MapSource::Reference => batch.reference.clone(),
+            MapSource::Reference => references(batch),
         };
         let map = discrepancy(batch.distorted.clone(), other, self.recipe.model().signed_map);
         let bottleneck = self.regressor.config().fusion.map(|_| fake.bottleneck.clone());
@@ -263,6 +294,9 @@ impl Trainer {
     }
 
     /// Step 9: the generator, by `L_G = mu_1 L_p + mu_2 L_s + mu_3 L_adv`. Fills in its losses.
+    ///
+    /// # Panics
+    /// When the batch has no references.
     pub fn generator_step(
         &mut self,
         hallucination: Hallucination,
@@ -274,15 +308,16 @@ impl Trainer {
         let image = hallucination.image;
         let scalar = |loss: &Tensor<1>| loss.clone().into_scalar::<f64>();
 
-        let pixel = pixel_loss(image.clone(), batch.reference.clone(), weights.reduction);
+        let references = references(batch);
+        let pixel = pixel_loss(image.clone(), references.clone(), weights.reduction);
         losses.pixel = scalar(&pixel);
         let mut total = pixel * weights.pixel;
         if self.recipe.rung >= Rung::QualityLoss {
-            let quality = self.quality_loss(image.clone(), batch.reference.clone());
+            let quality = self.quality_loss(image.clone(), references.clone());
             losses.quality = scalar(&quality);
             total = total + quality * (weights.perceptual * weights.quality);
             if let Some(vgg) = &self.vgg {
-                let loss = vgg.loss(image.clone(), batch.reference.clone(), weights.reduction);
+                let loss = vgg.loss(image.clone(), references, weights.reduction);
                 losses.vgg = scalar(&loss);
                 total = total + loss * (weights.perceptual * weights.vgg);
             }
@@ -311,6 +346,10 @@ impl Trainer {
         };
         feature_loss(features(image), features(reference), self.recipe.losses.reduction)
     }
+}
+
+fn references(batch: &Batch) -> Tensor<4> {
+    batch.reference.clone().expect("a batch of this phase has references")
 }
 
 /// `L_R`: the mean absolute error.

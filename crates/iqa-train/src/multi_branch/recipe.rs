@@ -3,7 +3,7 @@
 use iqa_heads::multi_branch::MultiBranchConfig;
 use serde::{Deserialize, Serialize};
 
-use crate::{Schedule, TrainError};
+use crate::{Schedule, TrainError, limits};
 
 /// Everything that decides what a run does, but for the data and the weights of the frozen branch.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -47,6 +47,11 @@ impl MultiBranchRecipe {
         Self { learning_rate: 1e-3, ..Self::paper(model).with_epochs(10) }
     }
 
+    /// For the model that is bundled ([`MultiBranchConfig::small`]): an hour or two on a CPU, minutes on a GPU.
+    pub fn small(model: MultiBranchConfig) -> Self {
+        Self { steps_per_epoch: Some(100), learning_rate: 1e-3, ..Self::paper(model).with_epochs(20) }
+    }
+
     /// Another number of epochs; a falling rate then falls once an epoch.
     #[must_use]
     pub fn with_epochs(mut self, epochs: usize) -> Self {
@@ -63,23 +68,9 @@ impl MultiBranchRecipe {
     /// [`TrainError::InvalidRecipe`] naming the field, [`TrainError::Head`] for the network.
     pub fn validate(&self) -> Result<(), TrainError> {
         self.model.validate()?;
-        let counts = [
-            ("epochs", self.epochs),
-            ("steps_per_epoch", self.steps_per_epoch.unwrap_or(1)),
-            ("images", self.images),
-        ];
-        for (field, value) in counts {
-            if value == 0 {
-                return Err(TrainError::InvalidRecipe { field, found: "0".into(), expected: "at least 1" });
-            }
-        }
-        if !(self.learning_rate > 0.0 && self.learning_rate.is_finite()) {
-            return Err(TrainError::InvalidRecipe {
-                field: "learning_rate",
-                found: self.learning_rate.to_string(),
-                expected: "a positive number",
-            });
-        }
-        Ok(())
+        limits::EPOCHS.check("epochs", self.epochs)?;
+        limits::STEPS.check("steps_per_epoch", self.steps_per_epoch.unwrap_or(1))?;
+        limits::IMAGES.check("images", self.images)?;
+        limits::learning_rate("learning_rate", self.learning_rate)
     }
 }

@@ -32,7 +32,7 @@ const EVALUATED_TOGETHER: usize = 8;
 /// # Errors
 /// [`TrainError::InvalidRecipe`], also for an `frp` that is not the recipe's network; [`TrainError::Empty`];
 /// [`TrainError::RecipeChanged`] when the folder holds a run of another recipe or around another frozen branch;
-/// [`TrainError::Checkpoint`], [`TrainError::NonFiniteLoss`], and what reading the data or writing files gives.
+/// [`TrainError::FolderInUse`], [`TrainError::Checkpoint`], [`TrainError::NonFiniteLoss`], and what reading the data or writing files gives.
 pub fn train(
     recipe: &MultiBranchRecipe,
     frp: Backbone,
@@ -108,7 +108,7 @@ struct Prepared {
 
 /// `frozen` is a model of which only the frozen branch is used.
 fn prepare(frozen: &MultiBranch, pair: TrainingPair, cache: &FrozenCache) -> Result<Prepared, TrainError> {
-    let TrainingPair { distorted, reference, quality01 } = pair;
+    let TrainingPair { distorted, reference, quality01, .. } = pair;
     let reference = reference.ok_or(HeadError::ReferenceMissing)?;
     frozen.check_pair(&distorted, &reference)?;
     let device = frozen.device();

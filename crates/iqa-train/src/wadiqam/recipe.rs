@@ -6,7 +6,7 @@ use iqa_core::Direction;
 use iqa_heads::wadiqam::{Fusion, Initialisation, WadiqamConfig};
 use serde::{Deserialize, Serialize};
 
-use crate::{Schedule, TrainError};
+use crate::{Schedule, TrainError, limits};
 
 /// Everything that decides what a run does, but for the data.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -19,8 +19,12 @@ pub struct WadiqamRecipe {
     pub steps_per_epoch: Option<usize>,
     /// Images in a batch.
     pub images: usize,
-    /// Random patches of each image.
+    /// Random patches of each image, at each of the network's scales.
     pub patches: usize,
+    /// Weight in the loss of `(1 - PLCC) / 2` over the images of a source in a batch, beside the absolute error; 0 in the
+    /// paper.
+    #[serde(default)]
+    pub correlation: f64,
     /// Learning rate of the first step.
     pub learning_rate: f64,
     /// How it changes.
@@ -45,6 +49,7 @@ impl WadiqamRecipe {
             steps_per_epoch: None,
             images: 4,
             patches: 32,
+            correlation: 0.0,
             learning_rate: 1e-4,
             schedule: Schedule::Constant,
             epsilon: 1e-8,
@@ -83,25 +88,19 @@ impl WadiqamRecipe {
     /// [`TrainError::InvalidRecipe`] naming the field, [`TrainError::Head`] for the network.
     pub fn validate(&self) -> Result<(), TrainError> {
         self.model.validate()?;
-        let counts = [
-            ("epochs", self.epochs),
-            ("steps_per_epoch", self.steps_per_epoch.unwrap_or(1)),
-            ("images", self.images),
-            ("patches", self.patches),
-            ("validation_patches", self.validation_patches),
-        ];
-        for (field, value) in counts {
-            if value == 0 {
-                return Err(TrainError::InvalidRecipe { field, found: "0".into(), expected: "at least 1" });
-            }
-        }
-        if !(self.learning_rate > 0.0 && self.learning_rate.is_finite()) {
+        limits::EPOCHS.check("epochs", self.epochs)?;
+        limits::STEPS.check("steps_per_epoch", self.steps_per_epoch.unwrap_or(1))?;
+        limits::IMAGES.check("images", self.images)?;
+        limits::PATCHES.check("patches", self.patches)?;
+        limits::BATCH_PATCHES.check("patches", self.images * self.patches * self.model.scales)?;
+        limits::PATCHES.check("validation_patches", self.validation_patches)?;
+        if !(self.correlation >= 0.0 && self.correlation.is_finite()) {
             return Err(TrainError::InvalidRecipe {
-                field: "learning_rate",
-                found: self.learning_rate.to_string(),
-                expected: "a positive number",
+                field: "correlation",
+                found: self.correlation.to_string(),
+                expected: "a weight of 0 or more",
             });
         }
-        Ok(())
+        limits::learning_rate("learning_rate", self.learning_rate)
     }
 }

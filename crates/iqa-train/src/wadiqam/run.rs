@@ -4,15 +4,17 @@ use std::path::Path;
 
 use burn::optim::AdamConfig;
 use burn::tensor::{Device, Tensor, TensorData};
+use image::RgbImage;
 use iqa_core::{NamedTensors, Precision};
 use iqa_heads::HeadError;
-use iqa_heads::wadiqam::{PatchSampler, Wadiqam, WadiqamConfig, cut_patches};
+use iqa_heads::wadiqam::{PATCH, PatchPosition, PatchSampler, Wadiqam, WadiqamConfig, cut_patches};
 
+use super::learner::Learner;
 use super::recipe::WadiqamRecipe;
 use super::validation::ValidationPatches;
 use crate::data::target;
 use crate::epochs::{self, Outcome, Plan, Task, Validation};
-use crate::{TrainError, TrainingPair, TrainingPairs, ValidationPairs, seed};
+use crate::{TrainError, TrainingPair, TrainingPairs, ValidationPairs, losses, seed};
 
 /// Trains a network and writes into `folder`; goes on where an earlier run in that folder stopped.
 ///
@@ -22,7 +24,7 @@ use crate::{TrainError, TrainingPair, TrainingPairs, ValidationPairs, seed};
 /// # Errors
 /// [`TrainError::InvalidRecipe`], [`TrainError::Empty`]; [`TrainError::RecipeChanged`] when the folder holds a run
 /// of another recipe (only the number of epochs may grow, and only under a constant schedule);
-/// [`TrainError::Checkpoint`], [`TrainError::NonFiniteLoss`], and what reading the data or writing files gives.
+/// [`TrainError::FolderInUse`], [`TrainError::Checkpoint`], [`TrainError::NonFiniteLoss`], and what reading the data or writing files gives.
 pub fn train(
     recipe: &WadiqamRecipe,
     training: &dyn TrainingPairs,
@@ -51,7 +53,8 @@ pub fn train(
     let validation = ValidationPatches::draw(validation, recipe)?;
     let task = Run { recipe, training, validation, device: device.clone() };
     let optimiser = AdamConfig::new().with_epsilon(recipe.epsilon).init();
-    epochs::run(&task, &plan, model, optimiser, folder)
+    let learner = Learner::new(model, training.sources(), &device);
+    epochs::run(&task, &plan, learner, optimiser, folder)
 }
 
 struct Run<'a> {
@@ -62,7 +65,7 @@ struct Run<'a> {
 }
 
 impl Task for Run<'_> {
-    type Model = Wadiqam;
+    type Model = Learner;
     type Batch = Vec<TrainingPair>;
     type Recipe = WadiqamRecipe;
 
@@ -74,15 +77,14 @@ impl Task for Run<'_> {
         self.training.batch(step, self.recipe.images)
     }
 
-    fn loss(&self, model: &Wadiqam, batch: Vec<TrainingPair>, step: usize) -> Result<Tensor<1>, TrainError> {
+    fn loss(&self, model: &Learner, batch: Vec<TrainingPair>, step: usize) -> Result<Tensor<1>, TrainError> {
         let Self { recipe, device, .. } = self;
         let mut distorted = Vec::with_capacity(batch.len());
         let mut references = Vec::with_capacity(batch.len());
         let mut targets = Vec::with_capacity(batch.len());
         for (index, pair) in batch.iter().enumerate() {
             let seed = seed::derive(recipe.seed, &[seed::PATCHES, step as u64, index as u64]);
-            let sampler = PatchSampler::Random { patches: recipe.patches, seed };
-            let positions = sampler.positions(pair.distorted.width(), pair.distorted.height())?;
+            let positions = random_patches(recipe, recipe.patches, seed, &pair.distorted)?;
             distorted.push(cut_patches(&pair.distorted, &positions, device));
             if recipe.model.is_full_reference() {
                 let reference = pair.reference.as_ref().ok_or(HeadError::ReferenceMissing)?;
@@ -93,17 +95,49 @@ impl Task for Run<'_> {
         // Dropout draws from the device's generator: seeded for each step, a resumed run draws the same.
         device.seed(seed::derive(recipe.seed, &[seed::DROPOUT, step as u64]));
         let reference = (!references.is_empty()).then(|| Tensor::cat(references, 0));
-        let scores = model.forward_training(Tensor::cat(distorted, 0), reference);
-        Ok(scores.l1_loss(Tensor::from_data(TensorData::new(targets, [batch.len()]), device)))
+        let sources: Vec<usize> = batch.iter().map(|pair| pair.source).collect();
+        let scores = model.network.forward_training(Tensor::cat(distorted, 0), reference);
+        let scores = model.on_labels(scores, &sources);
+        let targets = Tensor::from_data(TensorData::new(targets, [batch.len()]), device);
+        let mut loss = scores.l1_loss(targets.clone());
+        if recipe.correlation > 0.0 {
+            let pooled = scores.pool(batch.len());
+            let groups: Vec<usize> = sources.chunk_by(|a, b| a == b).map(<[usize]>::len).collect();
+            let mut first = 0;
+            for &count in &groups {
+                let part = |scores: &Tensor<1>| scores.clone().slice([first..first + count]);
+                let term = losses::plcc(part(&pooled), part(&targets));
+                loss = loss + term * (recipe.correlation / groups.len() as f64);
+                first += count;
+            }
+        }
+        Ok(loss)
     }
 
-    fn validate(&self, model: &Wadiqam) -> Result<Validation, TrainError> {
+    fn validate(&self, model: &Learner) -> Result<Validation, TrainError> {
         Ok(self.validation.evaluate(model))
     }
 
-    fn save(&self, model: &Wadiqam, path: &Path) -> Result<(), TrainError> {
-        Ok(model.save(path, Precision::F32)?)
+    fn save(&self, model: &Learner, path: &Path) -> Result<(), TrainError> {
+        Ok(model.network.save(path, Precision::F32)?)
     }
+}
+
+/// Random patches of an image, as many at each of the network's scales.
+pub(super) fn random_patches(
+    recipe: &WadiqamRecipe,
+    patches: usize,
+    seed: u64,
+    image: &RgbImage,
+) -> Result<Vec<PatchPosition>, TrainError> {
+    let sampler = PatchSampler::Random { patches, seed };
+    let (width, height) = image.dimensions();
+    let positions = sampler.positions_at_scales(width, height, recipe.model.scales)?;
+    if positions.len() < patches * recipe.model.scales {
+        let least = (PATCH as u32) << (recipe.model.scales - 1);
+        return Err(HeadError::TooSmall { size: (width, height), minimum: (least, least) }.into());
+    }
+    Ok(positions)
 }
 
 /// The model that a run starts from.

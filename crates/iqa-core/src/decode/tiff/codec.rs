@@ -8,11 +8,10 @@ use image::codecs::webp::WebPDecoder;
 use image::{ColorType, ImageDecoder};
 use ruzstd::decoding::StreamingDecoder;
 use weezl::{BitOrder, LzwStatus};
-use zune_jpeg::zune_core::bytestream::ZCursor;
-use zune_jpeg::zune_core::options::DecoderOptions;
 
 use super::directory::{self, Directory};
 use super::{Fault, fax};
+use crate::decode::{jpeg, webp};
 
 /// A window of Zstandard that every decoder should support, in bytes: RFC 8878.
 const LARGEST_WINDOW: u64 = 8 << 20;
@@ -114,7 +113,7 @@ impl<'a> Rows<'a> {
                 Box::new(decoder.map_err(|error| damaged(&error))?)
             }
             Compression::Jpeg(tables) => Box::new(Cursor::new(jpeg(cursor.get_ref(), tables, extent)?)),
-            Compression::WebP => Box::new(Cursor::new(webp(cursor, extent)?)),
+            Compression::WebP => Box::new(Cursor::new(webp(cursor.get_ref(), extent)?)),
             Compression::Fax(coding) => {
                 // The last code is looked up with the bits that follow it.
                 let data: Box<dyn Read> = Box::new(cursor.chain(repeat(0).take(2)));
@@ -215,7 +214,7 @@ impl Read for PackBits<'_> {
     }
 }
 
-/// The samples of a JPEG, none converted: what they mean is for the tags to say.
+/// The samples of a JPEG, whose tables may lie apart.
 fn jpeg(data: &[u8], tables: Option<&[u8]>, extent: &Extent) -> Result<Vec<u8>, Fault> {
     // Two JPEG streams, each between its own marks of start and end, become one.
     let whole = match tables {
@@ -224,26 +223,19 @@ fn jpeg(data: &[u8], tables: Option<&[u8]>, extent: &Extent) -> Result<Vec<u8>, 
         }
         _ => Cow::Borrowed(data),
     };
-    let options =
-        DecoderOptions::default().set_strict_mode(true).set_max_width(1 << 16).set_max_height(1 << 16);
-    let mut decoder = zune_jpeg::JpegDecoder::new_with_options(ZCursor::new(&*whole), options);
-    decoder.decode_headers().map_err(|error| damaged(&error))?;
-    let stored = decoder.input_colorspace();
-    let (width, height) = decoder.dimensions().unwrap_or_default();
-    let (rows, most) = (extent.rows as usize, extent.height as usize);
-    let samples = stored.map_or(0, |colours| colours.num_components());
-    if width != extent.width as usize || !(rows..=most).contains(&height) || samples != extent.samples {
-        return Err(Fault::Damaged(format!(
-            "a JPEG of {width}x{height} and {samples} samples in a strip or tile of {}x{rows} and {}",
-            extent.width, extent.samples
-        )));
-    }
-    decoder.set_options(stored.map_or(options, |colours| options.jpeg_set_out_colorspace(colours)));
-    decoder.decode().map_err(|error| damaged(&error))
+    let samples = jpeg::decode_samples(&whole, |width, height, samples| {
+        width == extent.width && (extent.rows..=extent.height).contains(&height) && samples == extent.samples
+    });
+    samples.map_err(|fault| match fault {
+        jpeg::Fault::Truncated => Fault::Truncated,
+        jpeg::Fault::Damaged(reason) => Fault::Damaged(reason.into()),
+        jpeg::Fault::Unsupported(what) => Fault::Unsupported(format!("TIFF with {what}")),
+    })
 }
 
-fn webp(data: Cursor<Cow<'_, [u8]>>, extent: &Extent) -> Result<Vec<u8>, Fault> {
-    let decoder = WebPDecoder::new(data).map_err(|error| damaged(&error))?;
+fn webp(data: &[u8], extent: &Extent) -> Result<Vec<u8>, Fault> {
+    let data = webp::whole(data).ok_or(Fault::Truncated)?;
+    let decoder = WebPDecoder::new(Cursor::new(data)).map_err(|error| damaged(&error))?;
     let (width, height) = decoder.dimensions();
     if width != extent.width || !(extent.rows..=extent.height).contains(&height) {
         return Err(Fault::Damaged("a WebP of another size than its strip or tile".into()));

@@ -28,6 +28,7 @@ pub(super) const JPEG_TABLES: u16 = 347;
 pub(super) const YCBCR_COEFFICIENTS: u16 = 529;
 pub(super) const YCBCR_SUBSAMPLING: u16 = 530;
 pub(super) const REFERENCE_BLACK_WHITE: u16 = 532;
+pub(super) const ICC_PROFILE: u16 = 34675;
 
 /// The byte order of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -11,6 +11,7 @@ use self::codec::{Compression, Extent, Rows};
 use self::directory::{Directory, Values};
 use self::pixels::Painter;
 use self::samples::{Layout, Samples};
+use super::profile::note_profile;
 use super::{AlphaPolicy, DecodeOptions, check_size, failed};
 use crate::CoreError;
 
@@ -66,6 +67,10 @@ pub(super) fn decode(bytes: &[u8], name: &Path, options: &DecodeOptions) -> Resu
     let orientation = tags.number(directory::ORIENTATION).map_err(fault)?;
     let mut image =
         DynamicImage::ImageRgb8(picture(bytes, &tags, (width, height), options.alpha).map_err(fault)?);
+    // A profile that cannot be read changes nothing.
+    if let Ok(Some(profile)) = tags.values(directory::ICC_PROFILE) {
+        note_profile(profile.bytes, name);
+    }
     if let Some(orientation) = orientation.and_then(|value| Orientation::from_exif(value.try_into().ok()?)) {
         image.apply_orientation(orientation);
     }

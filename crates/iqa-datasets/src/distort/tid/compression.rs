@@ -23,7 +23,7 @@ pub(super) const LUMINANCE: Block = [
     72.0, 92.0, 95.0, 98.0, 112.0, 100.0, 103.0, 99.0,
 ];
 /// Its chrominance table.
-const CHROMINANCE: Block = [
+pub(super) const CHROMINANCE: Block = [
     17.0, 18.0, 24.0, 47.0, 99.0, 99.0, 99.0, 99.0, //
     18.0, 21.0, 26.0, 66.0, 99.0, 99.0, 99.0, 99.0, //
     24.0, 26.0, 56.0, 99.0, 99.0, 99.0, 99.0, 99.0, //

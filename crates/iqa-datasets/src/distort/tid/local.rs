@@ -5,6 +5,7 @@ use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
 use super::search::Dial;
+use crate::DatasetError;
 
 /// Side of a copied patch, in pixels.
 const PATCH: u32 = 15;
@@ -12,6 +13,9 @@ const PATCH: u32 = 15;
 const NEAREST: i64 = 8;
 /// Patches drawn for each patch that would cover the image.
 const COVERS: f32 = 6.0;
+/// Blocks of 512x384 pixels in the published set.
+pub(super) const FLAT_BLOCKS: [f32; 5] = [10.0, 8.0, 6.0, 4.0, 2.0];
+const PUBLISHED_AREA: f32 = 512.0 * 384.0;
 /// Side of a block, in pixels, and the part of the image that blocks take.
 const BLOCK: u32 = 32;
 const BLOCK_PART: f32 = 1.0 / 12.0;
@@ -54,6 +58,54 @@ pub(super) fn patches<'a>(image: &'a RgbImage, rng: &mut ChaCha8Rng) -> impl Ite
     })
 }
 
+/// Type 14 in the published set: patches for a part of the image's area, from nearby.
+pub(super) fn patches_on(
+    image: &RgbImage,
+    part: f32,
+    rng: &mut ChaCha8Rng,
+) -> Result<RgbImage, DatasetError> {
+    let (width, height) = image.dimensions();
+    let count = part * width as f32 * height as f32 / (PATCH * PATCH) as f32;
+    patches(image, rng).next().map_or_else(|| Ok(image.clone()), |dial| dial.set(count))
+}
+
+/// The left upper corner of a block anywhere on the image, and the means of its channels.
+fn block(image: &RgbImage, (side_x, side_y): (u32, u32), rng: &mut ChaCha8Rng) -> (u32, u32, [f32; 3]) {
+    let left = rng.random_range(0..=image.width() - side_x);
+    let top = rng.random_range(0..=image.height() - side_y);
+    let mut sums = [0u32; 3];
+    for y in top..top + side_y {
+        for x in left..left + side_x {
+            sums.iter_mut().zip(image.get_pixel(x, y).0).for_each(|(sum, value)| *sum += u32::from(value));
+        }
+    }
+    (left, top, sums.map(|sum| sum as f32 / (side_x * side_y) as f32))
+}
+
+/// Away from the nearer end of the range.
+fn inwards(mean: f32) -> f32 {
+    if mean < 128.0 { 1.0 } else { -1.0 }
+}
+
+/// Type 15 in the published set: `count` blocks (on 512x384 pixels) of one colour, which is off the mean of what they
+/// hide by `offset` (of 255) on each channel.
+pub(super) fn flat_blocks(image: &RgbImage, count: f32, offset: f32, rng: &mut ChaCha8Rng) -> RgbImage {
+    let (width, height) = image.dimensions();
+    let side = (BLOCK.min(width), BLOCK.min(height));
+    let count = (count * width as f32 * height as f32 / PUBLISHED_AREA).round().max(1.0) as usize;
+    let mut out = image.clone();
+    for _ in 0..count {
+        let (left, top, means) = block(image, side, rng);
+        let colour = means.map(|mean| (mean + inwards(mean) * offset).round() as u8);
+        for y in top..top + side.1 {
+            for x in left..left + side.0 {
+                out.put_pixel(x, y, image::Rgb(colour));
+            }
+        }
+    }
+    out
+}
+
 /// Type 15: blocks of 32x32, each off by a colour of its own; by how far.
 ///
 /// Blocks take a twelfth of the image: the difference of a block goes away from the nearer end of each channel's
@@ -65,20 +117,8 @@ pub(super) fn blocks<'a>(image: &'a RgbImage, rng: &mut ChaCha8Rng) -> Dial<'a> 
     let count = (BLOCK_PART * area).round().max(1.0) as usize;
     let blocks: Vec<(u32, u32, [f32; 3])> = (0..count)
         .map(|_| {
-            let (left, top) = (rng.random_range(0..=width - side_x), rng.random_range(0..=height - side_y));
-            let mut sums = [0u32; 3];
-            for y in top..top + side_y {
-                for x in left..left + side_x {
-                    sums.iter_mut()
-                        .zip(image.get_pixel(x, y).0)
-                        .for_each(|(sum, value)| *sum += u32::from(value));
-                }
-            }
-            let offset = sums.map(|sum| {
-                let towards = if sum / (side_x * side_y) < 128 { 1.0 } else { -1.0 };
-                towards * rng.random_range(0.3f32..=1.0)
-            });
-            (left, top, offset)
+            let (left, top, means) = block(image, (side_x, side_y), rng);
+            (left, top, means.map(|mean| inwards(mean) * rng.random_range(0.3f32..=1.0)))
         })
         .collect();
     Dial::new((1.0, 4000.0), 60.0, move |strength| {

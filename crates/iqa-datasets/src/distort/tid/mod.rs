@@ -1,20 +1,24 @@
-//! The distortions of TID2013 on any image, each turned up until the PSNR is that of its level.
+//! The distortions of TID2013 on any image: at the levels of the published set, or turned up to a PSNR.
 //!
 //! Source: N. Ponomarenko, L. Jin, O. Ieremeiev, V. Lukin, K. Egiazarian, J. Astola, B. Vozel, K. Chehdi, M. Carli,
 //! F. Battisti, C.-C. J. Kuo, "Image database TID2013: Peculiarities, results and perspectives", Signal Processing:
-//! Image Communication 30, 2015: 25 images, 24 types, 5 levels, at about 33, 30, 27, 24 and 21 dB. The authors' code
-//! is not public; where the paper leaves a type open, its documentation here says what is done. No score comes with
-//! the result: the people who rated TID2013 rated other images.
+//! Image Communication 30, 2015: 25 images, 24 types, 5 levels. The paper gives the levels as 33, 30, 27, 24 and 21 dB;
+//! the images say that only some types follow it. The authors' code is not public: `docs/DISTORTIONS.md` in the
+//! repository says which types are theirs to the last bit, which are not, and how that is known.
 //!
 //! ```
-//! use iqa_datasets::distort::tid::{TARGET_PSNR, TidDistortion};
+//! use iqa_datasets::distort::Level;
+//! use iqa_datasets::distort::tid::{TidDistortion, TidLevel};
 //! let image = image::RgbImage::from_fn(64, 48, |x, y| image::Rgb([(3 * x) as u8, (5 * y) as u8, 90]));
-//! let noisy = TidDistortion::WhiteNoise.apply(&image, TARGET_PSNR[2], 1)?;
+//! let compressed = TidDistortion::Jpeg.apply(&image, TidLevel::Published(Level::WORST), 1)?;
+//! assert_eq!(compressed.strength, 4.0); // the quality
+//! let noisy = TidDistortion::WhiteNoise.apply(&image, TidLevel::Psnr(27.0), 1)?;
 //! assert!((noisy.psnr - 27.0).abs() < 0.5);
 //! # Ok::<(), iqa_datasets::DatasetError>(())
 //! ```
 
 mod compression;
+mod jpeg;
 mod local;
 mod noise;
 mod search;
@@ -27,11 +31,11 @@ use image::RgbImage;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
-use super::blur;
+use super::{Level, blur};
 use crate::DatasetError;
 use search::{Dial, turn_first};
 
-/// The PSNR of the five levels, in dB, mildest first.
+/// The PSNR of the five levels as the paper gives it, in dB, mildest first.
 pub const TARGET_PSNR: [f64; 5] = [33.0, 30.0, 27.0, 24.0, 21.0];
 /// What stands for the PSNR of an unchanged image in the search, in dB.
 const UNCHANGED_PSNR: f64 = 100.0;
@@ -39,6 +43,18 @@ const UNCHANGED_PSNR: f64 = 100.0;
 const DRAWS: usize = 12;
 /// How close to the target transmission errors must come for no others to be tried, in dB.
 const DRAWN_CLOSE: f64 = 0.25;
+
+/// How strong a distortion is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum TidLevel {
+    /// As in the published set. Between two levels strengths are interpolated.
+    ///
+    /// Not every type gets worse with its level: [`TidDistortion::LocalBlockWise`] gets better,
+    /// [`TidDistortion::MeanShift`] and [`TidDistortion::ContrastChange`] go to and fro.
+    Published(Level),
+    /// Turned until the PSNR over R, G and B together, in dB, is as close to this as the type allows.
+    Psnr(f64),
+}
 
 /// A distorted image, and how far it was distorted.
 #[derive(Clone, Debug)]
@@ -93,23 +109,25 @@ macro_rules! distortions {
 distortions! {
     /// Gaussian noise on R, G and B; its standard deviation on `[0, 1]`.
     WhiteNoise = 1, "white_noise";
-    /// Gaussian noise on Y, Cb and Cr, three times as strong on the latter two; its standard deviation on Y.
+    /// Gaussian noise on Y, Cb and Cr, twice as strong on the latter two; its standard deviation on Y.
     ColorNoise = 2, "color_noise";
-    /// Gaussian noise blurred with a standard deviation of one pixel; its own standard deviation.
+    /// Means of 3x3 values of Gaussian noise; their standard deviation.
     SpatiallyCorrelatedNoise = 3, "spatially_correlated_noise";
     /// Noise in the DCT domain, in proportion to the masking of PSNR-HVS-M; its standard deviation.
     MaskedNoise = 4, "masked_noise";
-    /// Gaussian noise less its blur of one pixel; its standard deviation.
+    /// Gaussian noise less its means of 3x3 values; the standard deviation of what is left.
     HighFrequencyNoise = 5, "high_frequency_noise";
-    /// Salt and pepper; the part of the values hit.
+    /// Values replaced by random ones; the part of the values hit.
     ImpulseNoise = 6, "impulse_noise";
     /// Channels in multiples of a step; the step on `[0, 1]`.
     QuantizationNoise = 7, "quantization_noise";
-    /// Gaussian blur; its standard deviation in pixels.
+    /// Gaussian blur, in the published set within 11x11 pixels and with black around the image; its standard
+    /// deviation in pixels.
     GaussianBlur = 8, "gaussian_blur";
     /// White noise and its removal by thresholds in the DCT domain; the standard deviation of the noise.
     Denoising = 9, "denoising";
-    /// The loss of JPEG, without subsampling of chroma; the factor on the tables of ITU-T T.81, annex K.
+    /// JPEG; in the published set libjpeg's with chroma at half the resolution, by its quality. At a PSNR: the loss
+    /// of JPEG at the full resolution, by the factor on the tables of ITU-T T.81, annex K.
     Jpeg = 10, "jpeg";
     /// JPEG 2000; how many times smaller than the pixels the stream is.
     Jpeg2000 = 11, "jpeg2000";
@@ -118,15 +136,17 @@ distortions! {
     JpegTransmissionErrors = 12, "jpeg_transmission_errors";
     /// Bit errors in the packet bodies of a JPEG 2000 stream; their rate.
     Jpeg2000TransmissionErrors = 13, "jpeg2000_transmission_errors";
-    /// Patches of 15x15 from up to 8 pixels away, further on smooth images; their number.
+    /// Patches of 15x15 from up to 8 pixels away, at a PSNR further on smooth images; their number.
     NonEccentricityPattern = 14, "non_eccentricity_pattern";
-    /// Blocks of 32x32 on a twelfth of the image, each off by a colour; the largest difference, of 255.
+    /// Blocks of 32x32, off by a constant on each channel; the largest, of 255. In the published set blocks of one
+    /// colour, the fewer the further off; at a PSNR blocks on a twelfth of the image.
     LocalBlockWise = 15, "local_block_wise";
-    /// A constant on each channel, up or down; its size on `[0, 1]`.
+    /// A constant on each channel, up or down; in the published set with its sign, at a PSNR its size, on `[0, 1]`.
     MeanShift = 16, "mean_shift";
-    /// Deviations from each channel's mean times a factor; its distance from 1.
+    /// Deviations from a mean times a factor; in the published set that of all values and the factor, at a PSNR each
+    /// channel's and the factor's distance from 1.
     ContrastChange = 17, "contrast_change";
-    /// Cb and Cr times a factor; its distance from 1.
+    /// Cb and Cr times a factor below 1, which may be negative; its distance from 1.
     ColorSaturation = 18, "color_saturation";
     /// Noise in proportion to the signal; its standard deviation.
     MultiplicativeNoise = 19, "multiplicative_noise";
@@ -143,13 +163,20 @@ distortions! {
     SparseSamplingAndReconstruction = 24, "sparse_sampling_and_reconstruction";
 }
 
+/// What makes the five levels of a type in the published set.
+enum Ladder {
+    /// The same strength on every image.
+    Strength([f32; 5]),
+    /// The PSNR, in dB.
+    Psnr([f32; 5]),
+}
+
 impl TidDistortion {
-    /// Distorts an image until its PSNR is as close to `target_psnr` (in dB) as the type allows; the same image,
-    /// target and seed give the same result.
+    /// Distorts an image; the same image, level and seed give the same result.
     ///
-    /// On photographs the result is within 0.5 dB of 33, 30, 27, 24 and 21 dB. It may be further off where an image
-    /// leaves no room: images of a few pixels, of one colour (what changes colours or places changes nothing), or
-    /// black and white ones.
+    /// At a PSNR, photographs come within 0.5 dB of 33, 30, 27, 24 and 21 dB. The result may be further off where an
+    /// image leaves no room: images of a few pixels, of one colour (what changes colours or places changes nothing),
+    /// or black and white ones.
     ///
     /// # Errors
     /// [`DatasetError::Codec`] when a codec refuses the image: JPEG above 65,535 pixels a side, JPEG 2000 without
@@ -157,9 +184,69 @@ impl TidDistortion {
     ///
     /// # Panics
     /// On an image without pixels.
-    pub fn apply(self, image: &RgbImage, target_psnr: f64, seed: u64) -> Result<Tuned, DatasetError> {
+    pub fn apply(self, image: &RgbImage, level: TidLevel, seed: u64) -> Result<Tuned, DatasetError> {
         assert!(image.width() > 0 && image.height() > 0, "an image without pixels");
         let rng = &mut ChaCha8Rng::seed_from_u64(seed);
+        match level {
+            TidLevel::Psnr(target) => self.turned(image, target, rng),
+            TidLevel::Published(level) => match self.ladder() {
+                Ladder::Psnr(targets) => self.turned(image, f64::from(level.between(targets)), rng),
+                Ladder::Strength(strengths) => {
+                    let strength = level.interpolate(strengths);
+                    let distorted = self.at_strength(image, level, strength, rng)?;
+                    Ok(Tuned::new(distorted, image, f64::from(strength)))
+                }
+            },
+        }
+    }
+
+    fn ladder(self) -> Ladder {
+        match self {
+            Self::ColorNoise => Ladder::Psnr([33.3, 30.3, 27.3, 24.3, 21.3]),
+            Self::HighFrequencyNoise => Ladder::Psnr([33.0, 30.0, 25.0, 20.0, 15.0]),
+            Self::ImpulseNoise => Ladder::Strength([0.0042, 0.0085, 0.017, 0.034, 0.068]),
+            Self::QuantizationNoise => {
+                Ladder::Strength([19.0, 27.0, 39.0, 55.0, 76.0].map(|step| step / 255.0))
+            }
+            Self::GaussianBlur => Ladder::Strength([0.5, 0.65, 1.0, 1.7, 4.0]),
+            Self::Denoising => Ladder::Strength([0.05, 0.08, 0.13, 0.2, 0.3]),
+            Self::Jpeg => Ladder::Strength([80.0, 60.0, 23.0, 8.0, 4.0]),
+            Self::NonEccentricityPattern => Ladder::Strength([0.05, 0.05, 0.076, 0.105, 0.13]),
+            Self::LocalBlockWise => Ladder::Strength([15.0, 40.0, 60.0, 90.0, 150.0]),
+            Self::MeanShift => Ladder::Strength([-6.0, 10.0, -20.0, 30.0, -40.0].map(|shift| shift / 255.0)),
+            Self::ContrastChange => Ladder::Strength([0.9, 1.2, 0.75, 1.45, 0.5]),
+            Self::ColorQuantizationWithDither => Ladder::Psnr([33.0, 30.0, 26.7, 24.6, 20.7]),
+            Self::ChromaticAberrations => Ladder::Psnr([33.0, 28.0, 25.0, 23.0, 21.0]),
+            _ => Ladder::Psnr(TARGET_PSNR.map(|psnr| psnr as f32)),
+        }
+    }
+
+    /// The types whose levels are strengths.
+    fn at_strength(
+        self,
+        image: &RgbImage,
+        level: Level,
+        strength: f32,
+        rng: &mut ChaCha8Rng,
+    ) -> Result<RgbImage, DatasetError> {
+        Ok(match self {
+            Self::ImpulseNoise => noise::impulse(image, rng).set(strength)?,
+            Self::QuantizationNoise => tone::quantisation(image).set(strength)?,
+            Self::GaussianBlur => blur::windowed(image, strength),
+            Self::Denoising => compression::denoised(image, rng).set(strength)?,
+            Self::Jpeg => jpeg::recompressed(image, strength.round() as u8),
+            Self::NonEccentricityPattern => local::patches_on(image, strength, rng)?,
+            Self::LocalBlockWise => {
+                local::flat_blocks(image, level.interpolate(local::FLAT_BLOCKS), strength, rng)
+            }
+            Self::MeanShift => tone::shifted(image, strength),
+            Self::ContrastChange => tone::stretched(image, strength),
+            _ => unreachable!("{self} has PSNRs for levels"),
+        })
+    }
+
+    /// Turned until the PSNR is that of `target`.
+    fn turned(self, image: &RgbImage, target: f64, rng: &mut ChaCha8Rng) -> Result<Tuned, DatasetError> {
         let dial = match self {
             Self::WhiteNoise => noise::white(image, rng),
             Self::ColorNoise => noise::color(image, rng),
@@ -173,28 +260,24 @@ impl TidDistortion {
             Self::Jpeg => compression::jpeg(image),
             Self::Jpeg2000 => compression::jpeg2000(image),
             Self::JpegTransmissionErrors => {
-                return redrawn(image, target_psnr, || compression::jpeg_errors(image, rng));
+                return redrawn(image, target, || compression::jpeg_errors(image, rng));
             }
             Self::Jpeg2000TransmissionErrors => {
-                return redrawn(image, target_psnr, || compression::jpeg2000_errors(image, rng));
+                return redrawn(image, target, || compression::jpeg2000_errors(image, rng));
             }
-            Self::NonEccentricityPattern => {
-                return turn_first(local::patches(image, rng), image, target_psnr);
-            }
+            Self::NonEccentricityPattern => return turn_first(local::patches(image, rng), image, target),
             Self::LocalBlockWise => local::blocks(image, rng),
-            Self::MeanShift => return turn_first(tone::mean_shift(image, rng), image, target_psnr),
-            Self::ContrastChange => return turn_first(tone::contrast(image, rng), image, target_psnr),
-            Self::ColorSaturation => return turn_first(tone::saturation(image, rng), image, target_psnr),
+            Self::MeanShift => return turn_first(tone::mean_shift(image, rng), image, target),
+            Self::ContrastChange => return turn_first(tone::contrast(image, rng), image, target),
+            Self::ColorSaturation => tone::saturation(image),
             Self::MultiplicativeNoise => noise::multiplicative(image, rng),
-            Self::ComfortNoise => {
-                return turn_first(compression::comfort(image, rng), image, target_psnr);
-            }
+            Self::ComfortNoise => return turn_first(compression::comfort(image, rng), image, target),
             Self::LossyCompressionOfNoisyImages => compression::noisy(image, rng),
-            Self::ColorQuantizationWithDither => return tone::palette(image, target_psnr),
+            Self::ColorQuantizationWithDither => return tone::palette(image, target),
             Self::ChromaticAberrations => tone::aberration(image, rng),
             Self::SparseSamplingAndReconstruction => sparse::sampled(image, rng),
         };
-        dial.turn(image, target_psnr)
+        dial.turn(image, target)
     }
 }
 
@@ -252,7 +335,8 @@ mod tests {
     }
 
     fn apply(distortion: TidDistortion, image: &RgbImage, target: f64, seed: u64) -> Tuned {
-        distortion.apply(image, target, seed).unwrap_or_else(|error| panic!("{distortion}: {error}"))
+        let level = TidLevel::Psnr(target);
+        distortion.apply(image, level, seed).unwrap_or_else(|error| panic!("{distortion}: {error}"))
     }
 
     #[test]
@@ -267,12 +351,82 @@ mod tests {
         }
     }
 
+    fn published(distortion: TidDistortion, image: &RgbImage, level: f32, seed: u64) -> Tuned {
+        let level = TidLevel::Published(Level::new(level).expect("in range"));
+        distortion.apply(image, level, seed).unwrap_or_else(|error| panic!("{distortion}: {error}"))
+    }
+
+    fn fixture(name: &str) -> RgbImage {
+        let path = format!("{}/tests/fixtures/distort/{name}.png", env!("CARGO_MANIFEST_DIR"));
+        image::open(&path).unwrap_or_else(|error| panic!("{path}: {error}")).into_rgb8()
+    }
+
+    /// The types that are the same on every image, as NumPy, SciPy and Pillow (libjpeg-turbo) make them.
+    #[test]
+    fn what_is_exact_is_that_of_scipy_and_libjpeg() {
+        let image = fixture("input");
+        for (distortion, level, largest, part) in [
+            (TidDistortion::QuantizationNoise, 3, 0, 0.0),
+            (TidDistortion::MeanShift, 3, 0, 0.0),
+            // A value in the middle of two goes either way.
+            (TidDistortion::GaussianBlur, 2, 1, 0.001),
+            (TidDistortion::GaussianBlur, 5, 1, 0.001),
+            (TidDistortion::ContrastChange, 4, 1, 0.001),
+            // Roundings within libjpeg's DCT.
+            (TidDistortion::Jpeg, 1, 2, 0.02),
+            (TidDistortion::Jpeg, 3, 2, 0.02),
+            (TidDistortion::Jpeg, 5, 2, 0.02),
+        ] {
+            let expected = fixture(&format!("tid_{distortion}_{level}"));
+            let found = published(distortion, &image, level as f32, 1).image;
+            assert_eq!(found.dimensions(), expected.dimensions());
+            let apart: Vec<u8> = found.iter().zip(expected.iter()).map(|(&a, &b)| a.abs_diff(b)).collect();
+            let off = apart.iter().filter(|&&difference| difference > 0).count() as f64 / apart.len() as f64;
+            let most = apart.iter().max().copied().unwrap_or_default();
+            assert!(
+                most <= largest && off <= part,
+                "{distortion} {level}: off by {most}, {off:.4} of values"
+            );
+        }
+    }
+
+    #[test]
+    fn levels_that_are_psnrs_have_them() {
+        let image = photograph_like(160, 120);
+        for &distortion in TidDistortion::ALL {
+            let Ladder::Psnr(targets) = distortion.ladder() else { continue };
+            for (target, level) in targets.into_iter().zip(1u8..) {
+                let found = published(distortion, &image, f32::from(level), 5).psnr;
+                assert!(
+                    (found - f64::from(target)).abs() <= 0.5,
+                    "{distortion} {level}: {found} for {target}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn blocks_are_fewer_and_further_off_with_the_level() {
+        let image = photograph_like(512, 384);
+        for (level, count, offset) in [(1.0, 10, 15.0), (3.0, 6, 60.0), (5.0, 2, 150.0)] {
+            let tuned = published(TidDistortion::LocalBlockWise, &image, level, 3);
+            assert_eq!(tuned.strength, offset);
+            let changed = tuned.image.pixels().zip(image.pixels()).filter(|(a, b)| a != b).count();
+            assert!(
+                changed <= count * 32 * 32 && changed > (count - 1) * 32 * 32,
+                "level {level}: {changed}"
+            );
+        }
+    }
+
     #[test]
     fn the_seed_decides_and_nothing_else() {
         let image = photograph_like(64, 48);
         for &distortion in TidDistortion::ALL {
             let at = |seed| apply(distortion, &image, 27.0, seed).image;
             assert_eq!(at(1), at(1), "{distortion}");
+            let level = |seed| published(distortion, &image, 3.0, seed).image;
+            assert_eq!(level(1), level(1), "{distortion}");
         }
         let noise = |seed| apply(TidDistortion::MaskedNoise, &image, 27.0, seed).image;
         assert_ne!(noise(1), noise(2));
@@ -283,8 +437,9 @@ mod tests {
         let flat = RgbImage::from_pixel(24, 16, Rgb([255, 255, 0]));
         for image in [photograph_like(1, 1), photograph_like(3, 5), photograph_like(40, 1), flat] {
             for &distortion in TidDistortion::ALL {
-                let tuned = apply(distortion, &image, 21.0, 1);
-                assert_eq!(tuned.image.dimensions(), image.dimensions(), "{distortion}");
+                for tuned in [apply(distortion, &image, 21.0, 1), published(distortion, &image, 5.0, 1)] {
+                    assert_eq!(tuned.image.dimensions(), image.dimensions(), "{distortion}");
+                }
             }
         }
     }

@@ -6,15 +6,14 @@ use rand_chacha::ChaCha8Rng;
 use rand_distr::StandardNormal;
 
 use super::super::dct::{self, Block, SIDE};
-use super::super::planes::{Plane, Planes, to_image, to_planes};
+use super::super::planes::{Plane, Planes, Tap, to_image, to_planes};
 use super::compression::LUMINANCE;
 use super::search::Dial;
 
 /// Chroma noise is this many times as strong as that of the luma.
-const CHROMA_GAIN: f32 = 3.0;
-/// Standard deviation, in pixels, of the blur that makes noise correlated, and of the one that high-frequency noise
-/// lacks.
-const CORRELATION_SIGMA: f32 = 1.0;
+const CHROMA_GAIN: f32 = 2.0;
+/// How far the mean reaches that makes noise correlated, and that high-frequency noise lacks: 3x3 pixels.
+const REACH: isize = 1;
 
 /// Standard deviations of noise on images in `[0, 1]`.
 const SIGMAS: (f64, f64) = (0.002, 3.0);
@@ -50,7 +49,7 @@ pub(super) fn white(image: &RgbImage, rng: &mut ChaCha8Rng) -> Dial<'static> {
     additive(image, normal(image, rng))
 }
 
-/// Type 2: on Y, Cb and Cr (JFIF), three times as strong on the latter two.
+/// Type 2: on Y, Cb and Cr (JFIF), twice as strong on the latter two.
 pub(super) fn color(image: &RgbImage, rng: &mut ChaCha8Rng) -> Dial<'static> {
     let noise = dct::mixed(&normal(image, rng), |[y, cb, cr]| {
         super::compression::from_ycc([y, CHROMA_GAIN * cb, CHROMA_GAIN * cr])
@@ -58,19 +57,28 @@ pub(super) fn color(image: &RgbImage, rng: &mut ChaCha8Rng) -> Dial<'static> {
     additive(image, noise)
 }
 
-/// Type 3: white noise, blurred.
+/// Type 3: means of 3x3 values of white noise.
 pub(super) fn correlated(image: &RgbImage, rng: &mut ChaCha8Rng) -> Dial<'static> {
-    additive(image, normal(image, rng).map(|plane| normalised(plane.gaussian(CORRELATION_SIGMA))))
+    additive(image, normal(image, rng).map(|plane| normalised(smooth(&plane))))
 }
 
-/// Type 5: white noise less its blur.
+/// Type 5: white noise less its means of 3x3 values.
 pub(super) fn high_frequency(image: &RgbImage, rng: &mut ChaCha8Rng) -> Dial<'static> {
     let noise = normal(image, rng).map(|mut plane| {
-        let smooth = plane.gaussian(CORRELATION_SIGMA);
+        let smooth = smooth(&plane);
         plane.values.iter_mut().zip(&smooth.values).for_each(|(value, smooth)| *value -= smooth);
         normalised(plane)
     });
     additive(image, noise)
+}
+
+/// Means of 3x3 values.
+fn smooth(plane: &Plane) -> Plane {
+    let side = (2 * REACH + 1) as f32;
+    let taps = |dx: isize, dy: isize| -> Vec<Tap> {
+        (-REACH..=REACH).map(|d| Tap { dx: d * dx, dy: d * dy, weight: 1.0 / side }).collect()
+    };
+    plane.filter(&taps(1, 0)).filter(&taps(0, 1))
 }
 
 fn normalised(plane: Plane) -> Plane {
@@ -122,10 +130,9 @@ fn masking(coefficients: &Block) -> f32 {
     if whole > 0.0 { (energy * quarters / whole).sqrt() } else { 0.0 }
 }
 
-/// Type 6: values become 0 or 1; by their density.
+/// Type 6: values become random ones; by their density.
 pub(super) fn impulse(image: &RgbImage, rng: &mut ChaCha8Rng) -> Dial<'static> {
-    let draws: Vec<(f32, u8)> =
-        (0..image.len()).map(|_| (rng.random(), if rng.random() { 255 } else { 0 })).collect();
+    let draws: Vec<(f32, u8)> = (0..image.len()).map(|_| (rng.random(), rng.random())).collect();
     let image = image.clone();
     Dial::new((1e-5, 1.0), 0.01, move |density| {
         let mut out = image.clone();

@@ -52,6 +52,11 @@ impl<'a> Dial<'a> {
         Self { jagged: true, ..self }
     }
 
+    /// What this strength makes.
+    pub(super) fn set(&self, strength: f32) -> Result<RgbImage, DatasetError> {
+        (self.make)(f64::from(strength))
+    }
+
     /// The setting whose PSNR is closest to `target`.
     pub(super) fn turn(&self, reference: &RgbImage, target: f64) -> Result<Tuned, DatasetError> {
         let mut best = Best { target, found: None };

@@ -6,7 +6,7 @@ use rand_chacha::ChaCha8Rng;
 
 use super::super::dct;
 use super::super::palette;
-use super::super::planes::{Plane, Planes, to_image, to_planes};
+use super::super::planes::{Plane, to_image, to_planes};
 use super::compression::{from_ycc, to_ycc};
 use super::search::{Dial, TOLERANCE};
 use super::{Tuned, psnr};
@@ -44,34 +44,40 @@ pub(super) fn mean_shift(image: &RgbImage, rng: &mut ChaCha8Rng) -> Vec<Dial<'st
     signs(rng).map(dial).into()
 }
 
-/// The change of a factor on what deviates from a mean, in either direction: down to nothing, or up.
-fn factor(planes: Planes, up: bool, apply: fn(&Planes, f32) -> RgbImage) -> Dial<'static> {
-    if up {
-        Dial::new((0.002, 200.0), 0.5, move |change| apply(&planes, 1.0 + change))
-    } else {
-        Dial::new((0.002, 1.0), 0.3, move |change| apply(&planes, 1.0 - change))
-    }
+/// Type 16 in the published set: a constant on each channel.
+pub(super) fn shifted(image: &RgbImage, shift: f32) -> RgbImage {
+    to_image(&to_planes(image).map(|plane| plane.map(|value| value + shift)))
 }
 
 /// Type 17: deviations from each channel's mean times a factor, less or more than 1; by its distance from 1.
 pub(super) fn contrast(image: &RgbImage, rng: &mut ChaCha8Rng) -> Vec<Dial<'static>> {
-    fn apply(planes: &Planes, factor: f32) -> RgbImage {
-        let stretched = planes.clone().map(|plane| {
-            let mean = plane.values.iter().sum::<f32>() / plane.values.len() as f32;
-            plane.map(|value| mean + factor * (value - mean))
-        });
-        to_image(&stretched)
-    }
-    signs(rng).map(|sign| factor(to_planes(image), sign > 0.0, apply)).into()
+    let dial = |sign: f32| {
+        let planes = to_planes(image);
+        let range = if sign > 0.0 { (0.002, 200.0) } else { (0.002, 1.0) };
+        Dial::new(range, 0.4, move |change| {
+            to_image(&planes.clone().map(|plane| {
+                let mean = plane.values.iter().sum::<f32>() / plane.values.len() as f32;
+                plane.map(|value| mean + (1.0 + sign * change) * (value - mean))
+            }))
+        })
+    };
+    signs(rng).map(dial).into()
 }
 
-/// Type 18: Cb and Cr times a factor, less or more than 1; by its distance from 1.
-pub(super) fn saturation(image: &RgbImage, rng: &mut ChaCha8Rng) -> Vec<Dial<'static>> {
-    fn apply(ycc: &Planes, factor: f32) -> RgbImage {
-        to_image(&dct::mixed(ycc, |[y, cb, cr]| from_ycc([y, factor * cb, factor * cr])))
-    }
+/// Type 17 in the published set: deviations from the mean of all values times a factor.
+pub(super) fn stretched(image: &RgbImage, factor: f32) -> RgbImage {
+    let mean = image.iter().map(|&value| f64::from(value)).sum::<f64>() / (255.0 * image.len() as f64);
+    let mean = mean as f32;
+    to_image(&to_planes(image).map(|plane| plane.map(|value| mean + factor * (value - mean))))
+}
+
+/// Type 18: Cb and Cr times a factor below 1, 0 and less too; by its distance from 1.
+pub(super) fn saturation(image: &RgbImage) -> Dial<'static> {
     let ycc = dct::mixed(&to_planes(image), to_ycc);
-    signs(rng).map(|sign| factor(ycc.clone(), sign > 0.0, apply)).into()
+    Dial::new((0.002, 200.0), 0.4, move |change| {
+        let factor = 1.0 - change;
+        to_image(&dct::mixed(&ycc, |[y, cb, cr]| from_ycc([y, factor * cb, factor * cr])))
+    })
 }
 
 /// Type 23: red and blue shifted in opposite directions and blurred a little; by the shift in pixels.

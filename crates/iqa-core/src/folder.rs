@@ -1,0 +1,71 @@
+//! The pictures of a folder.
+
+use std::path::{Path, PathBuf};
+
+use crate::CoreError;
+
+/// Extensions, in lower case, of the files that [`read_image`](crate::read_image) reads.
+const EXTENSIONS: [&str; 10] = ["png", "jpg", "jpeg", "jpe", "jfif", "bmp", "dib", "tif", "tiff", "webp"];
+
+/// The pictures of a folder, told by their extension and sorted by path; `recursive` has those of the folders in it too.
+///
+/// Hidden files and folders, whose names begin with a dot, are left out; folders that are links are not followed.
+///
+/// # Errors
+/// [`CoreError::Io`] naming a folder that cannot be read.
+pub fn images_in(folder: impl AsRef<Path>, recursive: bool) -> Result<Vec<PathBuf>, CoreError> {
+    let mut files = Vec::new();
+    let mut folders = vec![folder.as_ref().to_path_buf()];
+    while let Some(folder) = folders.pop() {
+        let at = |source| CoreError::Io { path: folder.clone(), source };
+        for entry in std::fs::read_dir(&folder).map_err(at)? {
+            let entry = entry.map_err(at)?;
+            let path = entry.path();
+            if entry.file_name().as_encoded_bytes().starts_with(b".") {
+                continue;
+            }
+            let extension = path.extension().map(|extension| extension.to_string_lossy().to_lowercase());
+            if entry.file_type().map_err(at)?.is_dir() {
+                if recursive {
+                    folders.push(path);
+                }
+            } else if extension.is_some_and(|extension| EXTENSIONS.contains(&extension.as_str())) {
+                files.push(path);
+            }
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_usual_extension_is_found_and_hidden_files_are_not() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let make = |name: &str| {
+            let path = folder.path().join(name);
+            std::fs::create_dir_all(path.parent().expect("a folder")).expect("makes it");
+            std::fs::write(path, "").expect("writes");
+        };
+        let here =
+            ["a.PNG", "b.jpg", "c.jpeg", "d.jpe", "e.jfif", "f.bmp", "g.dib", "h.tif", "i.TIFF", "j.webp"];
+        here.iter().copied().for_each(make);
+        for name in ["._b.jpg", "notes.txt", "png", "sub.png/k.jpg", "sub.png/deep/l.jpg", ".hidden/m.jpg"] {
+            make(name);
+        }
+        let names = |recursive| -> Vec<String> {
+            let found = images_in(folder.path(), recursive).expect("lists");
+            let inside =
+                |path: &PathBuf| path.strip_prefix(folder.path()).expect("inside").display().to_string();
+            found.iter().map(inside).collect()
+        };
+        assert_eq!(names(false), here);
+        let deep = ["sub.png/deep/l.jpg", "sub.png/k.jpg"];
+        assert_eq!(names(true), [&here[..], &deep].concat());
+        let error = images_in(folder.path().join("none"), false).expect_err("no folder").to_string();
+        assert!(error.contains("none"), "{error}");
+    }
+}

@@ -1,0 +1,117 @@
+//! Which rated sets.
+
+use std::collections::HashSet;
+use std::error::Error;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+use iqa_models::datasets::split::SplitPreset;
+use iqa_models::datasets::{DataSet, DataSetKind, Direction, ScoreKind, ScoreScale, Strictness};
+
+/// What is told of a set of one's own.
+const CSV: &str = "csv";
+
+/// Of several sets, the options are given in the order of the sets.
+#[derive(Args)]
+pub(crate) struct SetOptions {
+    /// The set: live, live_original, csiq, tid2008, tid2013, kadid10k, pipal, live_challenge; or csv. Repeated for a table
+    /// over several, each with its `--root`.
+    #[arg(long, required = true)]
+    set: Vec<String>,
+    /// The folder of the set; of the images, for `csv`.
+    #[arg(long, required = true)]
+    root: Vec<PathBuf>,
+    /// The list of a `csv` set: columns `distorted`, `score`, and `reference`, `type` and others as there are.
+    #[arg(long)]
+    list: Vec<PathBuf>,
+    /// Nominal range of the scores of a `csv` set: two numbers with a comma, `1,5` say.
+    #[arg(long, value_parser = range)]
+    range: Vec<(f64, f64)>,
+    /// Which end of the scores of a `csv` set is good (default: the higher one).
+    #[arg(long, value_enum)]
+    better: Vec<Better>,
+    /// The name of a `csv` set (default: that of its list).
+    #[arg(long)]
+    name: Vec<String>,
+    /// Take a set of which images are missing.
+    #[arg(long)]
+    lenient: bool,
+    /// Keep to the test part of the first split of this preset: for weights trained with the same seed on the rest.
+    #[arg(long, conflicts_with = "splits")]
+    test_of: Option<SplitPreset>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Better {
+    Higher,
+    Lower,
+}
+
+fn range(text: &str) -> Result<(f64, f64), String> {
+    let ends: Option<Vec<f64>> = text.split(',').map(|end| end.trim().parse().ok()).collect();
+    match ends.as_deref() {
+        Some(&[low, high]) => Ok((low, high)),
+        _ => Err("expected two numbers, such as 1,5".into()),
+    }
+}
+
+impl SetOptions {
+    /// All sets, in their order; no two of a name.
+    pub(crate) fn open(&self, seed: u64) -> Result<Vec<DataSet>, Box<dyn Error>> {
+        let own = self.set.iter().filter(|set| *set == CSV).count();
+        for (option, given, sets, optional) in [
+            ("--root", self.root.len(), self.set.len(), false),
+            ("--list", self.list.len(), own, false),
+            ("--range", self.range.len(), own, false),
+            ("--better", self.better.len(), own, true),
+            ("--name", self.name.len(), own, true),
+        ] {
+            if given != sets && !(optional && given == 0) {
+                let kind = if option == "--root" { "set" } else { "csv set" };
+                return Err(
+                    format!("{option} is there {given} times: expected one for each {kind}, {sets}").into()
+                );
+            }
+        }
+        let strictness = if self.lenient { Strictness::Lenient } else { Strictness::Strict };
+        let mut sets: Vec<DataSet> = Vec::with_capacity(self.set.len());
+        let mut own = 0;
+        for (set, root) in self.set.iter().zip(&self.root) {
+            let set = if set == CSV {
+                own += 1;
+                self.open_own(own - 1, root, strictness)?
+            } else {
+                DataSet::open(set.parse::<DataSetKind>()?, root, strictness)?
+            };
+            if sets.iter().any(|earlier| earlier.name() == set.name()) {
+                return Err(format!("two sets are called `{}`: give csv sets a --name", set.name()).into());
+            }
+            sets.push(self.test_part(set, seed)?);
+        }
+        Ok(sets)
+    }
+
+    /// The `csv` set of that index among those.
+    fn open_own(&self, index: usize, root: &Path, strictness: Strictness) -> Result<DataSet, Box<dyn Error>> {
+        let (list, (low, high)) = (&self.list[index], self.range[index]);
+        let (kind, direction) = match self.better.get(index) {
+            None | Some(Better::Higher) => (ScoreKind::Mos, Direction::HigherIsBetter),
+            Some(Better::Lower) => (ScoreKind::Dmos, Direction::LowerIsBetter),
+        };
+        let scale = ScoreScale::new(kind, direction, low, high)?;
+        let name = match self.name.get(index) {
+            Some(name) => name.clone(),
+            None => list.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
+        };
+        Ok(DataSet::open_csv(list, root, &name, scale, strictness)?)
+    }
+
+    fn test_part(&self, set: DataSet, seed: u64) -> Result<DataSet, Box<dyn Error>> {
+        let Some(preset) = self.test_of else { return Ok(set) };
+        let splits = preset.splits(&set, seed)?;
+        let first = splits.first().ok_or("a preset without splits")?;
+        let test: HashSet<PathBuf> =
+            first.test().iter().map(|&index| set.samples()[index].distorted.clone()).collect();
+        Ok(set.filtered(|sample| test.contains(&sample.distorted))?)
+    }
+}
