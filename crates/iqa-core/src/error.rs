@@ -78,6 +78,14 @@ pub enum CoreError {
         /// The file.
         path: PathBuf,
     },
+    /// A floating-point image holds a value far outside the range.
+    #[error("{path}: the image holds the value {value}, expected floats of 0 (black) to 1 (white)", path = path.display())]
+    FloatRange {
+        /// The file.
+        path: PathBuf,
+        /// The value.
+        value: f64,
+    },
     /// A tensor that is no single RGB image.
     #[error("expected an image tensor [1, 3, height, width], found the shape {found:?}")]
     ImageTensorShape {

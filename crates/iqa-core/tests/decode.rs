@@ -321,7 +321,7 @@ fn a_bomb_is_refused_by_its_header() {
     let mut strips = grey;
     (strips[3].1, strips[5].1) = (0x3fff_ffff, 0x3fff_ffff);
     let strips = tiff(&[&[(256, 1, 10), (257, 1, 10), (278, 1, 1)], &strips[..]].concat());
-    assert!(matches!(decode(&strips), Err(CoreError::Decode { .. })));
+    assert!(matches!(decode(&strips), Err(CoreError::Truncated { .. })));
     let small = DecodeOptions { max_pixels: 800, ..DecodeOptions::default() };
     assert!(matches!(
         decode_image(&encode(texture(), ImageFormat::Png), Path::new("x"), &small),
@@ -330,12 +330,13 @@ fn a_bomb_is_refused_by_its_header() {
 }
 
 #[test]
-fn floats_are_clamped_and_nan_is_refused() {
+fn floats_are_clamped_and_nan_and_another_range_are_refused() {
     let pixels =
-        |value: f32| DynamicImage::ImageRgb32F(ImageBuffer::from_pixel(2, 2, Rgb([value, 0.5, 7.0])));
+        |value: f32| DynamicImage::ImageRgb32F(ImageBuffer::from_pixel(2, 2, Rgb([value, 0.5, 1.25])));
     let options = DecodeOptions::default();
-    let out = to_rgb8(pixels(-1.0), "x", &options).expect("converts");
+    let out = to_rgb8(pixels(-0.25), "x", &options).expect("converts");
     assert_eq!(out.get_pixel(0, 0), &Rgb([0, 128, 255]));
+    assert!(matches!(to_rgb8(pixels(200.0), "x", &options), Err(CoreError::FloatRange { value: 200.0, .. })));
     assert!(matches!(to_rgb8(pixels(f32::NAN), "x", &options), Err(CoreError::NonFinite { .. })));
     assert!(to_rgb8(DynamicImage::new_rgb8(0, 3), "x", &options).is_err());
 }

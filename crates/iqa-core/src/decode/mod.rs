@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::fs::File;
 use std::io::{Cursor, Read};
+use std::ops::RangeInclusive;
 use std::path::Path;
 
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits, Rgb, RgbImage};
@@ -54,11 +55,16 @@ const SPARE_BYTES: u64 = 64 << 20;
 /// Characters of a decoder's reason that an error keeps.
 const LONGEST_REASON: usize = 200;
 
+/// Floats that are clamped to `[0, 1]`, as sharpening and resampling leave them. What is farther off is no picture of that
+/// range: one of 0 to 255 would be white throughout.
+const FLOATS: RangeInclusive<f64> = -0.5..=1.5;
+
 /// Reads an image file as RGB with 8 bits a channel.
 ///
 /// PNG, JPEG, BMP, TIFF and WebP, told by content and not by name. Grey becomes RGB; 16 bits are rounded to 8; floats
-/// are clamped to `[0, 1]`; alpha follows [`AlphaPolicy`]; an EXIF orientation is applied; a colour profile is not (see
-/// [`ignored_profile`]). Of several pictures in a file the first is read.
+/// are taken for 0 (black) to 1 (white), up to a half outside is clamped, farther outside refused; alpha follows
+/// [`AlphaPolicy`]; an EXIF orientation is applied; a colour profile is not (see [`ignored_profile`]). Of several
+/// pictures in a file the first is read.
 ///
 /// JPEG files give the pixels of libjpeg-turbo: exactly, or above 50 dB where a faster decoder is used. Arithmetic
 /// coding, lossless and hierarchical JPEG and 12 bits are [`CoreError::Unsupported`].
@@ -68,8 +74,8 @@ const LONGEST_REASON: usize = 200;
 ///
 /// # Errors
 /// [`CoreError::Io`], [`CoreError::UnknownFormat`], [`CoreError::Unsupported`], [`CoreError::Decode`],
-/// [`CoreError::Truncated`], [`CoreError::TooLarge`], [`CoreError::AlphaRefused`], [`CoreError::EmptyImage`], [`CoreError::NonFinite`]; each
-/// names the file.
+/// [`CoreError::Truncated`], [`CoreError::TooLarge`], [`CoreError::AlphaRefused`], [`CoreError::EmptyImage`],
+/// [`CoreError::NonFinite`], [`CoreError::FloatRange`]; each names the file.
 pub fn read_image(path: impl AsRef<Path>, options: &DecodeOptions) -> Result<RgbImage, CoreError> {
     let path = path.as_ref();
     let at = |source| CoreError::Io { path: path.into(), source };
@@ -169,7 +175,7 @@ fn failed(name: &Path, source: impl Into<Box<dyn Error + Send + Sync>>) -> CoreE
 /// Converts a decoded image to RGB with 8 bits a channel, as [`read_image`] does; no copy where it is that already.
 ///
 /// # Errors
-/// [`CoreError::AlphaRefused`], [`CoreError::EmptyImage`], [`CoreError::NonFinite`].
+/// [`CoreError::AlphaRefused`], [`CoreError::EmptyImage`], [`CoreError::NonFinite`], [`CoreError::FloatRange`].
 pub fn to_rgb8(
     image: DynamicImage,
     name: impl AsRef<Path>,
@@ -179,13 +185,15 @@ pub fn to_rgb8(
     if image.width() == 0 || image.height() == 0 {
         return Err(CoreError::EmptyImage { path: name.into() });
     }
-    let finite = match &image {
-        DynamicImage::ImageRgb32F(pixels) => pixels.iter().all(|value| value.is_finite()),
-        DynamicImage::ImageRgba32F(pixels) => pixels.iter().all(|value| value.is_finite()),
-        _ => true,
+    let floats: &[f32] = match &image {
+        DynamicImage::ImageRgb32F(pixels) => pixels.as_raw(),
+        DynamicImage::ImageRgba32F(pixels) => pixels.as_raw(),
+        _ => &[],
     };
-    if !finite {
-        return Err(CoreError::NonFinite { path: name.into() });
+    match floats.iter().map(|&value| f64::from(value)).find(|value| !FLOATS.contains(value)) {
+        None => {}
+        Some(value) if value.is_finite() => return Err(CoreError::FloatRange { path: name.into(), value }),
+        Some(_) => return Err(CoreError::NonFinite { path: name.into() }),
     }
     if !image.color().has_alpha() {
         return Ok(image.into_rgb8());
@@ -196,14 +204,18 @@ pub fn to_rgb8(
             let image = image.into_rgba16();
             Ok(RgbImage::from_fn(image.width(), image.height(), |x, y| {
                 let pixel = image.get_pixel(x, y).0;
-                let alpha = u64::from(pixel[3]);
                 Rgb(std::array::from_fn(|channel| {
-                    // In 16 bits, rounded once: 257 takes a byte to 16 bits and back.
-                    let over = u64::from(pixel[channel]) * alpha;
-                    let under = u64::from(background[channel]) * 257 * (65535 - alpha);
-                    ((over + under + 65535 * 257 / 2) / (65535 * 257)) as u8
+                    over(u64::from(pixel[channel]) * u64::from(pixel[3]), pixel[3], background[channel])
                 }))
             }))
         }
     }
+}
+
+/// A colour over a background. `colour` is times its alpha, both of 16 bits; rounded once.
+fn over(colour: u64, alpha: u16, background: u8) -> u8 {
+    // 257 takes a byte to 16 bits and back.
+    let under = u64::from(background) * 257 * u64::from(65535 - alpha);
+    // Above white only where a multiplied colour is above its alpha.
+    ((colour + under + 65535 * 257 / 2) / (65535 * 257)).min(255) as u8
 }

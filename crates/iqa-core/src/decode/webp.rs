@@ -9,11 +9,16 @@ use crate::CoreError;
 
 /// Decodes a WebP file, upright.
 pub(super) fn decode(bytes: &[u8], name: &Path, options: &DecodeOptions) -> Result<DynamicImage, CoreError> {
-    // The decoder makes room for what a chunk claims to hold.
-    let Some(bytes) = container(bytes).filter(|bytes| chunks_fit(&bytes[12..])) else {
+    let Some(bytes) = whole(bytes) else {
         return Err(CoreError::Truncated { path: name.into() });
     };
     decode_common(bytes, ImageFormat::WebP, name, options)
+}
+
+/// The file without what follows its container, if every chunk ends within: the decoder makes room for what a chunk
+/// claims to hold.
+pub(super) fn whole(bytes: &[u8]) -> Option<&[u8]> {
+    container(bytes).filter(|bytes| chunks_fit(&bytes[12..]))
 }
 
 /// The file without what follows its container, or none where it is longer than the file. Source: RFC 9649, section 2.4.

@@ -24,7 +24,7 @@ const MOST_SCANS: usize = 500;
 
 /// Why a file is not read.
 #[derive(Clone, Copy, Debug)]
-enum Fault {
+pub(super) enum Fault {
     Truncated,
     Damaged(&'static str),
     Unsupported(&'static str),
@@ -56,6 +56,28 @@ pub(super) fn decode(bytes: &[u8], name: &Path, options: &DecodeOptions) -> Resu
     Ok(image)
 }
 
+/// Decodes a JPEG inside another file, which says what its samples mean: at full resolution, by pixel, no colours
+/// converted. `fits` tells whether its width, height and samples of a pixel are as they should be.
+pub(super) fn decode_samples(bytes: &[u8], fits: impl Fn(u32, u32, usize) -> bool) -> Result<Vec<u8>, Fault> {
+    let header = Header::read(bytes)?;
+    let (width, height, channels) = (header.width, header.height, header.components.len());
+    if !fits(width, height, channels) {
+        return Err(Fault::Damaged("a JPEG of another size than what it is a part of"));
+    }
+    let planes = decode_planes(bytes, &header)?;
+    let mut samples = vec![0; width as usize * height as usize * channels];
+    let (mut sums, mut line) = (Vec::new(), Vec::new());
+    for (y, out) in samples.chunks_exact_mut(width as usize * channels).enumerate() {
+        for (channel, plane) in planes.iter().enumerate() {
+            plane.upsample(y, &mut sums, &mut line);
+            for (pixel, &sample) in out.chunks_exact_mut(channels).zip(&line) {
+                pixel[channel] = sample;
+            }
+        }
+    }
+    Ok(samples)
+}
+
 /// A component's coefficients, by block, and how to undo their quantisation.
 struct Coefficients {
     values: Vec<i16>,
@@ -79,6 +101,20 @@ struct Tables {
 
 /// Decodes Huffman-coded pictures of 8 bits: every sampling and order of scans, sequential and progressive.
 fn decode_any(bytes: &[u8], header: &Header) -> Result<RgbImage, Fault> {
+    let planes = decode_planes(bytes, header)?;
+    let mut image = RgbImage::new(header.width, header.height);
+    let (mut sums, mut rows) = (Vec::new(), vec![Vec::new(); planes.len()]);
+    for (y, out) in image.chunks_exact_mut(3 * header.width as usize).enumerate() {
+        for (plane, row) in planes.iter().zip(&mut rows) {
+            plane.upsample(y, &mut sums, row);
+        }
+        samples::to_rgb(header.colour, &rows, out);
+    }
+    Ok(image)
+}
+
+/// The components of a picture.
+fn decode_planes(bytes: &[u8], header: &Header) -> Result<Vec<Plane>, Fault> {
     let (across, down) = header.sampling();
     let (width, height) = (header.width as usize, header.height as usize);
     let (units_wide, units_high) = (width.div_ceil(8 * across), height.div_ceil(8 * down));
@@ -120,22 +156,12 @@ fn decode_any(bytes: &[u8], header: &Header) -> Result<RgbImage, Fault> {
             _ => {}
         }
     }
-    let planes: Vec<_> = coefficients
-        .into_iter()
-        .zip(&header.components)
+    let planes = coefficients.into_iter().zip(&header.components);
+    planes
         .map(|(component, factors)| {
             component.into_plane(across / factors.horizontal, down / factors.vertical)
         })
-        .collect::<Result<_, _>>()?;
-    let mut image = RgbImage::new(header.width, header.height);
-    let (mut sums, mut rows) = (Vec::new(), vec![Vec::new(); planes.len()]);
-    for (y, out) in image.chunks_exact_mut(3 * width).enumerate() {
-        for (plane, row) in planes.iter().zip(&mut rows) {
-            plane.upsample(y, &mut sums, row);
-        }
-        samples::to_rgb(header.colour, &rows, out);
-    }
-    Ok(image)
+        .collect()
 }
 
 impl Coefficients {
