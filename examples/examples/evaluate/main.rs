@@ -122,6 +122,9 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     let set = options.open_set()?;
     let device = device_by_name(&options.device)?;
     let mut model = EvaluatedScorer::open(&options.model, options.weights.as_deref(), &device)?;
+    if let (Some(weights), Some(remark)) = (&options.weights, model.weights_remark()) {
+        eprintln!("{}: {remark}", weights.display());
+    }
     if let Some(patches) = options.patches {
         model = model.with_random_patches(patches, options.seed);
     }
