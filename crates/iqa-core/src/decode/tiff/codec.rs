@@ -185,32 +185,36 @@ struct PackBits<'a> {
 
 impl Read for PackBits<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        while self.literals == 0 && self.repeats == 0 {
-            let mut byte = [0];
-            if self.data.read(&mut byte)? == 0 {
-                return Ok(0);
-            }
-            match usize::from(byte[0]) {
-                count @ 0..=127 => self.literals = count + 1,
-                // Says nothing.
-                128 => {}
-                count => {
-                    self.data.read_exact(&mut byte)?;
-                    (self.repeats, self.byte) = (257 - count, byte[0]);
+        let mut filled = 0;
+        while filled < buffer.len() {
+            let rest = &mut buffer[filled..];
+            if self.literals > 0 {
+                let length = self.literals.min(rest.len());
+                self.data.read_exact(&mut rest[..length])?;
+                self.literals -= length;
+                filled += length;
+            } else if self.repeats > 0 {
+                let length = self.repeats.min(rest.len());
+                rest[..length].fill(self.byte);
+                self.repeats -= length;
+                filled += length;
+            } else {
+                let mut byte = [0];
+                if self.data.read(&mut byte)? == 0 {
+                    break;
+                }
+                match usize::from(byte[0]) {
+                    count @ 0..=127 => self.literals = count + 1,
+                    // Says nothing.
+                    128 => {}
+                    count => {
+                        self.data.read_exact(&mut byte)?;
+                        (self.repeats, self.byte) = (257 - count, byte[0]);
+                    }
                 }
             }
         }
-        if self.literals > 0 {
-            let length = self.literals.min(buffer.len());
-            let length = self.data.read(&mut buffer[..length])?;
-            self.literals -= length;
-            Ok(length)
-        } else {
-            let length = self.repeats.min(buffer.len());
-            buffer[..length].fill(self.byte);
-            self.repeats -= length;
-            Ok(length)
-        }
+        Ok(filled)
     }
 }
 
