@@ -1,7 +1,7 @@
 //! From the bytes of a strip or tile to its rows. Source: TIFF 6.0, sections 8 to 11, 14 and 22, and its technical notes.
 
 use std::borrow::Cow;
-use std::io::{Cursor, Read, repeat};
+use std::io::{BufRead, Cursor, Read};
 
 use flate2::bufread::ZlibDecoder;
 use image::codecs::webp::WebPDecoder;
@@ -90,7 +90,7 @@ pub(super) struct Extent {
 /// The rows of one strip or tile, from the first.
 pub(super) enum Rows<'a> {
     Bytes(Box<dyn Read + 'a>),
-    Fax(Box<fax::Decoder<Box<dyn Read + 'a>>>),
+    Fax(Box<fax::Decoder<Box<dyn BufRead + 'a>>>),
 }
 
 impl<'a> Rows<'a> {
@@ -116,7 +116,7 @@ impl<'a> Rows<'a> {
             Compression::WebP => Box::new(Cursor::new(webp(cursor.get_ref(), extent)?)),
             Compression::Fax(coding) => {
                 // The last code is looked up with the bits that follow it.
-                let data: Box<dyn Read> = Box::new(cursor.chain(repeat(0).take(2)));
+                let data: Box<dyn BufRead + 'a> = Box::new(cursor.chain(&[0; 2][..]));
                 return Ok(Self::Fax(Box::new(fax::Decoder::new(data, coding, extent.width)?)));
             }
         };

@@ -48,7 +48,7 @@ impl Colours {
             }
             Some(YCBCR) => "YCbCr of other than 8 bits".into(),
             Some(4) => "a transparency mask".into(),
-            Some(8 | 9 | 10) => "CIELab colours".into(),
+            Some(8..=10) => "CIELab colours".into(),
             Some(32803 | 34892) => "the raw data of a camera".into(),
             Some(32844 | 32845) => "SGI LogLuv colours".into(),
             Some(other) => format!("the unknown photometric interpretation {other}"),
