@@ -130,10 +130,11 @@ impl HiqaConfig {
         Self::new(regressor).with_generator(Some(generator)).with_patch(patch)
     }
 
-    /// The system that is bundled: 12 channels in place of 64, patches of 128, and a generator that adds to the distorted
-    /// image ([`GeneratorOutput::Residual`]).
+    /// The system that is bundled: 12 channels in place of 64, one hourglass in place of two, patches of 128, and a
+    /// generator that adds to the distorted image ([`GeneratorOutput::Residual`]).
     pub fn small() -> Self {
-        let generator = GeneratorConfig::new().with_width(12).with_output(GeneratorOutput::Residual);
+        let generator = GeneratorConfig::new().with_width(12).with_stacks(1);
+        let generator = generator.with_output(GeneratorOutput::Residual);
         let regressor = RegressorConfig::fused(12, &generator);
         Self::new(regressor).with_generator(Some(generator)).with_patch(128)
     }
