@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use iqa_models::datasets::{DataSet, DataSetKind, Direction, ScoreKind, ScoreScale, Strictness};
 
 /// A rated set on disk.
-#[derive(Args, Clone, Debug)]
+#[derive(Args, Clone, Debug, Default)]
 pub struct SetOptions {
     /// A rated set: live, live_original, csiq, tid2008, tid2013, kadid10k, pipal, live_challenge; or csv, a list of your
     /// own.
@@ -25,15 +25,19 @@ pub struct SetOptions {
     /// Which end of the scores of a `csv` set is good.
     #[arg(long, value_enum, default_value_t = Better::Higher)]
     pub better: Better,
+    /// The name of a `csv` set (default: that of its list).
+    #[arg(long)]
+    pub name: Option<String>,
     /// Take a set of which images are missing.
     #[arg(long)]
     pub lenient: bool,
 }
 
 /// Which end of a scale is good.
-#[derive(Clone, Copy, Debug, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
 pub enum Better {
     /// As with a mean opinion score.
+    #[default]
     Higher,
     /// As with a difference mean opinion score.
     Lower,
@@ -71,7 +75,10 @@ impl SetOptions {
             Better::Lower => (ScoreKind::Dmos, Direction::LowerIsBetter),
         };
         let scale = ScoreScale::new(kind, direction, low, high)?;
-        let name = list.file_stem().unwrap_or_default().to_string_lossy();
+        let name = match &self.name {
+            Some(name) => name.into(),
+            None => list.file_stem().unwrap_or_default().to_string_lossy(),
+        };
         Ok(DataSet::open_csv(list, root, &name, scale, strictness)?)
     }
 }

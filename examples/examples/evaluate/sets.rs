@@ -2,11 +2,12 @@
 
 use std::collections::HashSet;
 use std::error::Error;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
+use iqa_examples::Better;
+use iqa_models::datasets::DataSet;
 use iqa_models::datasets::split::SplitPreset;
-use iqa_models::datasets::{DataSet, DataSetKind, Direction, ScoreKind, ScoreScale, Strictness};
 
 /// What is told of a set of one's own.
 const CSV: &str = "csv";
@@ -41,12 +42,6 @@ pub(crate) struct SetOptions {
     test_of: Option<SplitPreset>,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
-enum Better {
-    Higher,
-    Lower,
-}
-
 fn range(text: &str) -> Result<(f64, f64), String> {
     let ends: Option<Vec<f64>> = text.split(',').map(|end| end.trim().parse().ok()).collect();
     match ends.as_deref() {
@@ -73,37 +68,29 @@ impl SetOptions {
                 );
             }
         }
-        let strictness = if self.lenient { Strictness::Lenient } else { Strictness::Strict };
         let mut sets: Vec<DataSet> = Vec::with_capacity(self.set.len());
         let mut own = 0;
         for (set, root) in self.set.iter().zip(&self.root) {
-            let set = if set == CSV {
-                own += 1;
-                self.open_own(own - 1, root, strictness)?
-            } else {
-                DataSet::open(set.parse::<DataSetKind>()?, root, strictness)?
+            let mut one = iqa_examples::SetOptions {
+                set: Some(set.clone()),
+                root: Some(root.clone()),
+                lenient: self.lenient,
+                ..Default::default()
             };
+            if set == CSV {
+                one.list = self.list.get(own).cloned();
+                one.range = self.range.get(own).map(|&(low, high)| vec![low, high]).unwrap_or_default();
+                one.better = self.better.get(own).copied().unwrap_or_default();
+                one.name = self.name.get(own).cloned();
+                own += 1;
+            }
+            let set = one.open()?.ok_or("a set without a name")?;
             if sets.iter().any(|earlier| earlier.name() == set.name()) {
                 return Err(format!("two sets are called `{}`: give csv sets a --name", set.name()).into());
             }
             sets.push(self.test_part(set, seed)?);
         }
         Ok(sets)
-    }
-
-    /// The `csv` set of that index among those.
-    fn open_own(&self, index: usize, root: &Path, strictness: Strictness) -> Result<DataSet, Box<dyn Error>> {
-        let (list, (low, high)) = (&self.list[index], self.range[index]);
-        let (kind, direction) = match self.better.get(index) {
-            None | Some(Better::Higher) => (ScoreKind::Mos, Direction::HigherIsBetter),
-            Some(Better::Lower) => (ScoreKind::Dmos, Direction::LowerIsBetter),
-        };
-        let scale = ScoreScale::new(kind, direction, low, high)?;
-        let name = match self.name.get(index) {
-            Some(name) => name.clone(),
-            None => list.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
-        };
-        Ok(DataSet::open_csv(list, root, &name, scale, strictness)?)
     }
 
     fn test_part(&self, set: DataSet, seed: u64) -> Result<DataSet, Box<dyn Error>> {
