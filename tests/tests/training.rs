@@ -11,8 +11,8 @@ use iqa_models::heads::HeadError;
 use iqa_models::heads::wadiqam::{ScoreOptions, Wadiqam, WadiqamConfig};
 use iqa_models::train::wadiqam::{WadiqamRecipe, train};
 use iqa_models::train::{
-    Outcome, Schedule, SetTraining, SetValidation, TrainError, TrainingPair, TrainingPairs, ValidationPairs,
-    read_log,
+    Mixture, Outcome, Schedule, SetTraining, SetValidation, TrainError, TrainingPair, TrainingPairs,
+    ValidationMixture, ValidationPairs, read_log,
 };
 use iqa_testkit::textured;
 
@@ -128,6 +128,89 @@ fn a_stopped_run_ends_with_the_weights_of_an_unbroken_one() {
         let found = run(&recipe, &Mixed::new(6), folder.path()).expect("goes on");
         assert!(found == expected, "stopped after {fails_after} samples");
     }
+}
+
+/// A second study of the same pictures, whose labels are on another scale.
+struct Rescaled(Mixed);
+
+impl Rescaled {
+    fn new(count: usize) -> Self {
+        Self(Mixed::new(count))
+    }
+
+    fn relabelled(pair: TrainingPair) -> TrainingPair {
+        TrainingPair { quality01: 0.4 * pair.quality01 + 0.5, ..pair }
+    }
+}
+
+impl TrainingPairs for Rescaled {
+    fn samples(&self) -> usize {
+        TrainingPairs::samples(&self.0)
+    }
+
+    fn pair(&self, epoch: u64, index: usize) -> Result<TrainingPair, TrainError> {
+        TrainingPairs::pair(&self.0, epoch, index).map(Self::relabelled)
+    }
+}
+
+impl ValidationPairs for Rescaled {
+    fn samples(&self) -> usize {
+        ValidationPairs::samples(&self.0)
+    }
+
+    fn pair(&self, index: usize) -> Result<TrainingPair, TrainError> {
+        ValidationPairs::pair(&self.0, index).map(Self::relabelled)
+    }
+}
+
+/// The score stays on the first study's scale, a line leads to the second's, and a stopped run goes on with it.
+#[test]
+fn sources_of_other_scales_are_learned_together() {
+    let recipe = WadiqamRecipe {
+        epochs: 30,
+        images: 8,
+        patches: 6,
+        validation_patches: 6,
+        learning_rate: 5e-3,
+        correlation: 0.2,
+        schedule: Schedule::Constant,
+        ..recipe(WadiqamConfig::wadiqam_fr())
+    };
+    let recipe =
+        WadiqamRecipe { model: WadiqamConfig { dropout: 0.0, scales: 1, ..recipe.model.clone() }, ..recipe };
+    let validation =
+        || -> Vec<Box<dyn ValidationPairs>> { vec![Box::new(Mixed::new(20)), Box::new(Rescaled::new(20))] };
+    let both = |fails_after| {
+        let first: Box<dyn TrainingPairs> = Box::new(Mixed { fails_after, ..Mixed::new(40) });
+        let second: Box<dyn TrainingPairs> = Box::new(Rescaled::new(40));
+        Mixture::new(vec![(first, 1.0), (second, 1.0)]).expect("sources")
+    };
+    let _alone = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
+    let run = |fails_after, folder: &Path| {
+        train(&recipe, &both(fails_after), &ValidationMixture::new(validation()), folder, &Device::flex())
+    };
+    let whole = tempfile::tempdir().expect("a folder");
+    let outcome = run(usize::MAX, whole.path()).expect("trains");
+    let (first, last) = (outcome.log[0], outcome.log[outcome.best_epoch]);
+    assert!(last.validation_loss < 0.6 * first.validation_loss, "{first:?} {last:?}");
+
+    // Without the line the labels of the second study would pull the scores towards its own scale.
+    let model = Wadiqam::load(&outcome.best, &recipe.model, &Device::flex()).expect("loads");
+    let errors: Vec<f64> = (0..20)
+        .map(|index| {
+            let pair = ValidationPairs::pair(&Mixed::new(20), index).expect("made");
+            let found = model.score(&pair.distorted, pair.reference.as_ref(), &Default::default());
+            found.expect("scores").score - pair.quality01
+        })
+        .collect();
+    let bias = errors.iter().sum::<f64>() / errors.len() as f64;
+    assert!(bias.abs() < 0.12, "{bias}: {errors:?}");
+
+    let stopped = tempfile::tempdir().expect("a folder");
+    assert!(run(50, stopped.path()).is_err());
+    let resumed = run(usize::MAX, stopped.path()).expect("goes on");
+    let bytes = |path| std::fs::read(path).expect("reads");
+    assert!(bytes(&resumed.last) == bytes(&outcome.last));
 }
 
 #[test]
