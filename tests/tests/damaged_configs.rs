@@ -161,7 +161,7 @@ fn peak() -> Option<usize> {
 }
 
 /// `IQA_MUTANTS` asks for more than these.
-const MUTANTS: usize = 200;
+const MUTANTS: usize = 80;
 
 #[test]
 fn damaged_configurations_neither_panic_nor_allocate() {

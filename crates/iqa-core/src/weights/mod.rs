@@ -25,6 +25,8 @@ mod wrappers;
 /// times, ... as many.
 const HDF5_MAGIC: &[u8] = b"\x89HDF\r\n\x1a\n";
 const HDF5_FIRST_BLOCK: u64 = 512;
+/// Bytes of a header of safetensors, by their definition.
+const MAX_HEADER: u64 = 100_000_000;
 /// Values in all tensors of a file. Bounds memory where a damaged file claims absurd shapes.
 const MAX_ELEMENTS: u64 = 1 << 28;
 /// Names that an error about unknown ones lists.
@@ -78,14 +80,12 @@ impl NamedTensors {
         let mut head = Vec::new();
         file.by_ref().take(pytorch::HEAD as u64).read_to_end(&mut head).map_err(io)?;
         // A header's length may look like the start of a pickle: safetensors first.
-        if safetensors_header(&head).is_some_and(|header| header <= length) {
+        if is_safetensors(&head) {
             Self::from_safetensors(&std::fs::read(path).map_err(io)?, path)
         } else if pytorch::is_pytorch(&head) {
             Self::read_pytorch(path)
         } else if is_hdf5(&mut file, length).map_err(io)? {
             Self::read_hdf5(path)
-        } else if safetensors_header(&head).is_some() {
-            Self::from_safetensors(&head, path)
         } else {
             Err(CoreError::UnknownWeights { path: path.into() })
         }
@@ -401,10 +401,10 @@ pub(crate) fn first_names(names: &[String]) -> Vec<String> {
     first
 }
 
-/// Where the header of safetensors ends, if the file starts like one: with a length, and the header in braces.
-fn safetensors_header(head: &[u8]) -> Option<u64> {
-    let length = u64::from_le_bytes(*head.first_chunk()?);
-    length.checked_add(8).filter(|_| head.get(8) == Some(&b'{'))
+/// Whether a file starts like safetensors: with the length of a header, and the header in braces.
+fn is_safetensors(head: &[u8]) -> bool {
+    let length = head.first_chunk().map(|length| u64::from_le_bytes(*length));
+    length.is_some_and(|length| length <= MAX_HEADER) && head.get(8) == Some(&b'{')
 }
 
 fn is_hdf5(file: &mut std::fs::File, length: u64) -> std::io::Result<bool> {
