@@ -150,7 +150,7 @@ fn hiqa_step(device: &Device) -> Box<dyn FnMut()> {
     let mut trainer = Trainer::new(&recipe, device).expect("a valid recipe");
     let patches = |seed| images(16, recipe.patch as u32, seed, device) * 2.0 - 1.0;
     let targets = Tensor::from_floats([0.5; 16], device);
-    let batch = Batch { distorted: patches(1), reference: Some(patches(50)), targets };
+    let batch = Batch { distorted: patches(1), reference: Some(patches(50)), targets, sources: vec![0; 16] };
     Box::new(move || {
         trainer.joint_step(&batch, 1.0);
     })

@@ -219,7 +219,7 @@ fn a_diverging_run_stops_and_keeps_what_was_before() {
         assert!((learning_rate / 1e27 - 1.0).abs() < 1e-9, "{learning_rate}");
         let message = error.to_string();
         let named = message.contains(&format!("step {step}")) && message.contains(&value.to_string());
-        assert!(named && message.contains("below 1e27"), "{message}");
+        assert!(named && message.contains("below 1.0e27"), "{message}");
         // One epoch, whose weights are the best; the next attempt goes on from there, and ends there.
         assert_eq!(read_log(&folder.path().join("log.csv")).expect("reads").len(), 1, "{attempt}");
         assert!(!folder.path().join("last.safetensors").exists());

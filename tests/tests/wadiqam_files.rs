@@ -157,3 +157,53 @@ fn the_bundled_weights_are_small_and_say_what_they_are() {
         assert_eq!(config.expect("carries its configuration").is_full_reference(), name == "wadiqam_fr");
     }
 }
+
+/// The tensors of a file of lidq92's layout under other names, as safetensors.
+fn renamed(folder: &Path, names: impl Fn(&str) -> Vec<String>) -> PathBuf {
+    let plain = NamedTensors::read(fixture_path("wadiqam/tiny_lidq92_fr.pth")).expect("a fixture");
+    let keys: Vec<String> = plain.keys().map(Into::into).collect();
+    let tensors = keys.iter().flat_map(|key| {
+        let tensor = plain.get(key).expect("listed").clone();
+        names(key).into_iter().map(move |name| (name, tensor.clone()))
+    });
+    let path = folder.join("renamed.safetensors");
+    NamedTensors::new(&path, tensors).write_safetensors(&path, Precision::F32).expect("writes");
+    path
+}
+
+#[test]
+fn wrapped_weights_give_the_score_of_plain_ones() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let device = Device::flex();
+    let picture = |name: &str| Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/images").join(name);
+    let score = |weights: &Path| {
+        let scorer = Scorer::with_weights("wadiqam_fr", weights, &device).expect("reads");
+        let remark = scorer.weights_remark().map(String::from);
+        let score = scorer.score_pair(&picture("flowers_blur.png"), &picture("flowers.png")).expect("scores");
+        (score.value, remark)
+    };
+    let (plain, remark) = score(&fixture_path("wadiqam/tiny_lidq92_fr.pth"));
+    // The score of PyTorch at these weights.
+    assert!((plain - 0.6220).abs() < 5e-5, "{plain}");
+    assert_eq!(remark, None);
+    for prefix in [
+        "module.",
+        "_orig_mod.",
+        "state_dict.model.",
+        "model_state_dict.",
+        "net.",
+        "network.",
+        "params.",
+        "ema.",
+    ] {
+        let path = renamed(folder.path(), |key| vec![format!("{prefix}{key}")]);
+        assert_eq!(score(&path), (plain, None), "{prefix}");
+    }
+    let path = renamed(folder.path(), |key| vec![format!("params.{key}"), format!("params_ema.{key}")]);
+    let expected = "of `params`, `params_ema`, the averaged weights under `params_ema` were taken";
+    assert_eq!(score(&path), (plain, Some(expected.into())));
+    // Names that fit no layout are listed.
+    let path = renamed(folder.path(), |key| vec![format!("encoder.{key}")]);
+    let error = refused(&path).to_string();
+    assert!(error.contains("the file has encoder.conv1.bias, encoder.conv1.weight, "), "{error}");
+}

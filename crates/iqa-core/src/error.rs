@@ -4,6 +4,13 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+use crate::weights::first_names;
+
+/// Names after what introduces them; nothing where there are none.
+fn listed(before: &str, names: &[String]) -> String {
+    if names.is_empty() { String::new() } else { format!("{before}{}", names.join(", ")) }
+}
+
 /// What can go wrong between a file and a tensor.
 ///
 /// Every variant that concerns a file names it.
@@ -123,14 +130,39 @@ pub enum CoreError {
         /// What the device needs.
         needs: &'static str,
     },
-    /// A weights file is not in a supported format, or is damaged.
-    #[error("{path}: cannot read weights: {source}", path = path.display())]
+    /// A weights file is in none of the formats there are.
+    #[error("{path}: cannot read weights: neither safetensors nor PyTorch nor HDF5", path = path.display())]
+    UnknownWeights {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A weights file is damaged, or of a flavour of its format that is not supported.
+    #[error("{path}: cannot read weights, taken for {format}: {source}", path = path.display())]
     WeightsFormat {
         /// The file.
         path: PathBuf,
+        /// The format found.
+        format: &'static str,
         /// The reader's reason.
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// Weights do not fit a module, or a module cannot be written as weights.
+    #[error("{path}: weights and network do not fit: {source}", path = path.display())]
+    WeightsUnfit {
+        /// The file.
+        path: PathBuf,
+        /// The reason.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A weights file without a tensor.
+    #[error("{path}: holds no tensors{}", listed("; it has ", found), path = path.display())]
+    NoTensors {
+        /// The file.
+        path: PathBuf,
+        /// The first names of what it holds.
+        found: Vec<String>,
     },
     /// A weights file needs a reader that was not compiled in.
     #[error("{path}: {format} weights need the Cargo feature `{feature}`", path = path.display())]
@@ -143,15 +175,17 @@ pub enum CoreError {
         feature: &'static str,
     },
     /// A tensor that the model needs is not in the file.
-    #[error("{path}: tensor `{key}` is missing", path = path.display())]
+    #[error("{path}: tensor `{key}` is missing{}", listed("; the file has ", found), path = path.display())]
     MissingTensor {
         /// The file.
         path: PathBuf,
         /// The tensor's name in the file's own naming.
         key: String,
+        /// The first names of the file.
+        found: Vec<String>,
     },
     /// The file holds tensors that the model does not know.
-    #[error("{path}: unused tensors: {}", .keys.join(", "), path = path.display())]
+    #[error("{path}: unused tensors{}", listed(": ", &first_names(keys)), path = path.display())]
     UnusedTensors {
         /// The file.
         path: PathBuf,

@@ -78,8 +78,8 @@ fn a_part_of_a_file_is_an_error_or_the_whole_picture() {
 fn damaged_bytes_never_panic() {
     for path in files(&sample()) {
         let bytes = std::fs::read(&path).expect("reads");
-        for at in (0..bytes.len()).step_by(5) {
-            for change in [0xff, 0x01, 0x80] {
+        for at in (0..bytes.len()).step_by(7) {
+            for change in [0xff, 0x01] {
                 let mut damaged = bytes.clone();
                 damaged[at] ^= change;
                 let _ = decode_image(&damaged, &path, &DecodeOptions::default());

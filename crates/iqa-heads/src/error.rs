@@ -90,13 +90,27 @@ pub enum HeadError {
         /// What it should have been.
         expected: &'static str,
     },
+    /// A weights file with a configuration that describes no network.
+    #[error("{path}: {source}", path = path.display())]
+    StoredConfig {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        #[source]
+        source: Box<HeadError>,
+    },
     /// A weights file of no known layout.
-    #[error("{path}: unknown weight layout; expected one of {expected}", path = path.display())]
+    #[error(
+        "{path}: unknown weight layout; expected one of {expected}; the file has {}",
+        found.join(", "), path = path.display()
+    )]
     UnknownLayout {
         /// The file.
         path: PathBuf,
         /// The layouts there are.
         expected: &'static str,
+        /// The first names of the file.
+        found: Vec<String>,
     },
     /// A weights file made for another kind of model.
     #[error("{path}: the weights are for {found}, not for {expected}", path = path.display())]

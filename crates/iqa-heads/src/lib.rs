@@ -9,10 +9,13 @@
 //!
 //! Images go `(distorted, reference)`, in that order, everywhere.
 
+mod bounds;
 mod error;
 pub mod gsn;
 pub mod hiqa;
 pub mod multi_branch;
+mod shapes;
+mod stored;
 pub mod wadiqam;
 
 pub use error::HeadError;

@@ -39,6 +39,11 @@ impl EvaluatedScorer {
         Ok(Self { scorer, weights: digest })
     }
 
+    /// As [`Scorer::weights_remark`].
+    pub fn weights_remark(&self) -> Option<&str> {
+        self.scorer.weights_remark()
+    }
+
     /// Looks at so many random patches of each image, at the same places in every image of one size; for patch networks.
     #[must_use]
     pub fn with_random_patches(mut self, patches: usize, seed: u64) -> Self {

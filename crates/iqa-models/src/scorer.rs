@@ -62,6 +62,7 @@ pub struct Scorer {
     name: &'static str,
     options: ScoreOptions,
     decode: DecodeOptions,
+    remark: Option<String>,
 }
 
 impl Scorer {
@@ -81,11 +82,13 @@ impl Scorer {
     /// [`ModelError::UnknownModel`], [`ModelError::Core`], [`ModelError::Head`].
     pub fn with_weights(name: &str, weights: impl AsRef<Path>, device: &Device) -> Result<Self, ModelError> {
         let info = model_by_name(name)?;
-        Ok(Self::of(info.name, info.open(NamedTensors::read(weights)?, device)?))
+        let tensors = NamedTensors::read(weights)?;
+        let remark = tensors.remark().map(Into::into);
+        Ok(Self { remark, ..Self::of(info.name, info.open(tensors, device)?) })
     }
 
     fn of(name: &'static str, model: Box<dyn AnyModel>) -> Self {
-        Self { model, name, options: ScoreOptions::default(), decode: DecodeOptions::default() }
+        Self { model, name, options: ScoreOptions::default(), decode: DecodeOptions::default(), remark: None }
     }
 
     /// Changes which patches are looked at; for patch networks.
@@ -100,6 +103,12 @@ impl Scorer {
     pub fn with_decoding(mut self, decode: DecodeOptions) -> Self {
         self.decode = decode;
         self
+    }
+
+    /// What the user should know of the weights: which were taken of a file that holds averaged ones beside those as
+    /// trained.
+    pub fn weights_remark(&self) -> Option<&str> {
+        self.remark.as_deref()
     }
 
     /// The model's name.

@@ -14,6 +14,7 @@ use serde::de::DeserializeOwned;
 use crate::checkpoint::{self, RunState};
 use crate::divergence::Check;
 use crate::folder::Claim;
+use crate::within::places;
 use crate::{EpochLog, Schedule, TrainError, curve, log};
 
 /// Batches prepared ahead of the network.
@@ -58,6 +59,18 @@ impl Validation {
             plcc: plcc(predictions, targets).ok(),
             krcc: krcc(predictions, targets).ok(),
         }
+    }
+
+    /// The correlations within each source, and their means; `loss` is over all.
+    pub(crate) fn by_source(loss: f64, predictions: &[f64], targets: &[f64], sources: &[usize]) -> Self {
+        let each: Vec<Self> = places(sources)
+            .into_values()
+            .map(|places| {
+                let of = |values: &[f64]| -> Vec<f64> { places.iter().map(|&place| values[place]).collect() };
+                Self::new(loss, &of(predictions), &of(targets))
+            })
+            .collect();
+        Self::mean(&each)
     }
 
     /// The means over several sources; a correlation that is undefined for one is undefined.

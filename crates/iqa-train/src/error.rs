@@ -37,7 +37,7 @@ pub enum TrainError {
     },
     /// A run diverges: a number of it became NaN or infinite. Weights and checkpoint are those from before.
     #[error(
-        "step {step}: {what} is {value}: the run diverges; try a learning rate below {learning_rate:e}, in another folder"
+        "step {step}: {what} is {value}: the run diverges; try a learning rate below {learning_rate:.1e}, in another folder"
     )]
     NonFiniteLoss {
         /// The step, from 0.

@@ -38,6 +38,7 @@ mod ranger;
 mod schedule;
 mod seed;
 pub mod wadiqam;
+mod within;
 
 pub use data::{SetTraining, SetValidation, Shuffled, TrainingPair, TrainingPairs, ValidationPairs};
 pub use epochs::Outcome;

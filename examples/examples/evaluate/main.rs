@@ -76,6 +76,9 @@ impl Options {
                 None => (label.as_str(), self.weights.as_deref()),
             };
             let mut scorer = EvaluatedScorer::open(name, weights, device)?;
+            if let (Some(weights), Some(remark)) = (weights, scorer.weights_remark()) {
+                eprintln!("{}: {remark}", weights.display());
+            }
             if let Some(patches) = self.patches {
                 scorer = scorer.with_random_patches(patches, self.seed);
             }

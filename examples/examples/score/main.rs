@@ -134,6 +134,9 @@ fn run(options: &Options) -> Result<bool, Box<dyn Error>> {
         Some(weights) => Scorer::with_weights(model, weights, &device)?,
         None => Scorer::new(model, &device)?,
     };
+    if let (Some(weights), Some(remark)) = (&options.weights, scorer.weights_remark()) {
+        eprintln!("{}: {remark}", weights.display());
+    }
     let (mut files, mut complete) = expand(&options.distorted, options.recursive);
     if let Some(shard) = options.shard {
         files = files[shard.of(files.len())].to_vec();

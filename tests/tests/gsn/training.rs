@@ -155,7 +155,7 @@ fn batches_without_a_loss_end_the_run_before_they_reach_the_weights() {
 fn a_network_whose_lower_scores_are_better_learns_those() {
     let score_correlation = |direction| {
         let folder = tempfile::tempdir().expect("a folder");
-        let mut recipe = recipe();
+        let mut recipe = GsnRecipe { learning_rate: 1e-2, images: 8, steps_per_epoch: Some(15), ..recipe() };
         recipe.model.direction = direction;
         let data = Mixed { fixed: true, ..Mixed::new(8) };
         let outcome = train_alone(&recipe, &data, folder.path()).expect("trains");

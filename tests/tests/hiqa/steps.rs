@@ -23,6 +23,7 @@ fn trainer(recipe: &HiqaRecipe) -> (Trainer, Batch) {
         distorted: images(&io, "images/distorted", &device),
         reference: Some(images(&io, "images/reference", &device)),
         targets: tensor(&io, "labels", &device),
+        sources: vec![0; 16],
     };
     (Trainer::new(recipe, &device).expect("a sound recipe"), batch)
 }
@@ -126,6 +127,7 @@ fn the_vgg_loss_is_there_and_its_network_stays() {
         distorted: batch.distorted.narrow(0, 0, 2),
         reference: batch.reference.map(|images| images.narrow(0, 0, 2)),
         targets: batch.targets.narrow(0, 0, 2),
+        sources: vec![0; 2],
     };
     let before = all_bits(&trainer);
     let mut step = || {

@@ -4,15 +4,15 @@
 use std::path::Path;
 
 use half::f16;
-use hdf5_pure::{Dataset, Datatype, DatatypeByteOrder, File, Group};
+use hdf5_pure::{Dataset, Datatype, DatatypeByteOrder, File, FloatingPointLayout, FormatError, Group};
 use thiserror::Error;
+
+use super::MAX_ELEMENTS;
 
 /// Groups within groups that are followed; a link back to a parent would otherwise never end.
 const MAX_DEPTH: usize = 16;
 /// Datasets in one file: weights have hundreds.
 const MAX_DATASETS: usize = 1 << 16;
-/// Elements in all datasets together. Bounds memory where a damaged file claims absurd extents.
-const MAX_ELEMENTS: u64 = 1 << 28;
 
 /// Why an HDF5 file could not be read.
 #[derive(Debug, Error)]
@@ -37,8 +37,14 @@ pub(crate) enum Hdf5Failure {
         #[source]
         source: hdf5_pure::Error,
     },
+    /// A group of the old format with a link that has no place of its own.
+    #[error("{}: it holds a soft or external link, which is not supported", if group.is_empty() { "/" } else { group })]
+    Link {
+        /// The group, empty for the outermost.
+        group: String,
+    },
     /// A dataset holds something else than floats.
-    #[error("{dataset} holds {found}, expected floats of 16, 32 or 64 bits")]
+    #[error("{dataset} holds {found}, expected IEEE 754 floats of 16, 32 or 64 bits")]
     NotFloat {
         /// The dataset.
         dataset: String,
@@ -70,7 +76,8 @@ pub(crate) enum Hdf5Failure {
 /// Name (`conv1/W`, without a leading slash), extents and values of a dataset.
 pub(crate) type Array = (String, Vec<usize>, Vec<f32>);
 
-/// Every dataset of the file. Soft and external links are not followed.
+/// Every dataset of the file, which may begin with a block of the user's. Soft and external links are passed over where
+/// the format marks them, and refused in groups of the old format.
 ///
 /// Values of 64 bits are rounded to 32, to infinity where they are too large.
 pub(crate) fn read_hdf5(path: &Path) -> Result<Vec<Array>, Hdf5Failure> {
@@ -93,6 +100,17 @@ fn in_object(object: &str) -> impl Fn(hdf5_pure::Error) -> Hdf5Failure {
     move |source| Hdf5Failure::Format { object: object.into(), source }
 }
 
+/// As [`in_object`], of a group's links. The reader follows all of them, soft ones to the address that marks none.
+fn in_group(group: &str) -> impl Fn(hdf5_pure::Error) -> Hdf5Failure {
+    move |source| match source {
+        hdf5_pure::Error::Format(
+            FormatError::UnexpectedEof { expected: usize::MAX, .. }
+            | FormatError::OffsetOverflow { offset: u64::MAX, .. },
+        ) => Hdf5Failure::Link { group: group.into() },
+        source => in_object(group)(source),
+    }
+}
+
 struct Reader {
     arrays: Vec<Array>,
     elements: u64,
@@ -104,10 +122,10 @@ impl Reader {
             let limit = MAX_DEPTH as u64;
             return Err(Hdf5Failure::Limit { object: prefix.into(), what: "nested groups", limit });
         }
-        for (name, dataset) in group.iter_datasets().map_err(in_object(prefix))? {
+        for (name, dataset) in group.iter_datasets().map_err(in_group(prefix))? {
             self.dataset(&dataset, format!("{prefix}{name}"))?;
         }
-        for (name, inner) in group.iter_groups().map_err(in_object(prefix))? {
+        for (name, inner) in group.iter_groups().map_err(in_group(prefix))? {
             self.group(&inner, &format!("{prefix}{name}/"), depth + 1)?;
         }
         Ok(())
@@ -135,25 +153,39 @@ impl Reader {
     }
 }
 
+/// The layout of 16-bit floats in IEEE 754; the reader knows the others.
+const IEEE754_BINARY16: FloatingPointLayout = FloatingPointLayout {
+    bit_offset: 0,
+    bit_precision: 16,
+    exponent_location: 10,
+    exponent_size: 5,
+    mantissa_location: 0,
+    mantissa_size: 10,
+    exponent_bias: 15,
+};
+
 fn floats(dataset: &Dataset, name: &str) -> Result<Vec<f32>, Hdf5Failure> {
-    match dataset.datatype().map_err(in_object(name))? {
-        Datatype::FloatingPoint { size: 4 | 8, .. } => dataset.read_f32().map_err(in_object(name)),
-        // The reader has no 16-bit floats of its own. Those of IEEE 754 are told from bfloat16 by the exponent.
-        Datatype::FloatingPoint { size: 2, byte_order, layout } if layout.exponent_size == 5 => {
-            let decode = match byte_order {
-                DatatypeByteOrder::LittleEndian => f16::from_le_bytes,
-                DatatypeByteOrder::BigEndian => f16::from_be_bytes,
-                other => {
-                    return Err(Hdf5Failure::NotFloat { dataset: name.into(), found: format!("{other:?}") });
-                }
-            };
+    let datatype = dataset.datatype().map_err(in_object(name))?;
+    let not_float = |found: String| Hdf5Failure::NotFloat { dataset: name.into(), found };
+    let Datatype::FloatingPoint { size, byte_order, layout } = datatype else {
+        return Err(not_float(dataset.dtype().map_err(in_object(name))?.to_string()));
+    };
+    let half = match byte_order {
+        DatatypeByteOrder::LittleEndian => f16::from_le_bytes,
+        DatatypeByteOrder::BigEndian => f16::from_be_bytes,
+        other => return Err(not_float(format!("floats in the byte order {other:?}"))),
+    };
+    match size {
+        4 if layout == FloatingPointLayout::IEEE754_BINARY32 => dataset.read_f32().map_err(in_object(name)),
+        8 if layout == FloatingPointLayout::IEEE754_BINARY64 => dataset.read_f32().map_err(in_object(name)),
+        2 if layout == IEEE754_BINARY16 => {
             let bytes = dataset.read_raw().map_err(in_object(name))?;
-            Ok(bytes.chunks_exact(2).map(|pair| decode([pair[0], pair[1]]).to_f32()).collect())
+            Ok(bytes.chunks_exact(2).map(|pair| half([pair[0], pair[1]]).to_f32()).collect())
         }
-        _ => {
-            let found = dataset.dtype().map_err(in_object(name))?.to_string();
-            Err(Hdf5Failure::NotFloat { dataset: name.into(), found })
-        }
+        _ => Err(not_float(format!(
+            "floats of {size} bytes with {} bits of exponent, {} of mantissa and a bias of {}",
+            layout.exponent_size, layout.mantissa_size, layout.exponent_bias
+        ))),
     }
 }
 
@@ -237,7 +269,24 @@ mod tests {
     #[test]
     fn what_is_no_float_is_named() {
         let failure = parse(fixture("hdf5_integers.h5")).expect_err("integers");
-        assert_eq!(failure.to_string(), "bn/N holds i32, expected floats of 16, 32 or 64 bits");
+        assert_eq!(failure.to_string(), "bn/N holds i32, expected IEEE 754 floats of 16, 32 or 64 bits");
+    }
+
+    #[test]
+    fn a_block_of_the_users_is_passed_over_and_soft_links_are_refused() {
+        let arrays = parse(fixture("../checkpoints/user_block.h5")).expect("a file of h5py");
+        assert_eq!(arrays, [("conv1/W".into(), vec![2, 3], ramp(6))]);
+        let failure = parse(fixture("../checkpoints/soft_links.h5")).expect_err("a soft link");
+        let expected = "conv1/: it holds a soft or external link, which is not supported";
+        assert_eq!(failure.to_string(), expected);
+    }
+
+    #[test]
+    fn floats_of_other_kinds_are_named() {
+        let failure = parse(fixture("../checkpoints/float_bias.h5")).expect_err("another bias");
+        let expected = "W holds floats of 4 bytes with 8 bits of exponent, 23 of mantissa and a bias of 120, expected IEEE \
+                        754 floats of 16, 32 or 64 bits";
+        assert_eq!(failure.to_string(), expected);
     }
 
     #[test]

@@ -1,18 +1,16 @@
 //! Named tensors in files, and the one strict way into a module.
 //!
-//! [`NamedTensors`] reads safetensors, PyTorch checkpoints (`.pt`, `.pth`) and, with the feature `hdf5`,
+//! [`NamedTensors`] reads safetensors, PyTorch checkpoints (`.pt`, `.pth`, `.ckpt`) and, with the feature `hdf5`,
 //! Chainer's HDF5. Nothing is guessed: a tensor that is missing, unused, misshapen or not finite is an error
 //! that names it.
 
 use std::collections::{BTreeMap, HashMap};
+use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use burn::module::Module;
 use burn::tensor::{DType, TensorData};
-use burn_store::{
-    ApplyError, BurnToPyTorchAdapter, ModuleSnapshot, PyTorchToBurnAdapter, bridge,
-    pytorch_reader::PytorchReader,
-};
+use burn_store::{ApplyError, BurnToPyTorchAdapter, ModuleSnapshot, PyTorchToBurnAdapter, bridge};
 use half::f16;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
@@ -20,13 +18,17 @@ use crate::{CoreError, write_atomically};
 
 #[cfg(feature = "hdf5")]
 mod hdf5;
+mod pytorch;
+mod wrappers;
 
-/// First bytes of an HDF5 file.
+/// First bytes of an HDF5 file, or of what follows the block of the user's before it: of 512 bytes, or twice, four
+/// times, ... as many.
 const HDF5_MAGIC: &[u8] = b"\x89HDF\r\n\x1a\n";
-/// First bytes of a zip archive, which is what `torch.save` writes.
-const ZIP_MAGIC: &[u8] = b"PK\x03\x04";
-/// Wrappers that training frameworks put round a state dict.
-const PYTORCH_WRAPPERS: [&str; 4] = ["state_dict.", "model_state_dict.", "params.", "module."];
+const HDF5_FIRST_BLOCK: u64 = 512;
+/// Values in all tensors of a file. Bounds memory where a damaged file claims absurd shapes.
+const MAX_ELEMENTS: u64 = 1 << 28;
+/// Names that an error about unknown ones lists.
+const FIRST_NAMES: usize = 6;
 
 /// A tensor of 32-bit floats in row-major order.
 #[derive(Clone, Debug, PartialEq)]
@@ -54,104 +56,102 @@ pub struct NamedTensors {
     origin: PathBuf,
     tensors: BTreeMap<String, NamedTensor>,
     metadata: BTreeMap<String, String>,
+    remark: Option<String>,
 }
 
 impl NamedTensors {
     /// Reads a weights file, its format told by its content: safetensors, PyTorch, or HDF5.
     ///
-    /// A PyTorch file may wrap its tensors in `state_dict`, `model_state_dict`, `params` or `module`.
+    /// The tensors may stand in the wrappers of a training checkpoint (`state_dict`, `model_state_dict`, `model`, `net`,
+    /// `network`, `params`, `module`, `_orig_mod`, ...), beside an optimiser, a loss or an epoch, which are passed over.
+    /// Of averaged weights (`params_ema`, `ema`, ...) and those as trained the averaged ones are taken, if they have the
+    /// same names; [`Self::remark`] says which.
     ///
     /// # Errors
-    /// [`CoreError::Io`], [`CoreError::WeightsFormat`], [`CoreError::WeightsNotCompiled`],
-    /// [`CoreError::TensorNotFinite`].
+    /// [`CoreError::Io`], [`CoreError::UnknownWeights`], [`CoreError::WeightsFormat`],
+    /// [`CoreError::WeightsNotCompiled`], [`CoreError::NoTensors`], [`CoreError::TensorNotFinite`].
     pub fn read(path: impl AsRef<Path>) -> Result<Self, CoreError> {
         let path = path.as_ref();
         let io = |source| CoreError::Io { path: path.into(), source };
-        let mut magic = [0u8; 8];
-        let found = {
-            use std::io::Read;
-            let mut file = std::fs::File::open(path).map_err(io)?;
-            let mut found = 0;
-            loop {
-                match file.read(&mut magic[found..]).map_err(io)? {
-                    0 => break found,
-                    n => found += n,
-                }
-                if found == magic.len() {
-                    break found;
-                }
-            }
-        };
-        let magic = &magic[..found];
-        if magic == HDF5_MAGIC {
-            Self::read_hdf5(path)
-        } else if magic.starts_with(ZIP_MAGIC) || looks_like_pickle(magic) {
-            Self::read_pytorch(path)
-        } else {
+        let mut file = std::fs::File::open(path).map_err(io)?;
+        let length = file.metadata().map_err(io)?.len();
+        let mut head = Vec::new();
+        file.by_ref().take(pytorch::HEAD as u64).read_to_end(&mut head).map_err(io)?;
+        // A header's length may look like the start of a pickle: safetensors first.
+        if safetensors_header(&head).is_some_and(|header| header <= length) {
             Self::from_safetensors(&std::fs::read(path).map_err(io)?, path)
+        } else if pytorch::is_pytorch(&head) {
+            Self::read_pytorch(path)
+        } else if is_hdf5(&mut file, length).map_err(io)? {
+            Self::read_hdf5(path)
+        } else if safetensors_header(&head).is_some() {
+            Self::from_safetensors(&head, path)
+        } else {
+            Err(CoreError::UnknownWeights { path: path.into() })
         }
     }
 
-    /// Reads safetensors (f16, bf16, f32, f64, or the 64-bit integers of PyTorch's counters) from memory; `origin` is what errors call the source.
+    /// Reads safetensors (f16, bf16, f32, f64, or the 64-bit integers of PyTorch's counters) from memory, as
+    /// [`Self::read`] does from a file; `origin` is what errors call the source.
     ///
     /// # Errors
     /// [`CoreError::WeightsFormat`] when the bytes are damaged or hold another element type,
-    /// [`CoreError::TensorNotFinite`].
+    /// [`CoreError::NoTensors`], [`CoreError::TensorNotFinite`].
     pub fn from_safetensors(bytes: &[u8], origin: impl Into<PathBuf>) -> Result<Self, CoreError> {
         let origin = origin.into();
-        let format = |source: Box<dyn std::error::Error + Send + Sync>| CoreError::WeightsFormat {
-            path: origin.clone(),
-            source,
-        };
+        let format =
+            |source| CoreError::WeightsFormat { path: origin.clone(), format: "safetensors", source };
         let (_, header) = SafeTensors::read_metadata(bytes).map_err(|error| format(error.into()))?;
         let file = SafeTensors::deserialize(bytes).map_err(|error| format(error.into()))?;
+        let views = file.iter().map(|(key, view)| (key.to_owned(), view)).collect();
+        let selected = wrappers::select(views);
         let mut tensors = BTreeMap::new();
-        for (key, view) in file.iter() {
+        for (key, view) in selected.tensors {
             let values = decode(&view).ok_or_else(|| {
                 format(format!("tensor `{key}` has the element type {:?}", view.dtype()).into())
             })?;
-            tensors.insert(key.to_owned(), NamedTensor { shape: view.shape().to_vec(), values });
+            tensors.insert(key, NamedTensor { shape: view.shape().to_vec(), values });
         }
         let metadata = header.metadata().clone().unwrap_or_default().into_iter().collect();
-        Self { origin, tensors, metadata }.checked()
+        Self { origin, tensors, metadata, remark: selected.remark }.checked(&[])
     }
 
     /// Tensors made in memory; `origin` is what errors call the source.
     pub fn new(origin: impl Into<PathBuf>, tensors: impl IntoIterator<Item = (String, NamedTensor)>) -> Self {
-        Self { origin: origin.into(), tensors: tensors.into_iter().collect(), metadata: BTreeMap::new() }
+        let tensors = tensors.into_iter().collect();
+        Self { origin: origin.into(), tensors, metadata: BTreeMap::new(), remark: None }
     }
 
     fn read_pytorch(path: &Path) -> Result<Self, CoreError> {
-        let format = |source: Box<dyn std::error::Error + Send + Sync>| CoreError::WeightsFormat {
+        let format = |source: pytorch::PytorchFailure| CoreError::WeightsFormat {
             path: path.into(),
-            source,
+            format: "PyTorch",
+            source: source.into(),
         };
-        let reader = PytorchReader::new(path).map_err(|error| format(error.into()))?;
+        let mut file = pytorch::Checkpoint::open(path).map_err(format)?;
+        let selected = wrappers::select(std::mem::take(&mut file.tensors));
         let mut tensors = BTreeMap::new();
-        for (key, tensor) in reader.into_tensors() {
-            let shape = tensor.shape().to_vec();
-            let data = bridge::into_data(bridge::from_pytorch(tensor))
-                .map_err(|error| format(error.into()))?
-                .convert::<f32>();
-            let values = data.try_to_vec::<f32>().map_err(|error| format(format!("{error:?}").into()))?;
-            tensors.insert(key, NamedTensor { shape, values });
+        for (key, tensor) in selected.tensors {
+            let values = file.values(&key, &tensor).map_err(format)?;
+            tensors.insert(key, values);
         }
-        for wrapper in PYTORCH_WRAPPERS {
-            if !tensors.is_empty() && tensors.keys().all(|key| key.starts_with(wrapper)) {
-                tensors = tensors.into_iter().map(|(key, t)| (key[wrapper.len()..].to_owned(), t)).collect();
-            }
-        }
-        Self { origin: path.into(), tensors, metadata: BTreeMap::new() }.checked()
+        Self { origin: path.into(), tensors, metadata: BTreeMap::new(), remark: selected.remark }
+            .checked(&file.keys)
     }
 
     #[cfg(feature = "hdf5")]
     fn read_hdf5(path: &Path) -> Result<Self, CoreError> {
-        let tensors = hdf5::read_hdf5(path)
-            .map_err(|source| CoreError::WeightsFormat { path: path.into(), source: source.into() })?
-            .into_iter()
-            .map(|(key, shape, values)| (key, NamedTensor { shape, values }))
-            .collect();
-        Self { origin: path.into(), tensors, metadata: BTreeMap::new() }.checked()
+        let format = |source: hdf5::Hdf5Failure| CoreError::WeightsFormat {
+            path: path.into(),
+            format: "HDF5",
+            source: source.into(),
+        };
+        let arrays = hdf5::read_hdf5(path).map_err(format)?.into_iter();
+        let selected = wrappers::select(
+            arrays.map(|(key, shape, values)| (key, NamedTensor { shape, values })).collect(),
+        );
+        let tensors = selected.tensors.into_iter().collect();
+        Self { origin: path.into(), tensors, metadata: BTreeMap::new(), remark: selected.remark }.checked(&[])
     }
 
     #[cfg(not(feature = "hdf5"))]
@@ -159,7 +159,11 @@ impl NamedTensors {
         Err(CoreError::WeightsNotCompiled { path: path.into(), format: "HDF5", feature: "hdf5" })
     }
 
-    fn checked(self) -> Result<Self, CoreError> {
+    /// There are tensors, all of them finite; `others` is what else there is, for the message.
+    fn checked(self, others: &[String]) -> Result<Self, CoreError> {
+        if self.tensors.is_empty() {
+            return Err(CoreError::NoTensors { path: self.origin, found: first_names(others) });
+        }
         let bad = self.tensors.iter().find(|(_, tensor)| !tensor.values.iter().all(|v| v.is_finite()));
         match bad {
             Some((key, _)) => Err(CoreError::TensorNotFinite { path: self.origin.clone(), key: key.clone() }),
@@ -167,9 +171,23 @@ impl NamedTensors {
         }
     }
 
+    fn missing(&self, key: &str) -> CoreError {
+        CoreError::MissingTensor { path: self.origin.clone(), key: key.into(), found: self.first_names() }
+    }
+
     /// Where the tensors came from, as errors name it.
     pub fn origin(&self) -> &Path {
         &self.origin
+    }
+
+    /// Which weights were taken, where the file holds several: a line to show the user.
+    pub fn remark(&self) -> Option<&str> {
+        self.remark.as_deref()
+    }
+
+    /// The first names, and how many more there are: what errors show of a file that is not as expected.
+    pub fn first_names(&self) -> Vec<String> {
+        first_names(&self.tensors.keys().cloned().collect::<Vec<_>>())
     }
 
     /// The names, sorted.
@@ -187,9 +205,7 @@ impl NamedTensors {
     /// # Errors
     /// [`CoreError::MissingTensor`].
     pub fn get(&self, key: &str) -> Result<&NamedTensor, CoreError> {
-        self.tensors
-            .get(key)
-            .ok_or_else(|| CoreError::MissingTensor { path: self.origin.clone(), key: key.into() })
+        self.tensors.get(key).ok_or_else(|| self.missing(key))
     }
 
     /// A tensor to change, for layouts that differ by more than names.
@@ -197,8 +213,10 @@ impl NamedTensors {
     /// # Errors
     /// [`CoreError::MissingTensor`].
     pub fn get_mut(&mut self, key: &str) -> Result<&mut NamedTensor, CoreError> {
-        let Self { origin, tensors, .. } = self;
-        tensors.get_mut(key).ok_or_else(|| CoreError::MissingTensor { path: origin.clone(), key: key.into() })
+        if !self.contains(key) {
+            return Err(self.missing(key));
+        }
+        Ok(self.tensors.get_mut(key).expect("it is there"))
     }
 
     /// Drops tensors that a format carries though the model has no use for them.
@@ -225,6 +243,26 @@ impl NamedTensors {
         self
     }
 
+    /// Compares shapes, in PyTorch's axis order, with those that a configuration asks for, which may be absurd in a
+    /// damaged file: before a network of it is made.
+    ///
+    /// # Errors
+    /// [`CoreError::MissingTensor`], [`CoreError::TensorShape`].
+    pub fn check_shapes(&self, expected: &[(String, Vec<usize>)]) -> Result<(), CoreError> {
+        for (key, expected) in expected {
+            let found = &self.get(key)?.shape;
+            if found != expected {
+                return Err(CoreError::TensorShape {
+                    path: self.origin.clone(),
+                    key: key.clone(),
+                    expected: expected.clone(),
+                    found: found.clone(),
+                });
+            }
+        }
+        Ok(())
+    }
+
     /// Puts the tensors into `module`.
     ///
     /// `names` lists the module's parameters, all of them, as `(path in the module, name in the file)`.
@@ -238,9 +276,12 @@ impl NamedTensors {
         let float = module.devices().first().map(|device| DType::from(device.settings().float_dtype));
         let mut file_names = HashMap::new();
         let mut snapshots = Vec::with_capacity(names.len());
+        if let Some((_, key)) = names.iter().find(|(_, key)| !self.contains(key)) {
+            return Err(self.missing(key));
+        }
         for (path, key) in names {
             let Some(NamedTensor { shape, values }) = self.tensors.remove(key) else {
-                return Err(CoreError::MissingTensor { path: self.origin, key: key.clone() });
+                return Err(self.missing(key));
             };
             let values = TensorData::new(values, shape);
             let values = match float {
@@ -272,11 +313,11 @@ impl NamedTensors {
                         found: in_file_order(found.to_vec()),
                     }
                 }
-                other => CoreError::WeightsFormat { path: self.origin, source: Box::new(other) },
+                other => return Err(CoreError::WeightsUnfit { path: self.origin, source: Box::new(other) }),
             });
         }
         if let Some((path, _)) = result.missing.first() {
-            return Err(CoreError::MissingTensor { path: self.origin, key: in_file(path) });
+            return Err(self.missing(&in_file(path)));
         }
         Ok(module)
     }
@@ -284,7 +325,7 @@ impl NamedTensors {
     /// The parameters of `module` under the file names of `names`, in PyTorch's axis order.
     ///
     /// # Errors
-    /// [`CoreError::WeightsFormat`] when a tensor cannot be read back from its device,
+    /// [`CoreError::WeightsUnfit`] when a tensor cannot be read back from its device,
     /// [`CoreError::MissingTensor`] when `names` lacks one.
     pub fn from_module<M: Module>(
         module: &M,
@@ -292,37 +333,34 @@ impl NamedTensors {
         origin: impl Into<PathBuf>,
     ) -> Result<Self, CoreError> {
         let origin = origin.into();
+        let unfit = |source| CoreError::WeightsUnfit { path: origin.clone(), source };
         let names: HashMap<&str, &str> =
             names.iter().map(|(path, key)| (path.as_str(), key.as_str())).collect();
         let mut tensors = BTreeMap::new();
         for snapshot in module.collect(None, Some(Box::new(BurnToPyTorchAdapter)), true) {
             let path = snapshot.name.clone();
             let Some(key) = names.get(path.as_str()) else {
-                return Err(CoreError::MissingTensor { path: origin, key: path });
+                let found = first_names(&names.keys().map(|&name| name.into()).collect::<Vec<_>>());
+                return Err(CoreError::MissingTensor { path: origin, key: path, found });
             };
-            let data = bridge::into_data(snapshot)
-                .map_err(|error| CoreError::WeightsFormat { path: origin.clone(), source: error.into() })?
-                .convert::<f32>();
+            let data = bridge::into_data(snapshot).map_err(|error| unfit(error.into()))?.convert::<f32>();
             let shape = data.shape().to_vec();
-            let values = data.try_to_vec::<f32>().map_err(|error| CoreError::WeightsFormat {
-                path: origin.clone(),
-                source: format!("{error:?}").into(),
-            })?;
+            let values = data.try_to_vec::<f32>().map_err(|error| unfit(format!("{error:?}").into()))?;
             tensors.insert((*key).to_owned(), NamedTensor { shape, values });
         }
-        Ok(Self { origin, tensors, metadata: BTreeMap::new() })
+        Ok(Self { origin, tensors, metadata: BTreeMap::new(), remark: None })
     }
 
     /// Writes a safetensors file, atomically.
     ///
     /// # Errors
-    /// [`CoreError::Io`], [`CoreError::WeightsFormat`].
+    /// [`CoreError::Io`], [`CoreError::WeightsUnfit`].
     pub fn write_safetensors(&self, path: &Path, precision: Precision) -> Result<(), CoreError> {
         write_atomically(path, &self.to_safetensors(precision)?)
     }
 
     fn to_safetensors(&self, precision: Precision) -> Result<Vec<u8>, CoreError> {
-        let format = |source: safetensors::SafeTensorError| CoreError::WeightsFormat {
+        let format = |source: safetensors::SafeTensorError| CoreError::WeightsUnfit {
             path: self.origin.clone(),
             source: source.into(),
         };
@@ -353,12 +391,34 @@ impl NamedTensors {
     }
 }
 
-/// A bare pickle begins with the protocol opcode and a version of 2 to 5; so could a safetensors header of
-/// 640 bytes and more, whose length is a little-endian u64 and therefore ends in zero bytes.
-fn looks_like_pickle(magic: &[u8]) -> bool {
-    magic.first() == Some(&0x80)
-        && matches!(magic.get(1), Some(2..=5))
-        && magic.get(2..8).is_some_and(|rest| rest.iter().any(|&b| b != 0))
+/// The first of `names`, cut where they are long, and how many more there are.
+pub(crate) fn first_names(names: &[String]) -> Vec<String> {
+    let cut = |name: &String| name.chars().take(80).collect::<String>();
+    let mut first: Vec<String> = names.iter().take(FIRST_NAMES).map(cut).collect();
+    if names.len() > first.len() {
+        first.push(format!("and {} more", names.len() - first.len()));
+    }
+    first
+}
+
+/// Where the header of safetensors ends, if the file starts like one: with a length, and the header in braces.
+fn safetensors_header(head: &[u8]) -> Option<u64> {
+    let length = u64::from_le_bytes(*head.first_chunk()?);
+    length.checked_add(8).filter(|_| head.get(8) == Some(&b'{'))
+}
+
+fn is_hdf5(file: &mut std::fs::File, length: u64) -> std::io::Result<bool> {
+    let mut at = 0;
+    while at + HDF5_MAGIC.len() as u64 <= length {
+        let mut magic = [0; HDF5_MAGIC.len()];
+        file.seek(SeekFrom::Start(at))?;
+        file.read_exact(&mut magic)?;
+        if magic == HDF5_MAGIC {
+            return Ok(true);
+        }
+        at = (2 * at).max(HDF5_FIRST_BLOCK);
+    }
+    Ok(false)
 }
 
 fn decode(view: &TensorView<'_>) -> Option<Vec<f32>> {
@@ -379,5 +439,69 @@ fn encode(values: &[f32], precision: Precision) -> Vec<u8> {
     match precision {
         Precision::F32 => values.iter().flat_map(|v| v.to_le_bytes()).collect(),
         Precision::F16 => values.iter().flat_map(|v| f16::from_f32(*v).to_le_bytes()).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Safetensors of one value `w`, with a header of `length` bytes.
+    fn with_header(length: usize) -> Vec<u8> {
+        let header = r#"{"w":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}"#;
+        let padding = " ".repeat(length - header.len() - 1);
+        let mut bytes = (length as u64).to_le_bytes().to_vec();
+        bytes.extend(format!("{header}{padding}}}").bytes());
+        bytes.extend(2.5f32.to_le_bytes());
+        bytes
+    }
+
+    /// What a file of these bytes reads as.
+    fn read(name: &str, bytes: &[u8]) -> Result<NamedTensors, CoreError> {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join(name);
+        std::fs::write(&path, bytes).expect("writes");
+        NamedTensors::read(&path)
+    }
+
+    #[test]
+    fn a_header_whose_length_looks_like_a_pickle_is_one_of_safetensors() {
+        // 0x280, 0x580, and with a third byte: all begin as pickles of protocol 2 to 5 do.
+        for length in [0x280, 0x580, 0x1_0280, 0x7d_0280, 0x12_0480, 64 << 10, 0x1_0528] {
+            let tensors = read("big.safetensors", &with_header(length)).expect("reads");
+            assert_eq!(tensors.get("w").expect("there").values, [2.5], "a header of {length:#x} bytes");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_named_with_its_file_and_the_format_it_was_taken_for() {
+        let cut = with_header(0x1_0280);
+        let cases: [(&str, &[u8], &str); 8] = [
+            ("empty.pth", b"", "neither safetensors nor PyTorch nor HDF5"),
+            ("page.pth", b"<!DOCTYPE html><html>", "neither safetensors nor PyTorch nor HDF5"),
+            ("pointer.safetensors", b"version https://git-lfs.github.com/spec/v1", "neither safetensors nor"),
+            ("cut.safetensors", &cut[..cut.len() / 2], "taken for safetensors"),
+            ("zip.pth", b"PK\x03\x04 and nothing behind", "taken for PyTorch"),
+            ("pickle.pth", b"\x80\x02}q\x00X\x05", "taken for PyTorch"),
+            ("none.pth", b"\x80\x02}(X\x05\x00\x00\x00epochK\x03u.", "holds no tensors; it has epoch"),
+            ("short.h5", b"\x89HDF\r\n\x1a\n", "HDF5"),
+        ];
+        for (name, bytes, part) in cases {
+            let error = read(name, bytes).expect_err(name).to_string();
+            assert!(error.contains(name) && error.contains(part), "{error}");
+            assert!(!error.contains("JSON") || part.contains("safetensors"), "{error}");
+        }
+    }
+
+    #[test]
+    fn errors_list_the_first_names_and_no_more() {
+        let tensor = NamedTensor { shape: vec![1], values: vec![0.0] };
+        let names = (0..1000).map(|i| (format!("layer{i:04}.{}", "x".repeat(i)), tensor.clone()));
+        let tensors = NamedTensors::new("big.pth", names);
+        let error = tensors.get("conv1.weight").expect_err("missing").to_string();
+        assert!(error.starts_with(
+            "big.pth: tensor `conv1.weight` is missing; the file has layer0000., layer0001.x, "
+        ));
+        assert!(error.ends_with("and 994 more") && error.len() < 700, "{error}");
     }
 }

@@ -11,7 +11,7 @@ use iqa_kernels::Conv2d;
 pub const THETA: f64 = 0.7;
 
 /// Side of the kernels.
-const KERNEL: usize = 3;
+pub(super) const KERNEL: usize = 3;
 
 /// Configuration of [`CentralDifferenceConv2d`].
 #[derive(Config, Debug)]

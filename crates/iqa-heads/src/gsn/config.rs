@@ -7,9 +7,16 @@ use burn::tensor::Device;
 use iqa_core::{Direction, ReferenceNeed, ScoreSpec};
 use serde::{Deserialize, Serialize};
 
-use super::cdc::{CentralDifferenceConv2dConfig, THETA};
+use super::cdc::{CentralDifferenceConv2dConfig, KERNEL, THETA};
 use super::model::{Gsn, NormedConv};
 use crate::HeadError;
+use crate::bounds::{self, LAYERS, MAX_SIDE, WIDTH};
+use crate::shapes::Shapes;
+
+/// Side of an attention's kernel; 7 in the paper.
+const MAX_ATTENTION: usize = 63;
+/// Side of the grid; 36 in the paper.
+const MAX_GRID: usize = 512;
 
 /// How the maps of the distorted image `d` and of the reference `r` come together at each level. The paper speaks of
 /// concatenation, and only its conclusion of residuals.
@@ -136,33 +143,64 @@ impl GsnConfig {
     /// [`HeadError::InvalidConfig`] naming the field.
     pub fn validate(&self) -> Result<(), HeadError> {
         let invalid =
-            |field, found: String, expected| Err(HeadError::InvalidConfig { field, found, expected });
+            |field, found: &dyn std::fmt::Debug, expected| Err(bounds::invalid(field, found, expected));
         if !self.theta.is_finite() {
-            return invalid("theta", self.theta.to_string(), "a finite share");
+            return invalid("theta", &self.theta, "a finite share");
         }
-        if self.blocks.is_empty() || self.blocks.iter().any(|block| block.is_empty() || block.contains(&0)) {
-            return invalid("blocks", format!("{:?}", self.blocks), "blocks of channels above 0");
+        bounds::width("stem", self.stem)?;
+        let sound = |block: &Vec<usize>| {
+            (1..=LAYERS).contains(&block.len()) && block.iter().all(|width| WIDTH.contains(width))
+        };
+        if self.blocks.is_empty() || !self.blocks.iter().all(sound) {
+            return invalid("blocks", &self.blocks, "blocks of 1 to 64 numbers of channels from 1 to 16384");
         }
-        if self.attention.len() != self.blocks.len() || self.attention.iter().any(|side| side % 2 == 0) {
-            return invalid("attention", format!("{:?}", self.attention), "an odd side for each block");
+        let odd = |side: &usize| side % 2 == 1 && *side <= MAX_ATTENTION;
+        if self.attention.len() != self.blocks.len() || !self.attention.iter().all(odd) {
+            return invalid("attention", &self.attention, "an odd side up to 63 for each block");
         }
-        for (field, value) in [("stem", self.stem), ("fusion", self.fusion), ("grid", self.grid)] {
-            if value == 0 {
-                return invalid(field, "0".into(), "a number above 0");
+        bounds::width("fusion", self.fusion)?;
+        if !(1..=MAX_GRID).contains(&self.grid) {
+            return invalid("grid", &self.grid, "a side of 1 to 512");
+        }
+        let least = 1usize.checked_shl(self.blocks.len() as u32).unwrap_or(usize::MAX);
+        if !(least..=MAX_SIDE).contains(&self.crop) {
+            return invalid("crop", &self.crop, "a side up to 2048 that the pools do not reduce to nothing");
+        }
+        bounds::input(self.input_scale, self.input_offset)?;
+        bounds::score_range(self.range)
+    }
+
+    /// The parameters of the network.
+    pub(super) fn shapes(&self) -> Shapes {
+        let mut shapes = Shapes::default();
+        let mut normed = |layer: &str, channels: [usize; 2]| {
+            shapes.conv(&format!("{layer}.conv"), channels, KERNEL, false);
+            shapes.norm(&format!("{layer}.norm"), channels[1]);
+        };
+        normed("stem", [3, self.stem]);
+        let mut channels = self.stem;
+        for (index, block) in self.blocks.iter().enumerate() {
+            for (place, &out) in block.iter().enumerate() {
+                normed(&format!("blocks.{index}.{place}"), [std::mem::replace(&mut channels, out), out]);
             }
         }
-        let least = 1 << self.blocks.len().min(16);
-        if self.crop < least {
-            return invalid("crop", self.crop.to_string(), "a side that the pools do not reduce to nothing");
+        for (level, inputs) in self.fusion_channels().enumerate() {
+            normed(&format!("fusion.{level}"), [inputs, self.fusion]);
         }
-        if !(self.input_scale.is_finite() && self.input_scale != 0.0 && self.input_offset.is_finite()) {
-            return invalid("input_scale", self.input_scale.to_string(), "a finite number other than 0");
+        for (level, &side) in self.attention.iter().enumerate() {
+            shapes.conv(&format!("attention.{level}"), [2, 1], side, false);
         }
-        let (low, high) = self.range;
-        if !(low < high && low.is_finite() && high.is_finite()) {
-            return invalid("range", format!("{:?}", self.range), "(lowest, highest)");
-        }
-        Ok(())
+        shapes.conv("squeeze", [self.fusion, 1], KERNEL, false);
+        shapes.linear("fc", self.grid * self.grid, 1);
+        shapes
+    }
+
+    /// Channels that come into the fusion of each level: those carried from the level before, and both images'.
+    fn fusion_channels(&self) -> impl Iterator<Item = usize> {
+        self.level_channels().into_iter().enumerate().map(|(level, channels)| {
+            let carried = if level == 0 { 0 } else { self.fusion };
+            carried + channels * self.pair_fusion.multiple()
+        })
     }
 
     /// A network with random weights, each layer as PyTorch starts it.
@@ -197,15 +235,7 @@ impl GsnConfig {
                     .into()
             })
             .collect();
-        let fusion = self
-            .level_channels()
-            .iter()
-            .enumerate()
-            .map(|(level, channels)| {
-                let carried = if level == 0 { 0 } else { self.fusion };
-                normed(carried + channels * self.pair_fusion.multiple(), self.fusion)
-            })
-            .collect();
+        let fusion = self.fusion_channels().map(|inputs| normed(inputs, self.fusion)).collect();
         Gsn {
             stem: normed(3, self.stem),
             blocks,

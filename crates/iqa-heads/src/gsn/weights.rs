@@ -8,6 +8,7 @@ use iqa_core::{CoreError, NamedTensors, Precision};
 use super::config::GsnConfig;
 use super::model::Gsn;
 use crate::HeadError;
+use crate::stored::stored_config;
 
 /// Metadata key under which our files keep the configuration, as JSON.
 const CONFIG_KEY: &str = "gsn_config";
@@ -21,7 +22,7 @@ impl Gsn {
     ///
     /// # Errors
     /// [`HeadError::Core`] for a file that cannot be read, or that lacks a tensor, or has one too many or of another
-    /// shape; [`HeadError::InvalidConfig`] for a damaged configuration.
+    /// shape; [`HeadError::StoredConfig`] for a damaged configuration.
     pub fn load(path: impl AsRef<Path>, expected: &GsnConfig, device: &Device) -> Result<Self, HeadError> {
         Self::from_tensors(NamedTensors::read(path)?, expected, device)
     }
@@ -41,9 +42,9 @@ impl Gsn {
         };
         config.validate()?;
         tensors.discard(|key| key.ends_with(".num_batches_tracked"));
-        let model = config.init(device);
-        let names = names(&model);
-        Ok(tensors.load_into(model, &names)?)
+        let shapes = config.shapes();
+        tensors.check_shapes(&shapes.0)?;
+        Ok(tensors.load_into(config.init(device), &shapes.names())?)
     }
 
     /// Writes the weights, not folded, with their configuration as safetensors, atomically.
@@ -61,29 +62,18 @@ impl Gsn {
     /// [`HeadError::Core`].
     pub fn to_tensors(&self, origin: &Path) -> Result<NamedTensors, HeadError> {
         let config = serde_json::to_string(&self.config)
-            .map_err(|source| CoreError::WeightsFormat { path: origin.into(), source: source.into() })?;
-        Ok(NamedTensors::from_module(self, &names(self), origin)?.with_metadata(CONFIG_KEY, config))
+            .map_err(|source| CoreError::WeightsUnfit { path: origin.into(), source: source.into() })?;
+        Ok(NamedTensors::from_module(self, &self.config.shapes().names(), origin)?
+            .with_metadata(CONFIG_KEY, config))
     }
-}
-
-/// `(path in the module, name in the file)` of every parameter: the same.
-fn names(model: &Gsn) -> Vec<(String, String)> {
-    NamedTensors::module_paths(model).into_iter().map(|path| (path.clone(), path)).collect()
 }
 
 impl GsnConfig {
     /// The configuration that our own files carry beside the weights; `None` in a file of another origin.
     ///
     /// # Errors
-    /// [`HeadError::Core`], [`HeadError::InvalidConfig`] when it is damaged.
+    /// [`HeadError::Core`], [`HeadError::StoredConfig`] when it is damaged.
     pub fn stored_in(tensors: &NamedTensors) -> Result<Option<Self>, HeadError> {
-        let Some(json) = tensors.metadata(CONFIG_KEY) else { return Ok(None) };
-        let config: Self = serde_json::from_str(json).map_err(|error| CoreError::Metadata {
-            path: tensors.origin().into(),
-            key: CONFIG_KEY.into(),
-            expected: format!("a configuration as JSON ({error})"),
-        })?;
-        config.validate()?;
-        Ok(Some(config))
+        stored_config(tensors, CONFIG_KEY, Self::validate)
     }
 }

@@ -5,6 +5,7 @@ use iqa_core::{Direction, ReferenceNeed, ScoreSpec};
 use serde::{Deserialize, Serialize};
 
 use crate::HeadError;
+use crate::bounds::{self, LAYERS, MAX_SIDE};
 
 /// Side of the square patches of the paper, in pixels.
 pub const PATCH: usize = 256;
@@ -129,10 +130,11 @@ impl HiqaConfig {
         Self::new(regressor).with_generator(Some(generator)).with_patch(patch)
     }
 
-    /// The system that is bundled: 12 channels in place of 64, patches of 128, and a generator that adds to the distorted
-    /// image ([`GeneratorOutput::Residual`]).
+    /// The system that is bundled: 12 channels in place of 64, one hourglass in place of two, patches of 128, and a
+    /// generator that adds to the distorted image ([`GeneratorOutput::Residual`]).
     pub fn small() -> Self {
-        let generator = GeneratorConfig::new().with_width(12).with_output(GeneratorOutput::Residual);
+        let generator = GeneratorConfig::new().with_width(12).with_stacks(1);
+        let generator = generator.with_output(GeneratorOutput::Residual);
         let regressor = RegressorConfig::fused(12, &generator);
         Self::new(regressor).with_generator(Some(generator)).with_patch(128)
     }
@@ -153,44 +155,33 @@ impl HiqaConfig {
     /// [`HeadError::InvalidConfig`] naming the field.
     pub fn validate(&self) -> Result<(), HeadError> {
         let invalid =
-            |field, found: String, expected| Err(HeadError::InvalidConfig { field, found, expected });
-        if self.patch == 0 || !self.patch.is_multiple_of(PATCH_MULTIPLE) {
-            return invalid("patch", self.patch.to_string(), "a multiple of 64");
+            |field, found: &dyn std::fmt::Debug, expected| Err(bounds::invalid(field, found, expected));
+        if !(1..=MAX_SIDE).contains(&self.patch) || !self.patch.is_multiple_of(PATCH_MULTIPLE) {
+            return invalid("patch", &self.patch, "a multiple of 64 up to 2048");
         }
         if let Some(generator) = &self.generator {
-            if generator.width < 2 || !generator.width.is_multiple_of(2) {
-                return invalid("generator.width", generator.width.to_string(), "an even number above 0");
+            bounds::width("generator.width", generator.width)?;
+            if !generator.width.is_multiple_of(2) {
+                return invalid("generator.width", &generator.width, "an even number");
             }
-            if generator.stacks == 0 {
-                return invalid("generator.stacks", "0".into(), "at least 1");
+            if !(1..=LAYERS).contains(&generator.stacks) {
+                return invalid("generator.stacks", &generator.stacks, "1 to 64");
             }
         }
-        if self.regressor.width == 0 {
-            return invalid("regressor.width", "0".into(), "a width above 0");
-        }
-        if self.regressor.hidden == 0 {
-            return invalid("regressor.hidden", "0".into(), "a width above 0");
-        }
+        bounds::width("regressor.width", self.regressor.width)?;
+        bounds::width("regressor.hidden", self.regressor.hidden)?;
         if self.regressor.map != self.generator.is_some() {
-            return invalid(
-                "regressor.map",
-                self.regressor.map.to_string(),
-                "true with a generator, false without",
-            );
+            return invalid("regressor.map", &self.regressor.map, "true with a generator, false without");
         }
         let bottleneck = self.generator.as_ref().map(GeneratorConfig::bottleneck);
         if self.regressor.fusion.is_some() && self.regressor.fusion != bottleneck {
             return invalid(
                 "regressor.fusion",
-                format!("{:?}", self.regressor.fusion),
+                &self.regressor.fusion,
                 "none, or four times the generator's width",
             );
         }
-        let (low, high) = self.range;
-        if !(low < high && low.is_finite() && high.is_finite()) {
-            return invalid("range", format!("{:?}", self.range), "(lowest, highest)");
-        }
-        Ok(())
+        bounds::score_range(self.range)
     }
 }
 

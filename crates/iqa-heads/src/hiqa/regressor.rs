@@ -12,7 +12,7 @@ use super::layers::{BasicBlock, ConvNorm, Statistics, conv, convolve};
 /// Stages of the body, each at half the size of the one before it.
 pub const STAGES: usize = 4;
 /// Blocks of a stage.
-const BLOCKS: usize = 2;
+pub(super) const BLOCKS: usize = 2;
 
 /// The hallucination-guided quality regressor. Create it with [`RegressorConfig::init`].
 ///

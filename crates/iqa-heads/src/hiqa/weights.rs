@@ -2,27 +2,101 @@
 
 use std::path::Path;
 
-use burn::module::Module;
 use burn::tensor::Device;
 use iqa_core::{CoreError, NamedTensors, Precision};
 
-use super::config::HiqaConfig;
+use super::config::{DEPTH, GeneratorConfig, HiqaConfig, RegressorConfig};
 use super::model::Hiqa;
+use super::regressor::{BLOCKS, STAGES};
 use crate::HeadError;
+use crate::shapes::Shapes;
+use crate::stored::stored_config;
 
 /// Metadata key under which our files keep the configuration, as JSON.
 const CONFIG_KEY: &str = "hiqa_config";
 
-/// `(path in the module, name in the file)` of every parameter: the paths, with PyTorch's names for the two parameters
-/// of a batch normalisation.
-fn names<M: Module>(module: &M) -> Vec<(String, String)> {
-    let rename = |path: String| match path.rsplit_once('.') {
-        Some((layer, "gamma")) => format!("{layer}.weight"),
-        Some((layer, "beta")) => format!("{layer}.bias"),
-        _ => path,
-    };
-    let paths = NamedTensors::module_paths(module).into_iter().map(rename);
-    paths.map(|path| (path.clone(), path)).collect()
+/// The parameters of a network of this configuration.
+fn shapes(config: &HiqaConfig) -> Shapes {
+    let mut shapes = Shapes::default();
+    if let Some(generator) = &config.generator {
+        generator_shapes(&mut shapes, generator);
+    }
+    regressor_shapes(&mut shapes, &config.regressor);
+    shapes
+}
+
+fn conv_norm(shapes: &mut Shapes, layer: &str, channels: [usize; 2], kernel: usize, bias: bool) {
+    shapes.conv(&format!("{layer}.conv"), channels, kernel, bias);
+    shapes.norm(&format!("{layer}.norm"), channels[1]);
+}
+
+fn residual(shapes: &mut Shapes, layer: &str, [channels, out]: [usize; 2]) {
+    let half = out / 2;
+    let parts = [(channels, half, 1), (half, half, 3), (half, out, 1)];
+    for (index, (inputs, outputs, kernel)) in (1..).zip(parts) {
+        shapes.norm(&format!("{layer}.norm{index}"), inputs);
+        shapes.conv(&format!("{layer}.conv{index}"), [inputs, outputs], kernel, true);
+    }
+    if channels != out {
+        shapes.conv(&format!("{layer}.project"), [channels, out], 1, true);
+    }
+}
+
+fn generator_shapes(shapes: &mut Shapes, config: &GeneratorConfig) {
+    let (width, trunk) = (config.width, config.bottleneck());
+    let name = |layer: &str| format!("generator.{layer}");
+    conv_norm(shapes, &name("stem"), [3, width], 7, true);
+    residual(shapes, &name("residual_full"), [width, width]);
+    conv_norm(shapes, &name("halve"), [width, width], 3, true);
+    residual(shapes, &name("residual_half"), [width, 2 * width]);
+    residual(shapes, &name("residual_quarter"), [2 * width, trunk]);
+    for stack in 0..config.stacks {
+        let name = |layer: &str| format!("generator.stacks.{stack}.{layer}");
+        for level in 0..DEPTH {
+            for unit in ["side", "down", "up"] {
+                residual(shapes, &name(&format!("hourglass.levels.{level}.{unit}")), [trunk, trunk]);
+            }
+        }
+        residual(shapes, &name("hourglass.bottom"), [trunk, trunk]);
+        residual(shapes, &name("residual"), [trunk, trunk]);
+        conv_norm(shapes, &name("linear"), [trunk, trunk], 1, true);
+        if stack + 1 < config.stacks {
+            shapes.conv(&name("link"), [trunk, trunk], 1, true);
+        }
+    }
+    residual(shapes, &name("decode_half"), [trunk, 2 * width]);
+    residual(shapes, &name("decode_full"), [2 * width, width]);
+    shapes.conv(&name("output"), [width, 3], 3, true);
+}
+
+fn basic_block(shapes: &mut Shapes, layer: &str, [channels, out]: [usize; 2]) {
+    conv_norm(shapes, &format!("{layer}.conv1"), [channels, out], 3, false);
+    conv_norm(shapes, &format!("{layer}.conv2"), [out, out], 3, false);
+    if channels != out {
+        conv_norm(shapes, &format!("{layer}.downsample"), [channels, out], 1, false);
+    }
+}
+
+fn regressor_shapes(shapes: &mut Shapes, config: &RegressorConfig) {
+    let width = config.width;
+    let branches = if config.map { &["distorted", "map"][..] } else { &["distorted"] };
+    for branch in branches {
+        conv_norm(shapes, &format!("regressor.{branch}.stem"), [3, width], 7, false);
+        basic_block(shapes, &format!("regressor.{branch}.block"), [width, width]);
+    }
+    conv_norm(shapes, "regressor.join", [width, width], 3, false);
+    let mut channels = width;
+    for block in 0..STAGES * BLOCKS {
+        let out = width << (block / BLOCKS);
+        basic_block(shapes, &format!("regressor.blocks.{block}"), [channels, out]);
+        channels = out;
+    }
+    if let Some(fusion) = config.fusion {
+        shapes.conv("regressor.fusion", [fusion, channels], 1, true);
+    }
+    let fused = if config.fusion.is_some() { 2 * channels } else { channels };
+    shapes.linear("regressor.fc1", fused, config.hidden);
+    shapes.linear("regressor.fc2", config.hidden, 1);
 }
 
 impl Hiqa {
@@ -43,6 +117,7 @@ impl Hiqa {
             return Err(HeadError::UnknownLayout {
                 path: tensors.origin().into(),
                 expected: "HIQA weights with their configuration",
+                found: tensors.first_names(),
             });
         };
         Self::from_tensors_of(tensors, &config, device)
@@ -58,9 +133,9 @@ impl Hiqa {
         device: &Device,
     ) -> Result<Self, HeadError> {
         config.validate()?;
-        let model = config.init(device);
-        let names = names(&model);
-        Ok(tensors.load_into(model, &names)?)
+        let shapes = shapes(config);
+        tensors.check_shapes(&shapes.0)?;
+        Ok(tensors.load_into(config.init(device), &shapes.names())?)
     }
 
     /// Writes the weights with their configuration as safetensors, atomically.
@@ -78,8 +153,9 @@ impl Hiqa {
     /// [`HeadError::Core`].
     pub fn to_tensors(&self, origin: &Path) -> Result<NamedTensors, HeadError> {
         let config = serde_json::to_string(&self.config)
-            .map_err(|source| CoreError::WeightsFormat { path: origin.into(), source: source.into() })?;
-        Ok(NamedTensors::from_module(self, &names(self), origin)?.with_metadata(CONFIG_KEY, config))
+            .map_err(|source| CoreError::WeightsUnfit { path: origin.into(), source: source.into() })?;
+        Ok(NamedTensors::from_module(self, &shapes(&self.config).names(), origin)?
+            .with_metadata(CONFIG_KEY, config))
     }
 }
 
@@ -87,15 +163,8 @@ impl HiqaConfig {
     /// The configuration that our own files carry beside the weights; `None` in a file of another origin.
     ///
     /// # Errors
-    /// [`HeadError::Core`], [`HeadError::InvalidConfig`] when it is damaged.
+    /// [`HeadError::Core`], [`HeadError::StoredConfig`] when it is damaged.
     pub fn stored_in(tensors: &NamedTensors) -> Result<Option<Self>, HeadError> {
-        let Some(json) = tensors.metadata(CONFIG_KEY) else { return Ok(None) };
-        let config: Self = serde_json::from_str(json).map_err(|error| CoreError::Metadata {
-            path: tensors.origin().into(),
-            key: CONFIG_KEY.into(),
-            expected: format!("a configuration as JSON ({error})"),
-        })?;
-        config.validate()?;
-        Ok(Some(config))
+        stored_config(tensors, CONFIG_KEY, Self::validate)
     }
 }

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::model::MultiBranch;
 use crate::HeadError;
+use crate::bounds::{self, LAYERS, WIDTH};
 
 /// Which branches take part (the ablation of the paper's Table 2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -157,22 +158,10 @@ impl MultiBranchConfig {
     /// [`HeadError::InvalidConfig`] naming the field, [`HeadError::Backbone`].
     pub fn validate(&self) -> Result<(), HeadError> {
         self.features()?;
-        if self.hidden.contains(&0) {
-            return Err(HeadError::InvalidConfig {
-                field: "hidden",
-                found: format!("{:?}", self.hidden),
-                expected: "widths above 0",
-            });
+        if self.hidden.len() > LAYERS || !self.hidden.iter().all(|width| WIDTH.contains(width)) {
+            return Err(bounds::invalid("hidden", &self.hidden, "at most 64 widths from 1 to 16384"));
         }
-        let (low, high) = self.range;
-        if !(low < high && low.is_finite() && high.is_finite()) {
-            return Err(HeadError::InvalidConfig {
-                field: "range",
-                found: format!("{:?}", self.range),
-                expected: "(lowest, highest)",
-            });
-        }
-        Ok(())
+        bounds::score_range(self.range)
     }
 
     /// A model around a frozen branch; the others start with random weights, as torchvision's do, the perceptron as

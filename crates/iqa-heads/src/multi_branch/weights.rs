@@ -12,6 +12,8 @@ use iqa_core::{NamedTensors, Precision};
 use super::config::{Branches, MultiBranchConfig};
 use super::model::MultiBranch;
 use crate::HeadError;
+use crate::shapes::Shapes;
+use crate::stored::stored_config;
 
 /// Metadata key under which the files keep the configuration, as JSON.
 const CONFIG_KEY: &str = "multi_branch_config";
@@ -35,13 +37,18 @@ fn names(config: &MultiBranchConfig) -> Result<Names, BackboneError> {
     if config.branches == Branches::All {
         names.extend(branch_names(&config.learned(), "nr.", "nr.")?);
     }
-    for layer in 0..=config.hidden.len() {
-        for parameter in ["weight", "bias"] {
-            let name = format!("mlp.{layer}.{parameter}");
-            names.push((name.clone(), name));
-        }
-    }
+    names.extend(perceptron(config, 0).names());
     Ok(names)
+}
+
+/// The parameters of the perceptron, which takes in so many features.
+fn perceptron(config: &MultiBranchConfig, features: usize) -> Shapes {
+    let mut shapes = Shapes::default();
+    let mut inputs = features;
+    for (layer, &width) in config.hidden.iter().chain([&1]).enumerate() {
+        shapes.linear(&format!("mlp.{layer}"), std::mem::replace(&mut inputs, width), width);
+    }
+    shapes
 }
 
 impl MultiBranch {
@@ -49,7 +56,7 @@ impl MultiBranch {
     /// file.
     ///
     /// # Errors
-    /// [`HeadError::Core`], [`HeadError::UnknownLayout`], [`HeadError::WrongModel`], [`HeadError::Backbone`].
+    /// [`HeadError::Core`], [`HeadError::UnknownLayout`], [`HeadError::StoredConfig`], [`HeadError::WrongModel`], [`HeadError::Backbone`].
     pub fn load(
         path: impl AsRef<Path>,
         expected: &MultiBranchConfig,
@@ -70,7 +77,7 @@ impl MultiBranch {
         let path = tensors.origin().to_path_buf();
         let Some(config) = MultiBranchConfig::stored_in(&tensors)? else {
             let expected = "a multi-branch model as saved by its training";
-            return Err(HeadError::UnknownLayout { path, expected });
+            return Err(HeadError::UnknownLayout { path, expected, found: tensors.first_names() });
         };
         if config.architecture != expected.architecture {
             return Err(HeadError::WrongModel {
@@ -79,6 +86,8 @@ impl MultiBranch {
                 found: format!("one on {}", config.architecture),
             });
         }
+        // The branches have the widths of a known architecture.
+        tensors.check_shapes(&perceptron(&config, config.features()?).0)?;
         let mut frozen = tensors.clone();
         frozen.discard(|key| !key.starts_with(FRP));
         tensors.discard(|key| key.starts_with(FRP));
@@ -108,7 +117,7 @@ impl MultiBranch {
             }
         }
         let config = serde_json::to_string(&self.config).map_err(|source| {
-            iqa_core::CoreError::WeightsFormat { path: origin.into(), source: source.into() }
+            iqa_core::CoreError::WeightsUnfit { path: origin.into(), source: source.into() }
         })?;
         let frozen =
             NamedTensors::from_module(&self.frp, &branch_names(&self.config.frp(), "", FRP)?, origin)?;
@@ -121,15 +130,8 @@ impl MultiBranchConfig {
     /// The configuration that our own files carry beside the weights; `None` in a file of another origin.
     ///
     /// # Errors
-    /// [`HeadError::Core`], [`HeadError::InvalidConfig`] when it is damaged.
+    /// [`HeadError::Core`], [`HeadError::StoredConfig`] when it is damaged.
     pub fn stored_in(tensors: &NamedTensors) -> Result<Option<Self>, HeadError> {
-        let Some(json) = tensors.metadata(CONFIG_KEY) else { return Ok(None) };
-        let config: Self = serde_json::from_str(json).map_err(|error| iqa_core::CoreError::Metadata {
-            path: tensors.origin().into(),
-            key: CONFIG_KEY.into(),
-            expected: format!("a configuration as JSON ({error})"),
-        })?;
-        config.validate()?;
-        Ok(Some(config))
+        stored_config(tensors, CONFIG_KEY, Self::validate)
     }
 }

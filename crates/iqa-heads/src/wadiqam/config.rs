@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::model::Wadiqam;
 use crate::HeadError;
+use crate::bounds::{self, LAYERS, WIDTH};
 
 /// Side of the square patches, in pixels (Bosse et al., section III-A).
 pub const PATCH: usize = 32;
@@ -172,6 +173,11 @@ impl WadiqamConfig {
         self.blocks.iter().flatten().last().copied().unwrap_or(0)
     }
 
+    /// Length of the vector that the heads take in.
+    pub(super) fn fused(&self) -> usize {
+        if self.is_full_reference() { self.features() * self.fusion.multiple() } else { self.features() }
+    }
+
     /// Whether the model compares with a reference.
     pub fn is_full_reference(&self) -> bool {
         self.reference == ReferenceNeed::FullReference
@@ -190,33 +196,28 @@ impl WadiqamConfig {
     /// [`HeadError::InvalidConfig`] naming the field.
     pub fn validate(&self) -> Result<(), HeadError> {
         let invalid =
-            |field, found: String, expected| Err(HeadError::InvalidConfig { field, found, expected });
+            |field, found: &dyn std::fmt::Debug, expected| Err(bounds::invalid(field, found, expected));
         if 1usize << self.blocks.len().min(16) != PATCH {
-            return invalid("blocks", self.blocks.len().to_string(), "5 blocks, which reduce 32 pixels to 1");
+            return invalid("blocks", &self.blocks.len(), "5 blocks, which reduce 32 pixels to 1");
         }
-        if self.blocks[0].is_empty() || self.blocks.iter().flatten().any(|&channels| channels == 0) {
-            return invalid("blocks", format!("{:?}", self.blocks), "channels above 0, and some in block 1");
+        let sound =
+            |block: &Vec<usize>| block.len() <= LAYERS && block.iter().all(|width| WIDTH.contains(width));
+        if self.blocks[0].is_empty() || !self.blocks.iter().all(sound) {
+            let expected = "blocks of up to 64 numbers of channels from 1 to 16384, and some in block 1";
+            return invalid("blocks", &self.blocks, expected);
         }
-        if self.hidden == 0 {
-            return invalid("hidden", "0".into(), "a width above 0");
-        }
+        bounds::width("hidden", self.hidden)?;
         if !(0.0..1.0).contains(&self.dropout) {
-            return invalid("dropout", self.dropout.to_string(), "a probability in [0, 1)");
+            return invalid("dropout", &self.dropout, "a probability in [0, 1)");
         }
         if !(self.weight_epsilon > 0.0 && self.weight_epsilon.is_finite()) {
-            return invalid("weight_epsilon", self.weight_epsilon.to_string(), "a small positive number");
-        }
-        if !(self.input_scale.is_finite() && self.input_scale != 0.0 && self.input_offset.is_finite()) {
-            return invalid("input_scale", self.input_scale.to_string(), "a finite number other than 0");
+            return invalid("weight_epsilon", &self.weight_epsilon, "a small positive number");
         }
         if !(1..=MAX_SCALES).contains(&self.scales) {
-            return invalid("scales", self.scales.to_string(), "1 to 6 sizes");
+            return invalid("scales", &self.scales, "1 to 6 sizes");
         }
-        let (low, high) = self.range;
-        if !(low < high && low.is_finite() && high.is_finite()) {
-            return invalid("range", format!("{:?}", self.range), "(lowest, highest)");
-        }
-        Ok(())
+        bounds::input(self.input_scale, self.input_offset)?;
+        bounds::score_range(self.range)
     }
 
     /// A network with random weights.
@@ -233,7 +234,7 @@ impl WadiqamConfig {
             convs.push(self.conv(channels, out, device));
             channels = out;
         }
-        let fused = if self.is_full_reference() { channels * self.fusion.multiple() } else { channels };
+        let fused = self.fused();
         let weighted = self.pooling == Pooling::Weighted;
         Wadiqam {
             convs,

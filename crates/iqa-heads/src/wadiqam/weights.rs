@@ -8,6 +8,7 @@ use iqa_core::{Direction, NamedTensors, Precision};
 use super::config::{Fusion, Pooling, WadiqamConfig};
 use super::model::Wadiqam;
 use crate::HeadError;
+use crate::stored::stored_config;
 
 /// Metadata key under which our files keep the configuration, as JSON.
 const CONFIG_KEY: &str = "wadiqam_config";
@@ -114,25 +115,35 @@ impl WeightLayout {
     }
 }
 
-/// `(path in the module, name in the file)` of every parameter.
-fn names(config: &WadiqamConfig, layout: WeightLayout) -> Vec<(String, String)> {
-    let mut names = Vec::new();
-    let mut layer = |module: String, file: &str| {
+/// `(path in the module, name in the file)` and shape of every parameter.
+fn parameters(config: &WadiqamConfig, layout: WeightLayout) -> Vec<((String, String), Vec<usize>)> {
+    let mut parameters = Vec::new();
+    let mut layer = |module: String, file: &str, shape: Vec<usize>| {
         let [weight, bias] = layout.parameters(file);
-        names.push((format!("{module}.weight"), weight));
-        names.push((format!("{module}.bias"), bias));
+        let out = shape[0];
+        parameters.push(((format!("{module}.weight"), weight), shape));
+        parameters.push(((format!("{module}.bias"), bias), vec![out]));
     };
-    for index in 0..config.blocks.iter().map(Vec::len).sum() {
-        layer(format!("convs.{index}"), &layout.conv(index, &config.blocks));
+    let mut channels = 3;
+    for (index, &out) in config.blocks.iter().flatten().enumerate() {
+        let shape = vec![out, std::mem::replace(&mut channels, out), 3, 3];
+        layer(format!("convs.{index}"), &layout.conv(index, &config.blocks), shape);
     }
-    let heads: &[&str] = match config.pooling {
-        Pooling::Mean => &["fc1", "fc2"],
-        Pooling::Weighted => &["fc1", "fc2", "fc1_a", "fc2_a"],
+    let heads: &[[&str; 2]] = match config.pooling {
+        Pooling::Mean => &[["fc1", "fc2"]],
+        Pooling::Weighted => &[["fc1", "fc2"], ["fc1_a", "fc2_a"]],
     };
-    for head in heads {
-        layer((*head).into(), layout.linear(head, config.is_full_reference()));
+    for [hidden, output] in heads {
+        let file = |head| layout.linear(head, config.is_full_reference());
+        layer((*hidden).into(), file(hidden), vec![config.hidden, config.fused()]);
+        layer((*output).into(), file(output), vec![1, config.hidden]);
     }
-    names
+    parameters
+}
+
+/// As [`parameters`], without the shapes.
+fn names(config: &WadiqamConfig, layout: WeightLayout) -> Vec<(String, String)> {
+    parameters(config, layout).into_iter().map(|(names, _)| names).collect()
 }
 
 impl Wadiqam {
@@ -148,7 +159,7 @@ impl Wadiqam {
     /// then left out. Any other tensor that is missing, unused or misshapen is an error.
     ///
     /// # Errors
-    /// [`HeadError::Core`], [`HeadError::UnknownLayout`], [`HeadError::WrongModel`].
+    /// [`HeadError::Core`], [`HeadError::UnknownLayout`], [`HeadError::StoredConfig`], [`HeadError::WrongModel`].
     pub fn load(
         path: impl AsRef<Path>,
         expected: &WadiqamConfig,
@@ -170,6 +181,7 @@ impl Wadiqam {
             return Err(HeadError::UnknownLayout {
                 path: tensors.origin().into(),
                 expected: "canonical, Chainer (deepIQA), lidq92, pyiqa",
+                found: tensors.first_names(),
             });
         };
         if layout == WeightLayout::Chainer
@@ -182,6 +194,10 @@ impl Wadiqam {
             Some(config) => same_kind(config, &tensors, expected)?,
             None => inferred_config(&tensors, layout, expected)?,
         };
+        let parameters = parameters(&config, layout);
+        let shapes: Vec<_> =
+            parameters.iter().map(|((_, file), shape)| (file.clone(), shape.clone())).collect();
+        tensors.check_shapes(&shapes)?;
         if layout == WeightLayout::Pyiqa && config.is_full_reference() {
             let heads: &[&str] = if config.pooling == Pooling::Weighted {
                 &["fc_q.0.weight", "fc_w.0.weight"]
@@ -192,7 +208,7 @@ impl Wadiqam {
                 pyiqa_to_official_columns(&mut tensors.get_mut(key)?.values, config.features());
             }
         }
-        let names = names(&config, layout);
+        let names: Vec<_> = parameters.into_iter().map(|(names, _)| names).collect();
         Ok(tensors.load_into(config.init(device), &names)?)
     }
 
@@ -212,7 +228,7 @@ impl Wadiqam {
     pub fn to_tensors(&self, origin: &Path) -> Result<NamedTensors, HeadError> {
         let names = names(&self.config, WeightLayout::Canonical);
         let config = serde_json::to_string(&self.config).map_err(|source| {
-            iqa_core::CoreError::WeightsFormat { path: origin.into(), source: source.into() }
+            iqa_core::CoreError::WeightsUnfit { path: origin.into(), source: source.into() }
         })?;
         Ok(NamedTensors::from_module(self, &names, origin)?.with_metadata(CONFIG_KEY, config))
     }
@@ -222,16 +238,9 @@ impl WadiqamConfig {
     /// The configuration that our own files carry beside the weights; `None` in a file of another origin.
     ///
     /// # Errors
-    /// [`HeadError::Core`], [`HeadError::InvalidConfig`] when it is damaged.
+    /// [`HeadError::Core`], [`HeadError::StoredConfig`] when it is damaged.
     pub fn stored_in(tensors: &NamedTensors) -> Result<Option<Self>, HeadError> {
-        let Some(json) = tensors.metadata(CONFIG_KEY) else { return Ok(None) };
-        let config: Self = serde_json::from_str(json).map_err(|error| iqa_core::CoreError::Metadata {
-            path: tensors.origin().into(),
-            key: CONFIG_KEY.into(),
-            expected: format!("a configuration as JSON ({error})"),
-        })?;
-        config.validate()?;
-        Ok(Some(config))
+        stored_config(tensors, CONFIG_KEY, Self::validate)
     }
 }
 

@@ -15,6 +15,7 @@ use super::recipe::GsnRecipe;
 use super::validation::ValidationImages;
 use crate::data::target;
 use crate::epochs::{self, Outcome, Plan, Task, Validation};
+use crate::within::by_source;
 use crate::{TrainError, TrainingPairs, ValidationPairs, seed};
 
 /// Trains a network and writes into `folder`; goes on where an earlier run in that folder stopped.
@@ -66,6 +67,7 @@ struct Example {
     distorted: RgbImage,
     reference: RgbImage,
     target: f64,
+    source: usize,
 }
 
 impl Task for Run<'_> {
@@ -91,7 +93,7 @@ impl Task for Run<'_> {
                 let (distorted, reference) = augment.apply(&pair.distorted, pair.reference.as_ref(), rng)?;
                 let reference = reference.ok_or(HeadError::ReferenceMissing)?;
                 let target = target(&self.recipe.model.score_spec(), pair.quality01);
-                Ok(Example { distorted, reference, target })
+                Ok(Example { distorted, reference, target, source: pair.source })
             })
             .collect()
     }
@@ -102,7 +104,8 @@ impl Task for Run<'_> {
         };
         let scores = model.forward_training(images(|e| &e.distorted), images(|e| &e.reference));
         let targets: Vec<f64> = batch.iter().map(|example| example.target).collect();
-        self.recipe.loss.loss(scores, &targets)
+        let sources: Vec<usize> = batch.iter().map(|example| example.source).collect();
+        by_source(&scores, &targets, &sources, |scores, targets| self.recipe.loss.loss(scores, targets))
     }
 
     fn validate(&self, model: &Gsn) -> Result<Validation, TrainError> {

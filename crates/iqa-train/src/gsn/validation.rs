@@ -13,6 +13,7 @@ use rand_chacha::ChaCha8Rng;
 use super::recipe::GsnRecipe;
 use crate::data::target;
 use crate::epochs::Validation;
+use crate::within::{by_source, places};
 use crate::{QualityLoss, TrainError, TrainingPair, ValidationPairs, seed};
 
 /// Bytes of validation images kept between epochs; those beyond are read again.
@@ -23,8 +24,9 @@ pub(super) struct ValidationImages<'a> {
     pairs: &'a dyn ValidationPairs,
     /// The first of the pairs.
     kept: Vec<TrainingPair>,
-    /// Which images make up each batch that the loss is taken over.
-    batches: Vec<Vec<usize>>,
+    /// In a batch that the loss is taken over.
+    images: usize,
+    seed: u64,
     loss: QualityLoss,
 }
 
@@ -40,12 +42,15 @@ impl<'a> ValidationImages<'a> {
             bytes += pair.distorted.len() * 2;
             kept.push(pair);
         }
-        // Neighbours in a set are alike: batches as mixed as in training, and as large, for a loss on the same scale.
-        let mut order: Vec<usize> = (0..samples).collect();
-        order.shuffle(&mut ChaCha8Rng::seed_from_u64(seed::derive(recipe.seed, &[seed::VALIDATION])));
-        let size = recipe.images.min(samples);
-        let batches = order.chunks_exact(size).map(<[usize]>::to_vec).collect();
-        Ok(Self { pairs, kept, batches, loss: recipe.loss })
+        Ok(Self { pairs, kept, images: recipe.images, seed: recipe.seed, loss: recipe.loss })
+    }
+
+    /// Which images of a source make up each batch that the loss is taken over. Neighbours in a set are alike: batches as
+    /// mixed as in training, and as large, for a loss on the same scale.
+    fn batches(&self, source: &[usize]) -> Vec<Vec<usize>> {
+        let mut order = source.to_vec();
+        order.shuffle(&mut ChaCha8Rng::seed_from_u64(seed::derive(self.seed, &[seed::VALIDATION])));
+        order.chunks_exact(self.images.min(order.len())).map(<[usize]>::to_vec).collect()
     }
 
     fn pair(&self, index: usize) -> Result<Cow<'_, TrainingPair>, TrainError> {
@@ -60,6 +65,7 @@ impl<'a> ValidationImages<'a> {
         let options = ScoreOptions::default();
         let samples = self.pairs.samples();
         let (mut predictions, mut targets) = (Vec::with_capacity(samples), Vec::with_capacity(samples));
+        let mut sources = Vec::with_capacity(samples);
         // Versions of one photograph often follow each other.
         let mut prepared: Option<(RgbImage, PreparedReference)> = None;
         for index in 0..samples {
@@ -71,16 +77,21 @@ impl<'a> ValidationImages<'a> {
             };
             predictions.push(model.score_prepared(&pair.distorted, &features.1)?.score);
             targets.push(target(&model.score_spec(), pair.quality01));
+            sources.push(pair.source);
             prepared = Some(features);
         }
-        let mut loss = 0.0;
-        for batch in &self.batches {
+        let (mut loss, mut batches) = (0.0, 0.0);
+        let of_sources = places(&sources);
+        for batch in of_sources.values().flat_map(|source| self.batches(source)) {
             let of = |values: &[f64]| -> Vec<f64> { batch.iter().map(|&index| values[index]).collect() };
             let scores: Vec<f32> = of(&predictions).into_iter().map(|value| value as f32).collect();
             let scores = Tensor::from_floats(scores.as_slice(), &model.device());
-            loss += self.loss.loss(scores, &of(&targets))?.into_scalar::<f64>();
+            let sources: Vec<usize> = batch.iter().map(|&index| sources[index]).collect();
+            let found = by_source(&scores, &of(&targets), &sources, |s, t| self.loss.loss(s, t))?;
+            loss += found.into_scalar::<f64>();
+            batches += 1.0;
         }
         // Both in the model's own direction: a good model correlates positively with its targets.
-        Ok(Validation::new(loss / self.batches.len() as f64, &predictions, &targets))
+        Ok(Validation::by_source(loss / batches, &predictions, &targets, &sources))
     }
 }

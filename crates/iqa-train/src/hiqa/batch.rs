@@ -18,6 +18,8 @@ pub struct Batch {
     pub reference: Option<Tensor<4>>,
     /// Labels, `[n]`: quality from 0 to 1.
     pub targets: Tensor<1>,
+    /// Which source each is from ([`TrainingPair::source`](crate::TrainingPair::source)), `n`.
+    pub sources: Vec<usize>,
 }
 
 /// The same before it goes to a device: made ahead on another thread.
@@ -26,6 +28,7 @@ pub(super) struct HostBatch {
     distorted: Vec<f32>,
     reference: Option<Vec<f32>>,
     targets: Vec<f32>,
+    sources: Vec<usize>,
     side: usize,
 }
 
@@ -39,7 +42,8 @@ impl HostBatch {
     ) -> Result<Self, TrainError> {
         let side = recipe.patch;
         let reference = recipe.looks_at_references(phase).then(Vec::new);
-        let mut batch = Self { distorted: Vec::new(), reference, targets: Vec::new(), side };
+        let (distorted, targets, sources) = (Vec::new(), Vec::new(), Vec::new());
+        let mut batch = Self { distorted, reference, targets, sources, side };
         for (image, pair) in data.batch(index, recipe.images)?.into_iter().enumerate() {
             let mut reference = match &mut batch.reference {
                 Some(values) => Some((pair.reference.ok_or(HeadError::ReferenceMissing)?, values)),
@@ -70,6 +74,7 @@ impl HostBatch {
                     patch.cut(reference, side, values);
                 }
                 batch.targets.push(pair.quality01 as f32);
+                batch.sources.push(pair.source);
             }
         }
         Ok(batch)
@@ -85,6 +90,7 @@ impl HostBatch {
             distorted: images(&self.distorted),
             reference: self.reference.as_deref().map(images),
             targets: Tensor::from_data(TensorData::new(self.targets.clone(), [n]), device),
+            sources: self.sources.clone(),
         }
     }
 }

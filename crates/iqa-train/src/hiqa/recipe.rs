@@ -320,9 +320,9 @@ impl HiqaRecipe {
             generator: model.generator.unwrap_or(fast.generator),
             images: 8,
             patches: 2,
-            baseline_steps: 2000,
-            joint_steps: 3000,
-            regressor_steps: 4000,
+            baseline_steps: 1500,
+            joint_steps: 1500,
+            regressor_steps: 3000,
             ..fast
         }
     }

@@ -70,12 +70,8 @@ pub fn train(
     if !checkpoint.exists() {
         // Data that give no batch are told before there is a folder.
         for (phase, _) in &phases {
-            HostBatch::draw(
-                training,
-                &HiqaRecipe { images: training.sources(), ..recipe.clone() },
-                *phase,
-                0,
-            )?;
+            let few = HiqaRecipe { images: training.sources(), ..recipe.clone() };
+            HostBatch::draw(training, &few, *phase, 0)?;
         }
     }
     let _claim = Claim::new(folder)?;

@@ -1,5 +1,7 @@
 //! Algorithm 1: which network learns from what, and when.
 
+use std::convert::Infallible;
+
 use burn::module::Module;
 use burn::optim::{GradientsParams, ModuleOptimizer};
 use burn::tensor::{Device, Tensor};
@@ -13,6 +15,7 @@ use super::perceptual::VggLoss;
 use super::recipe::{HiqaRecipe, MapSource, Rung};
 use crate::TrainError;
 use crate::divergence::Check;
+use crate::within::{by_source, to_tensor};
 
 /// The networks in training with their optimisers.
 ///
@@ -205,7 +208,11 @@ impl Trainer {
         if rung >= Rung::Adversary {
             // 4. What the regressor of now makes good use of is to count as real.
             let targets = if rung >= Rung::IqaAdversary {
+                // Labels of a further source are not on the scale of the score: they accept nothing.
+                let on_scale: Vec<f32> =
+                    batch.sources.iter().map(|&source| f32::from(u8::from(source == 0))).collect();
                 agreement(regression.score.clone(), batch.targets.clone(), self.recipe.losses.epsilon)
+                    * Tensor::from_floats(on_scale.as_slice(), &batch.targets.device())
             } else {
                 batch.targets.zeros_like()
             };
@@ -354,7 +361,17 @@ fn references(batch: &Batch) -> Tensor<4> {
 
 /// `L_R`: the mean absolute error.
 fn score_loss(scores: Tensor<1>, batch: &Batch) -> Tensor<1> {
-    (scores - batch.targets.clone()).abs().mean()
+    let error = |scores: Tensor<1>, targets: Tensor<1>| (scores - targets).abs().mean();
+    if batch.sources.iter().all(|&source| source == 0) {
+        return error(scores, batch.targets.clone());
+    }
+    let targets: Vec<f64> = batch.targets.clone().into_data().iter::<f64>().collect();
+    let on_device = |targets: &[f64]| to_tensor(targets, &batch.targets.device());
+    let loss = by_source(&scores, &targets, &batch.sources, |scores, targets| -> Result<_, Infallible> {
+        Ok(error(scores, on_device(targets)))
+    });
+    let Ok(loss) = loss;
+    loss
 }
 
 /// One update of one network; the gradients that the loss has for others are dropped. Returns the loss.

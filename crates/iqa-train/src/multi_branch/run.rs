@@ -18,6 +18,8 @@ use super::cache::FrozenCache;
 use super::recipe::MultiBranchRecipe;
 use crate::data::target;
 use crate::epochs::{self, Outcome, Plan, Task, Validation};
+use crate::losses;
+use crate::within::{by_source, to_tensor};
 use crate::{TrainError, TrainingPair, TrainingPairs, ValidationPairs};
 
 /// Pairs that go through the network together in an evaluation.
@@ -104,11 +106,12 @@ struct Prepared {
     reference: RgbImage,
     frozen: Arc<[f32]>,
     target: f64,
+    source: usize,
 }
 
 /// `frozen` is a model of which only the frozen branch is used.
 fn prepare(frozen: &MultiBranch, pair: TrainingPair, cache: &FrozenCache) -> Result<Prepared, TrainError> {
-    let TrainingPair { distorted, reference, quality01, .. } = pair;
+    let TrainingPair { distorted, reference, quality01, source } = pair;
     let reference = reference.ok_or(HeadError::ReferenceMissing)?;
     frozen.check_pair(&distorted, &reference)?;
     let device = frozen.device();
@@ -116,11 +119,12 @@ fn prepare(frozen: &MultiBranch, pair: TrainingPair, cache: &FrozenCache) -> Res
         let [a, b] = [&distorted, &reference].map(|image| image_to_tensor(image, &device));
         frozen.frozen_difference(a, b).into_data().iter::<f32>().collect()
     });
-    Ok(Prepared { distorted, reference, frozen: kept, target: target(&frozen.score_spec(), quality01) })
+    let target = target(&frozen.score_spec(), quality01);
+    Ok(Prepared { distorted, reference, frozen: kept, target, source })
 }
 
-/// Scores of pairs, one size after another, and their labels in the same order.
-fn scores(model: &MultiBranch, pairs: &[Prepared], device: &Device) -> (Tensor<1>, Vec<f64>) {
+/// Scores of pairs, one size after another, and in the same order their labels and sources.
+fn scores(model: &MultiBranch, pairs: &[Prepared], device: &Device) -> (Tensor<1>, Vec<f64>, Vec<usize>) {
     let mut sizes: BTreeMap<(u32, u32), Vec<&Prepared>> = BTreeMap::new();
     for pair in pairs {
         sizes.entry(pair.distorted.dimensions()).or_default().push(pair);
@@ -137,8 +141,13 @@ fn scores(model: &MultiBranch, pairs: &[Prepared], device: &Device) -> (Tensor<1
             frozen: Tensor::from_data(TensorData::new(frozen, shape), device),
         }
     };
-    let targets = sizes.values().flatten().map(|pair| pair.target).collect();
-    (model.forward_training(sizes.values().map(batch).collect()), targets)
+    let (targets, sources) = sizes.values().flatten().map(|pair| (pair.target, pair.source)).unzip();
+    (model.forward_training(sizes.values().map(batch).collect()), targets, sources)
+}
+
+fn squared_error(scores: Tensor<1>, targets: &[f64]) -> Result<Tensor<1>, TrainError> {
+    let targets = to_tensor(targets, &scores.device());
+    Ok(losses::mse(scores, targets))
 }
 
 /// Scores of a model on a plain device and the labels of the same pairs, both in the model's own direction; those of a size
@@ -153,18 +162,29 @@ pub fn evaluate(
     pairs: &dyn ValidationPairs,
     cache: &FrozenCache,
 ) -> Result<(Vec<f64>, Vec<f64>), TrainError> {
+    let (predictions, targets, _) = predict(model, pairs, cache)?;
+    Ok((predictions, targets))
+}
+
+/// The same, with the sources of the pairs.
+fn predict(
+    model: &MultiBranch,
+    pairs: &dyn ValidationPairs,
+    cache: &FrozenCache,
+) -> Result<(Vec<f64>, Vec<f64>, Vec<usize>), TrainError> {
     let device = model.device();
     let indices: Vec<usize> = (0..pairs.samples()).collect();
-    let (mut predictions, mut targets) = (Vec::new(), Vec::new());
+    let (mut predictions, mut targets, mut sources) = (Vec::new(), Vec::new(), Vec::new());
     for indices in indices.chunks(EVALUATED_TOGETHER) {
         let prepared = indices.iter().map(|&index| prepare(model, pairs.pair(index)?, cache));
         let prepared = prepared.collect::<Result<Vec<_>, _>>()?;
         // On a plain device batch norm goes by its running statistics.
-        let (scores, labels) = scores(model, &prepared, &device);
+        let (scores, labels, from) = scores(model, &prepared, &device);
         predictions.extend(scores.into_data().iter::<f64>());
         targets.extend(labels);
+        sources.extend(from);
     }
-    Ok((predictions, targets))
+    Ok((predictions, targets, sources))
 }
 
 struct Run<'a> {
@@ -192,18 +212,17 @@ impl Task for Run<'_> {
     }
 
     fn loss(&self, model: &MultiBranch, batch: Vec<Prepared>, _: usize) -> Result<Tensor<1>, TrainError> {
-        let (scores, targets) = scores(model, &batch, &self.device);
-        let targets: Vec<f32> = targets.into_iter().map(|target| target as f32).collect();
-        let targets = Tensor::from_data(TensorData::new(targets, [batch.len()]), &self.device);
-        Ok((scores - targets).powi_scalar(2).mean())
+        let (scores, targets, sources) = scores(model, &batch, &self.device);
+        by_source(&scores, &targets, &sources, squared_error)
     }
 
     fn validate(&self, model: &MultiBranch) -> Result<Validation, TrainError> {
-        let (predictions, targets) = evaluate(model, self.validation, self.cache)?;
-        let squares = predictions.iter().zip(&targets).map(|(p, t)| (p - t).powi(2));
-        let loss = squares.sum::<f64>() / targets.len() as f64;
+        let (predictions, targets, sources) = predict(model, self.validation, self.cache)?;
+        let scores: Vec<f32> = predictions.iter().map(|&score| score as f32).collect();
+        let scores = Tensor::from_floats(scores.as_slice(), &model.device());
+        let loss = by_source(&scores, &targets, &sources, squared_error)?;
         // Both in the model's own direction: a good model correlates positively with its targets.
-        Ok(Validation::new(loss, &predictions, &targets))
+        Ok(Validation::by_source(loss.into_scalar::<f64>(), &predictions, &targets, &sources))
     }
 
     fn save(&self, model: &MultiBranch, path: &Path) -> Result<(), TrainError> {

@@ -1,7 +1,7 @@
 //! From the bytes of a strip or tile to its rows. Source: TIFF 6.0, sections 8 to 11, 14 and 22, and its technical notes.
 
 use std::borrow::Cow;
-use std::io::{Cursor, Read, repeat};
+use std::io::{BufRead, Cursor, Read};
 
 use flate2::bufread::ZlibDecoder;
 use image::codecs::webp::WebPDecoder;
@@ -90,7 +90,7 @@ pub(super) struct Extent {
 /// The rows of one strip or tile, from the first.
 pub(super) enum Rows<'a> {
     Bytes(Box<dyn Read + 'a>),
-    Fax(Box<fax::Decoder<Box<dyn Read + 'a>>>),
+    Fax(Box<fax::Decoder<Box<dyn BufRead + 'a>>>),
 }
 
 impl<'a> Rows<'a> {
@@ -116,7 +116,7 @@ impl<'a> Rows<'a> {
             Compression::WebP => Box::new(Cursor::new(webp(cursor.get_ref(), extent)?)),
             Compression::Fax(coding) => {
                 // The last code is looked up with the bits that follow it.
-                let data: Box<dyn Read> = Box::new(cursor.chain(repeat(0).take(2)));
+                let data: Box<dyn BufRead + 'a> = Box::new(cursor.chain(&[0; 2][..]));
                 return Ok(Self::Fax(Box::new(fax::Decoder::new(data, coding, extent.width)?)));
             }
         };
@@ -185,32 +185,36 @@ struct PackBits<'a> {
 
 impl Read for PackBits<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        while self.literals == 0 && self.repeats == 0 {
-            let mut byte = [0];
-            if self.data.read(&mut byte)? == 0 {
-                return Ok(0);
-            }
-            match usize::from(byte[0]) {
-                count @ 0..=127 => self.literals = count + 1,
-                // Says nothing.
-                128 => {}
-                count => {
-                    self.data.read_exact(&mut byte)?;
-                    (self.repeats, self.byte) = (257 - count, byte[0]);
+        let mut filled = 0;
+        while filled < buffer.len() {
+            let rest = &mut buffer[filled..];
+            if self.literals > 0 {
+                let length = self.literals.min(rest.len());
+                self.data.read_exact(&mut rest[..length])?;
+                self.literals -= length;
+                filled += length;
+            } else if self.repeats > 0 {
+                let length = self.repeats.min(rest.len());
+                rest[..length].fill(self.byte);
+                self.repeats -= length;
+                filled += length;
+            } else {
+                let mut byte = [0];
+                if self.data.read(&mut byte)? == 0 {
+                    break;
+                }
+                match usize::from(byte[0]) {
+                    count @ 0..=127 => self.literals = count + 1,
+                    // Says nothing.
+                    128 => {}
+                    count => {
+                        self.data.read_exact(&mut byte)?;
+                        (self.repeats, self.byte) = (257 - count, byte[0]);
+                    }
                 }
             }
         }
-        if self.literals > 0 {
-            let length = self.literals.min(buffer.len());
-            let length = self.data.read(&mut buffer[..length])?;
-            self.literals -= length;
-            Ok(length)
-        } else {
-            let length = self.repeats.min(buffer.len());
-            buffer[..length].fill(self.byte);
-            self.repeats -= length;
-            Ok(length)
-        }
+        Ok(filled)
     }
 }
 

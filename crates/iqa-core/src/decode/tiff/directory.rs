@@ -38,6 +38,21 @@ pub(super) enum Order {
 }
 
 impl Order {
+    /// The number of `N` bytes at a place in an array of them.
+    pub(super) fn element<const N: usize>(self, bytes: &[u8], index: usize) -> u64 {
+        let mut whole = [0; 8];
+        match self {
+            Self::Little => {
+                whole[..N].copy_from_slice(&bytes[index * N..][..N]);
+                u64::from_le_bytes(whole)
+            }
+            Self::Big => {
+                whole[8 - N..].copy_from_slice(&bytes[index * N..][..N]);
+                u64::from_be_bytes(whole)
+            }
+        }
+    }
+
     /// An unsigned number of up to 8 bytes.
     pub(super) fn number(self, bytes: &[u8]) -> u64 {
         let join = |number, &byte| number << 8 | u64::from(byte);

@@ -1,6 +1,6 @@
 //! Bilevel pictures as facsimile machines send them. Sources: ITU-T T.4 and T.6; TIFF 6.0, sections 10 and 11.
 
-use std::io::{Bytes, Read};
+use std::io::{BufRead, Bytes};
 
 use fax::maps::{Mode, black, mode, white};
 use fax::{BitReader, ByteReader};
@@ -22,7 +22,7 @@ pub(super) enum Coding {
 }
 
 /// Decodes line by line.
-pub(super) struct Decoder<R: Read> {
+pub(super) struct Decoder<R: BufRead> {
     bits: ByteReader<Bytes<R>>,
     coding: Coding,
     width: u32,
@@ -31,7 +31,7 @@ pub(super) struct Decoder<R: Read> {
     changes: Vec<u32>,
 }
 
-impl<R: Read> Decoder<R> {
+impl<R: BufRead> Decoder<R> {
     /// Starts at the first line of a strip or tile.
     pub(super) fn new(data: R, coding: Coding, width: u32) -> Result<Self, Fault> {
         Ok(Self {

@@ -96,19 +96,17 @@ fn picture(
         Some(2) => compression.takes_fill_order(),
         Some(order) => return Err(Fault::Damaged(format!("the fill order is {order}"))),
     };
-    let sampled_width = width as usize;
+    let row_width = width as usize;
     let mut samples = Samples::new(&layout, painter.picks(), chunks.width);
     let mut rgb = Vec::new();
-    rgb.try_reserve_exact(sampled_width * height as usize * 3)
+    rgb.try_reserve_exact(row_width.saturating_mul(height as usize).saturating_mul(3))
         .map_err(|error| Fault::Damaged(error.to_string()))?;
     for down in 0..chunks.down {
         let top = down * chunks.height;
         let rows = chunks.height.min(height - top);
-        // No page of memory is touched before the file has given bytes for it.
-        rgb.resize((top + rows) as usize * sampled_width * 3, 0);
         for across in 0..chunks.across {
             let left = (across * chunks.width) as usize;
-            let columns = (chunks.width as usize).min(sampled_width - left);
+            let columns = (chunks.width as usize).min(row_width - left);
             let extent = Extent {
                 width: chunks.width,
                 rows,
@@ -126,10 +124,19 @@ fn picture(
                 planes.push(Rows::new(&compression, data, &extent)?);
             }
             for band in (0..rows).step_by(layout.band() as usize) {
-                samples.read(&mut planes, columns)?;
-                for row in band..rows.min(band + layout.band()) {
-                    let at = ((top + row) as usize * sampled_width + left) * 3;
-                    painter.paint(samples.row((row - band) as usize), &mut rgb[at..at + columns * 3]);
+                let band_rows = layout.band().min(rows - band);
+                let start = (top + band) as usize * row_width * 3;
+                // No memory is touched before the file has given bytes for it.
+                let end = start + band_rows as usize * row_width * 3;
+                rgb.resize(rgb.len().max(end), 0);
+                let mut out =
+                    rgb[start..end].chunks_mut(row_width * 3).map(|row| &mut row[left * 3..][..columns * 3]);
+                match (&mut planes[..], painter.is_plain) {
+                    ([rows], true) => out.try_for_each(|row| samples.read_plain(rows, row))?,
+                    (planes, _) => {
+                        samples.read(planes, columns)?;
+                        out.enumerate().for_each(|(row, out)| painter.paint(samples.row(row), out));
+                    }
                 }
             }
         }

@@ -48,7 +48,7 @@ impl Colours {
             }
             Some(YCBCR) => "YCbCr of other than 8 bits".into(),
             Some(4) => "a transparency mask".into(),
-            Some(8 | 9 | 10) => "CIELab colours".into(),
+            Some(8..=10) => "CIELab colours".into(),
             Some(32803 | 34892) => "the raw data of a camera".into(),
             Some(32844 | 32845) => "SGI LogLuv colours".into(),
             Some(other) => format!("the unknown photometric interpretation {other}"),
@@ -140,7 +140,8 @@ pub(super) struct Painter {
     picks: Vec<usize>,
     /// The 16-bit values of samples of fewer bits.
     scale: Option<Vec<u16>>,
-    is_plain: bool,
+    /// Whether rows are RGB with 8 bits a channel as they are.
+    pub(super) is_plain: bool,
 }
 
 impl Painter {
@@ -168,7 +169,7 @@ impl Painter {
             let most = (1 << layout.bits) - 1;
             (0..=most).map(|value: u32| ((value * 65535 + most / 2) / most) as u16).collect()
         });
-        let is_plain = layout.format == Format::Unsigned && layout.bits == 8 && alpha.is_none();
+        let is_plain = matches!(colours, Colours::Rgb) && layout.is_three_bytes();
         Ok(Self { colours, alpha, picks, scale, is_plain })
     }
 
@@ -179,12 +180,6 @@ impl Painter {
 
     /// Turns the wanted samples of a row to RGB.
     pub(super) fn paint(&self, samples: &[u16], rgb: &mut [u8]) {
-        if self.is_plain && matches!(self.colours, Colours::Rgb) {
-            for (byte, &sample) in rgb.iter_mut().zip(samples) {
-                *byte = sample as u8;
-            }
-            return;
-        }
         let channels = self.colours.channels();
         let full = |sample: u16| self.scale.as_ref().map_or(sample, |scale| scale[usize::from(sample)]);
         for (out, pixel) in rgb.chunks_exact_mut(3).zip(samples.chunks_exact(self.picks.len())) {

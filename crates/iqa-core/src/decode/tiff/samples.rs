@@ -146,6 +146,13 @@ impl Layout {
         if self.is_planar { 1 } else { self.samples }
     }
 
+    /// Whether the rows are three bytes a pixel.
+    pub(super) fn is_three_bytes(&self) -> bool {
+        (self.format, self.bits, self.samples) == (Format::Unsigned, 8, 3)
+            && !self.is_planar
+            && self.block == (1, 1)
+    }
+
     /// Rows that can only be read together.
     pub(super) fn band(&self) -> u32 {
         self.block.1 as u32
@@ -193,6 +200,14 @@ impl<'a> Samples<'a> {
     /// The values of the picks, of one row of those that were read: raw where they have up to 16 bits, else of 16.
     pub(super) fn row(&self, row: usize) -> &[u16] {
         &self.values[row * self.stride..(row + 1) * self.stride]
+    }
+
+    /// Reads the next row of a strip or tile whose rows are RGB with 8 bits a channel, and no more.
+    pub(super) fn read_plain(&mut self, rows: &mut Rows<'_>, rgb: &mut [u8]) -> Result<(), Fault> {
+        rows.next(&mut self.bytes, self.row_bytes)?;
+        self.undo_predictor();
+        rgb.copy_from_slice(&self.bytes[..rgb.len()]);
+        Ok(())
     }
 
     /// Reads the next rows of strips or tiles that lie behind one another, up to a column.
@@ -246,21 +261,24 @@ impl<'a> Samples<'a> {
         } else {
             Wanted { every: self.layout.samples, picks: self.picks, first: 0, channels: self.picks.len() }
         };
-        let number = |at: usize, size: usize| order.number(&bytes[at * size..][..size]);
         match (format, bits) {
             (Format::Float, 16) => {
-                wanted.put(values, |at| unit(f16::from_bits(number(at, 2) as u16).to_f64()))
+                wanted.put(values, |at| unit(f16::from_bits(order.element::<2>(bytes, at) as u16).to_f64()))
             }
-            (Format::Float, 32) => wanted.put(values, |at| unit(f32::from_bits(number(at, 4) as u32).into())),
-            (Format::Float, _) => wanted.put(values, |at| unit(f64::from_bits(number(at, 8)))),
+            (Format::Float, 32) => {
+                wanted.put(values, |at| unit(f32::from_bits(order.element::<4>(bytes, at) as u32).into()))
+            }
+            (Format::Float, _) => {
+                wanted.put(values, |at| unit(f64::from_bits(order.element::<8>(bytes, at))))
+            }
             (_, 8) => wanted.put(values, |at| Ok(bytes[at].into())),
-            (_, 16) => wanted.put(values, |at| Ok(number(at, 2) as u16)),
+            (_, 16) => wanted.put(values, |at| Ok(order.element::<2>(bytes, at) as u16)),
             (_, 24 | 32 | 64) => wanted.put(values, |at| {
                 // The lower half of 64 bits is far below a step of 16.
                 let (value, most) = match bits {
-                    24 => (number(at, 3), (1 << 24) - 1),
-                    32 => (number(at, 4), (1 << 32) - 1),
-                    _ => (number(at, 8) >> 32, (1 << 32) - 1),
+                    24 => (order.element::<3>(bytes, at), (1 << 24) - 1),
+                    32 => (order.element::<4>(bytes, at), (1 << 32) - 1),
+                    _ => (order.element::<8>(bytes, at) >> 32, (1 << 32) - 1),
                 };
                 Ok(((value * 65535 + most / 2) / most) as u16)
             }),
@@ -310,13 +328,12 @@ impl Wanted<'_> {
 
 /// Undoes differences between neighbours, of numbers of `N` bytes.
 fn add_up<const N: usize>(row: &mut [u8], samples: usize, order: Order) {
-    for at in (samples * N..row.len()).step_by(N) {
-        let sum = order.number(&row[at - samples * N..][..N]).wrapping_add(order.number(&row[at..][..N]));
-        let bytes: [u8; 8] = match order {
-            Order::Little => sum.to_le_bytes(),
-            Order::Big => (sum << (64 - 8 * N)).to_be_bytes(),
-        };
-        row[at..at + N].copy_from_slice(&bytes[..N]);
+    for at in samples..row.len() / N {
+        let sum = order.element::<N>(row, at - samples).wrapping_add(order.element::<N>(row, at));
+        match order {
+            Order::Little => row[at * N..][..N].copy_from_slice(&sum.to_le_bytes()[..N]),
+            Order::Big => row[at * N..][..N].copy_from_slice(&sum.to_be_bytes()[8 - N..]),
+        }
     }
 }
 

@@ -1,0 +1,83 @@
+//! The loss of a batch of several sources.
+
+use std::collections::BTreeMap;
+
+use burn::tensor::{Device, Int, Tensor, TensorData};
+
+use crate::losses;
+
+/// `loss` of the images of the first source, whose scale the score keeps, and for each further source `(1 - PLCC) / 2`
+/// of its own images: labels of different studies are never compared.
+///
+/// A further source with a single image, or with images of one label, says nothing.
+///
+/// # Errors
+/// What `loss` gives.
+pub(crate) fn by_source<E>(
+    scores: &Tensor<1>,
+    targets: &[f64],
+    sources: &[usize],
+    loss: impl Fn(Tensor<1>, &[f64]) -> Result<Tensor<1>, E>,
+) -> Result<Tensor<1>, E> {
+    if sources.iter().all(|&source| source == 0) {
+        return loss(scores.clone(), targets);
+    }
+    let device = scores.device();
+    let mut sum = Tensor::zeros([1], &device);
+    for (source, places) in places(sources) {
+        let targets: Vec<f64> = places.iter().map(|&place| targets[place]).collect();
+        let index: Vec<i64> = places.iter().map(|&place| place as i64).collect();
+        let index = Tensor::<1, Int>::from_data(TensorData::new(index, [places.len()]), &device);
+        let scores = scores.clone().select(0, index);
+        if source == 0 {
+            sum = sum + loss(scores, &targets)?;
+        } else if targets.iter().any(|target| *target != targets[0]) {
+            sum = sum + losses::plcc(scores, to_tensor(&targets, &device));
+        }
+    }
+    Ok(sum)
+}
+
+/// Labels on a device.
+pub(crate) fn to_tensor(targets: &[f64], device: &Device) -> Tensor<1> {
+    let targets: Vec<f32> = targets.iter().map(|&target| target as f32).collect();
+    Tensor::from_floats(targets.as_slice(), device)
+}
+
+/// The places of each source's images.
+pub(crate) fn places(sources: &[usize]) -> BTreeMap<usize, Vec<usize>> {
+    let mut places: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    for (place, &source) in sources.iter().enumerate() {
+        places.entry(source).or_default().push(place);
+    }
+    places
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use super::*;
+
+    fn loss(scores: &[f32], targets: &[f64], sources: &[usize]) -> f64 {
+        let scores = Tensor::from_floats(scores, &Device::flex());
+        let squared = |scores: Tensor<1>, targets: &[f64]| -> Result<_, Infallible> {
+            let targets = to_tensor(targets, &scores.device());
+            Ok(losses::mse(scores, targets))
+        };
+        let Ok(loss) = by_source(&scores, targets, sources, squared);
+        loss.into_scalar::<f64>()
+    }
+
+    #[test]
+    fn further_sources_are_compared_within_themselves() {
+        // Errors of 1 and 3; a falling line; a single image; two of one label.
+        let scores = [1.0, 5.0, 4.0, 1.0, 2.0, 3.0, 9.0, 6.0, 7.0];
+        let targets = [0.0, 30.0, 2.0, 20.0, 10.0, 0.0, 0.0, 4.0, 4.0];
+        let sources = [0, 1, 0, 1, 1, 1, 2, 3, 3];
+        // Pearson's correlation of 5, 1, 2, 3 with 30, 20, 10, 0: 25 / sqrt(8.75 * 500).
+        let expected = (1.0 + 4.0) / 2.0 + (1.0 - 25.0 / (8.75f64 * 500.0).sqrt()) / 2.0;
+        assert!((loss(&scores, &targets, &sources) - expected).abs() < 1e-5);
+        assert_eq!(loss(&[1.0, 2.0], &[0.0, 2.0], &[0, 0]), 0.5);
+    }
+}
