@@ -9,6 +9,7 @@
 
 #![allow(clippy::print_stdout)]
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -82,6 +83,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         }
     }
     let options = DecodeOptions { max_pixels: 1_000_000, ..DecodeOptions::default() };
+    let mut reasons = BTreeSet::new();
     let (mut read, mut caught, mut slowest) = (0, 0, Duration::ZERO);
     for number in 0..count {
         let bytes = mutate(&mut random, &files);
@@ -90,6 +92,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             Ok(_) => read += 1,
             Err(CoreError::Decode { source, .. }) if source.to_string().starts_with("the decoder failed") => {
                 caught += 1;
+                if reasons.insert(source.to_string()) {
+                    println!("{source}; the first two bytes are {:02x?}", &bytes[..bytes.len().min(2)]);
+                }
             }
             Err(_) => {}
         }

@@ -110,16 +110,19 @@ pub fn decode_image(
 ) -> Result<RgbImage, CoreError> {
     let name = name.as_ref();
     let format = format_of(bytes, name)?;
-    // A decoder that panics costs its file and no more.
-    let image = quietly(|| match format {
+    let image = guarded(name, || match format {
         ImageFormat::Jpeg => jpeg::decode(bytes, name, options),
         ImageFormat::Tiff => tiff::decode(bytes, name, options),
         ImageFormat::WebP => webp::decode(bytes, name, options),
         format => decode_common(bytes, format, name, options),
-    });
-    let image = image
-        .unwrap_or_else(|payload| Err(failed(name, format!("the decoder failed: {}", reason(&*payload)))))?;
+    })?;
     to_rgb8(image, name, options)
+}
+
+/// A decoder that panics costs its file and no more.
+fn guarded<T>(name: &Path, decode: impl FnOnce() -> Result<T, CoreError>) -> Result<T, CoreError> {
+    quietly(decode)
+        .unwrap_or_else(|payload| Err(failed(name, format!("the decoder failed: {}", reason(&*payload)))))
 }
 
 /// Decodes with the `image` crate, within bounds of memory, and turns the picture upright.
@@ -218,4 +221,19 @@ fn over(colour: u64, alpha: u16, background: u8) -> u8 {
     let under = u64::from(background) * 257 * u64::from(65535 - alpha);
     // Above white only where a multiplied colour is above its alpha.
     ((colour + under + 65535 * 257 / 2) / (65535 * 257)).min(255) as u8
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_in_a_decoder_and_a_long_reason_are_errors_of_a_line_that_name_the_file() {
+        let decode = || -> Result<(), CoreError> { panic!("index {} is out of range\nand more", 7) };
+        let message = guarded(Path::new("picture.tif"), decode).expect_err("panics").to_string();
+        let expected = "picture.tif: cannot decode the image: the decoder failed: index 7 is out of range";
+        assert_eq!(message, expected);
+        let message = failed(Path::new("p"), "\u{e9}".repeat(100_000)).to_string();
+        assert!(message.chars().count() < 300 && message.ends_with("..."), "{message}");
+    }
 }
