@@ -19,6 +19,9 @@ pub struct SetOptions {
     /// The list of a `csv` set: columns `distorted`, `score`, and `reference`, `type` and others as there are.
     #[arg(long)]
     pub list: Option<PathBuf>,
+    /// The name of a `csv` set (default: that of its list).
+    #[arg(long)]
+    pub name: Option<String>,
     /// Nominal range of the scores of a `csv` set: two numbers with a comma, `1,5` say.
     #[arg(long, value_delimiter = ',', allow_hyphen_values = true)]
     pub range: Vec<f64>,
@@ -53,8 +56,8 @@ impl SetOptions {
                 self.list.as_deref().ok_or("--set csv needs --list, a CSV file of images and scores")?;
             return Ok(Some(self.open_csv(list, root, strictness)?));
         }
-        if self.list.is_some() || !self.range.is_empty() {
-            return Err(format!("--list and --range are for --set csv, not for {name}").into());
+        if self.list.is_some() || self.name.is_some() || !self.range.is_empty() {
+            return Err(format!("--list, --name and --range are for --set csv, not for {name}").into());
         }
         Ok(Some(DataSet::open(name.parse::<DataSetKind>()?, root, strictness)?))
     }
@@ -71,7 +74,8 @@ impl SetOptions {
             Better::Lower => (ScoreKind::Dmos, Direction::LowerIsBetter),
         };
         let scale = ScoreScale::new(kind, direction, low, high)?;
-        let name = list.file_stem().unwrap_or_default().to_string_lossy();
+        let name = self.name.clone();
+        let name = name.unwrap_or_else(|| list.file_stem().unwrap_or_default().to_string_lossy().into());
         Ok(DataSet::open_csv(list, root, &name, scale, strictness)?)
     }
 }
