@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use iqa_models::datasets::{DataSet, DataSetKind, Direction, ScoreKind, ScoreScale, Strictness};
 
 /// A rated set on disk.
-#[derive(Args, Clone, Debug, Default)]
+#[derive(Args, Clone, Debug)]
 pub struct SetOptions {
     /// A rated set: live, live_original, csiq, tid2008, tid2013, kadid10k, pipal, live_challenge; or csv, a list of your
     /// own.
@@ -19,25 +19,24 @@ pub struct SetOptions {
     /// The list of a `csv` set: columns `distorted`, `score`, and `reference`, `type` and others as there are.
     #[arg(long)]
     pub list: Option<PathBuf>,
+    /// The name of a `csv` set (default: that of its list).
+    #[arg(long)]
+    pub name: Option<String>,
     /// Nominal range of the scores of a `csv` set: two numbers with a comma, `1,5` say.
     #[arg(long, value_delimiter = ',', allow_hyphen_values = true)]
     pub range: Vec<f64>,
     /// Which end of the scores of a `csv` set is good.
     #[arg(long, value_enum, default_value_t = Better::Higher)]
     pub better: Better,
-    /// The name of a `csv` set (default: that of its list).
-    #[arg(long)]
-    pub name: Option<String>,
     /// Take a set of which images are missing.
     #[arg(long)]
     pub lenient: bool,
 }
 
 /// Which end of a scale is good.
-#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+#[derive(Clone, Copy, Debug, ValueEnum)]
 pub enum Better {
     /// As with a mean opinion score.
-    #[default]
     Higher,
     /// As with a difference mean opinion score.
     Lower,
@@ -57,8 +56,8 @@ impl SetOptions {
                 self.list.as_deref().ok_or("--set csv needs --list, a CSV file of images and scores")?;
             return Ok(Some(self.open_csv(list, root, strictness)?));
         }
-        if self.list.is_some() || !self.range.is_empty() {
-            return Err(format!("--list and --range are for --set csv, not for {name}").into());
+        if self.list.is_some() || self.name.is_some() || !self.range.is_empty() {
+            return Err(format!("--list, --name and --range are for --set csv, not for {name}").into());
         }
         Ok(Some(DataSet::open(name.parse::<DataSetKind>()?, root, strictness)?))
     }
@@ -75,10 +74,8 @@ impl SetOptions {
             Better::Lower => (ScoreKind::Dmos, Direction::LowerIsBetter),
         };
         let scale = ScoreScale::new(kind, direction, low, high)?;
-        let name = match &self.name {
-            Some(name) => name.into(),
-            None => list.file_stem().unwrap_or_default().to_string_lossy(),
-        };
+        let name = self.name.clone();
+        let name = name.unwrap_or_else(|| list.file_stem().unwrap_or_default().to_string_lossy().into());
         Ok(DataSet::open_csv(list, root, &name, scale, strictness)?)
     }
 }

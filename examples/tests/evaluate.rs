@@ -118,6 +118,66 @@ fn a_killed_evaluation_gives_the_same_report_and_scores_nothing_twice() {
     }
 }
 
+/// The same pictures as a set with references and as one without.
+#[test]
+fn several_models_on_several_sets_give_one_table() {
+    let folder = tempfile::tempdir().expect("a folder");
+    made_set(folder.path());
+    let list = std::fs::read_to_string(folder.path().join("list.csv")).expect("reads");
+    let alone: Vec<String> = list
+        .lines()
+        .map(|line| line.split(',').enumerate().filter(|(column, _)| *column != 1).map(|(_, cell)| cell).collect::<Vec<_>>().join(","))
+        .collect();
+    std::fs::write(folder.path().join("alone.csv"), alone.join("\n")).expect("writes");
+    let output = folder.path().join("results");
+    let table = |models: &str| {
+        let mut command = example("evaluate");
+        for list in ["list.csv", "alone.csv"] {
+            command.args(["--set", "csv", "--range", "0,14", "--better", "lower"]);
+            command.arg("--root").arg(folder.path()).arg("--list").arg(folder.path().join(list));
+        }
+        command.args(["--name", "pairs", "--name", "singles", "--resamples", "50", "--model", models]);
+        command.arg("--output").arg(&output).output().expect("starts")
+    };
+    let read = |name: &str| std::fs::read(output.join(name)).expect("reads");
+    let json = |name: &str| -> serde_json::Value { serde_json::from_slice(&read(name)).expect("JSON") };
+
+    let found = table("psnr,wadiqam_nr");
+    assert!(found.status.success(), "{}", stderr(&found));
+    let text = stdout(&found);
+    assert_eq!(text.lines().next(), Some("| model | pairs (60) | singles (60) |"));
+    assert!(text.contains("- psnr on singles: the set has no references"), "{text}");
+    let written = json("table.json");
+    assert_eq!(written["rows"][0]["cells"][1]["srcc"], serde_json::Value::Null);
+    for (row, model) in ["psnr", "wadiqam_nr"].into_iter().enumerate() {
+        let cell = &written["rows"][row]["cells"][0];
+        let report = json(&format!("pairs/{model}/report.json"));
+        assert_eq!(cell["images"], 60);
+        assert_eq!(cell["srcc"], report["whole"]["figures"]["srcc"]);
+        assert_eq!(cell["plcc"], report["whole"]["figures"]["plcc"]);
+        assert_eq!(cell["srcc_interval"], report["intervals"]["srcc"]);
+    }
+    // The better of the two, and the one that there is.
+    let bold = text.lines().filter(|line| line.starts_with("| ")).map(|line| line.matches("**").count() / 2);
+    assert_eq!(bold.sum::<usize>(), 2, "{text}");
+    let picture = String::from_utf8(read("table.svg")).expect("text");
+    for word in ["psnr", "wadiqam_nr", "pairs (60)", "singles (60)", "SRCC"] {
+        assert!(picture.contains(word), "{word}");
+    }
+
+    // Another model: nothing is scored again, a damaged file is told, and the rest is in the table.
+    let scores = read("pairs/psnr/scores.csv");
+    std::fs::write(output.join("singles/wadiqam_nr/scores.csv"), "nothing\n").expect("writes");
+    let found = table("psnr,wadiqam_nr,ssim");
+    assert_eq!(found.status.code(), Some(1));
+    assert!(stderr(&found).contains("wadiqam_nr on singles: "), "{}", stderr(&found));
+    assert!(scores == read("pairs/psnr/scores.csv"));
+    let again = json("table.json");
+    assert_eq!(again["rows"][0], written["rows"][0]);
+    assert!(again["rows"][2]["cells"][0]["srcc"].is_number());
+    assert!(again["rows"][1]["cells"][1]["note"].as_str().is_some_and(|note| note.contains("scores.csv")));
+}
+
 #[test]
 fn wrong_options_say_what_is_right() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -127,6 +187,12 @@ fn wrong_options_say_what_is_right() {
         (&["--model", "nothing"][..], "unknown model `nothing`: expected one of wadiqam_fr"),
         (&["--model", "wadiqam_fr", "--splits", "bosse_live_challenge"], "expected a set without references"),
         (&["--model", "wadiqam_fr", "--against", "missing.csv"], "missing.csv"),
+        (&["--model", "psnr,psnr"], "`psnr` is there twice"),
+        (&["--model", "psnr,diqam_nr"], "`diqam_nr` has no bundled weights"),
+        (&["--model", "psnr,diqam_nr=missing.safetensors"], "missing.safetensors"),
+        (&["--model", "psnr,ssim", "--weights", "some.safetensors"], "NAME=FILE"),
+        (&["--model", "psnr,ssim", "--splits", "hiqa"], "for one model on one set"),
+        (&["--model", "psnr", "--range", "0,1"], "--range is there 2 times: expected one for each csv set, 1"),
     ] {
         let mut command = example("evaluate");
         command.args(["--set", "csv", "--range", "0,14"]).arg("--root").arg(folder.path());

@@ -19,7 +19,7 @@ use iqa_examples::evaluate;
 use iqa_models::datasets::split::SplitPreset;
 use iqa_models::train::evaluation::ReportConfig;
 use iqa_models::{Device, EvaluatedScorer, available_devices, device_by_name};
-use sets::SetOptions;
+use sets::SetsOptions;
 use table::{NamedModel, evaluate_all};
 
 /// Runs a model over a rated set and says how well it agrees with people: PLCC, SRCC, KRCC, RMSE, with and without
@@ -29,7 +29,7 @@ use table::{NamedModel, evaluate_all};
 #[derive(Parser)]
 struct Options {
     #[command(flatten)]
-    sets: SetOptions,
+    sets: SetsOptions,
     /// The model, by name; a wrong one lists those there are. Several, with commas or repeated, for a table; `NAME=FILE` is
     /// one with the weights of a file.
     #[arg(long, value_delimiter = ',', default_value = "wadiqam_fr")]

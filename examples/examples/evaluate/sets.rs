@@ -5,16 +5,16 @@ use std::error::Error;
 use std::path::PathBuf;
 
 use clap::Args;
-use iqa_examples::Better;
+use iqa_examples::{Better, SetOptions};
 use iqa_models::datasets::DataSet;
 use iqa_models::datasets::split::SplitPreset;
 
-/// What is told of a set of one's own.
+/// What a list of one's own is called.
 const CSV: &str = "csv";
 
 /// Of several sets, the options are given in the order of the sets.
 #[derive(Args)]
-pub(crate) struct SetOptions {
+pub(crate) struct SetsOptions {
     /// The set: live, live_original, csiq, tid2008, tid2013, kadid10k, pipal, live_challenge; or csv. Repeated for a table
     /// over several, each with its `--root`.
     #[arg(long, required = true)]
@@ -26,8 +26,8 @@ pub(crate) struct SetOptions {
     #[arg(long)]
     list: Vec<PathBuf>,
     /// Nominal range of the scores of a `csv` set: two numbers with a comma, `1,5` say.
-    #[arg(long, value_parser = range)]
-    range: Vec<(f64, f64)>,
+    #[arg(long, value_parser = range, allow_hyphen_values = true)]
+    range: Vec<[f64; 2]>,
     /// Which end of the scores of a `csv` set is good (default: the higher one).
     #[arg(long, value_enum)]
     better: Vec<Better>,
@@ -42,15 +42,15 @@ pub(crate) struct SetOptions {
     test_of: Option<SplitPreset>,
 }
 
-fn range(text: &str) -> Result<(f64, f64), String> {
+fn range(text: &str) -> Result<[f64; 2], String> {
     let ends: Option<Vec<f64>> = text.split(',').map(|end| end.trim().parse().ok()).collect();
     match ends.as_deref() {
-        Some(&[low, high]) => Ok((low, high)),
+        Some(&[low, high]) => Ok([low, high]),
         _ => Err("expected two numbers, such as 1,5".into()),
     }
 }
 
-impl SetOptions {
+impl SetsOptions {
     /// All sets, in their order; no two of a name.
     pub(crate) fn open(&self, seed: u64) -> Result<Vec<DataSet>, Box<dyn Error>> {
         let own = self.set.iter().filter(|set| *set == CSV).count();
@@ -69,22 +69,20 @@ impl SetOptions {
             }
         }
         let mut sets: Vec<DataSet> = Vec::with_capacity(self.set.len());
-        let mut own = 0;
+        let mut own = 0..own;
         for (set, root) in self.set.iter().zip(&self.root) {
-            let mut one = iqa_examples::SetOptions {
+            // The options of a list, if it is one.
+            let list = if set == CSV { own.next() } else { None };
+            let options = SetOptions {
                 set: Some(set.clone()),
                 root: Some(root.clone()),
+                list: list.map(|list| self.list[list].clone()),
+                name: list.and_then(|list| self.name.get(list).cloned()),
+                range: list.map_or_else(Vec::new, |list| self.range[list].into()),
+                better: list.and_then(|list| self.better.get(list).copied()).unwrap_or(Better::Higher),
                 lenient: self.lenient,
-                ..Default::default()
             };
-            if set == CSV {
-                one.list = self.list.get(own).cloned();
-                one.range = self.range.get(own).map(|&(low, high)| vec![low, high]).unwrap_or_default();
-                one.better = self.better.get(own).copied().unwrap_or_default();
-                one.name = self.name.get(own).cloned();
-                own += 1;
-            }
-            let set = one.open()?.ok_or("a set without a name")?;
+            let set = options.open()?.ok_or("a set without a name")?;
             if sets.iter().any(|earlier| earlier.name() == set.name()) {
                 return Err(format!("two sets are called `{}`: give csv sets a --name", set.name()).into());
             }
