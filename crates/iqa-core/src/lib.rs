@@ -6,16 +6,22 @@
 
 mod decode;
 mod device;
+mod digest;
 mod error;
 mod file;
+mod notice;
+mod results;
 mod score;
 mod tensor;
 mod weights;
 
 pub use decode::{AlphaPolicy, DecodeOptions, decode_image, read_image, to_rgb8};
 pub use device::{DEVICE_NAMES, available_devices, device_by_name, device_with_float};
+pub use digest::{sha256, sha256_of_file};
 pub use error::CoreError;
-pub use file::write_atomically;
+pub use file::{create_folder, write_atomically};
+pub use notice::notice;
+pub use results::{RecordForm, ResultsFile, read_records};
 pub use score::{Direction, ReferenceNeed, ScoreSpec};
 pub use tensor::{image_to_tensor, tensor_to_image};
 pub use weights::{NamedTensor, NamedTensors, Precision};
