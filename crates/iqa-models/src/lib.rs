@@ -18,6 +18,7 @@
 mod error;
 mod evaluation;
 mod heatmap;
+mod identity;
 mod input;
 mod models;
 mod registry;
@@ -26,6 +27,7 @@ mod scorer;
 pub use error::ModelError;
 pub use evaluation::EvaluatedScorer;
 pub use heatmap::heatmap;
+pub use identity::Identity;
 pub use input::ImageInput;
 pub use registry::{MODELS, ModelInfo, model_by_name};
 pub use scorer::{PreparedReference, Score, Scorer};

@@ -3,7 +3,6 @@
 //! ```text
 //! cargo run --release --example evaluate -- --set csiq --root data/csiq --model wadiqam_fr --output results/csiq
 //! ```
-#![allow(clippy::print_stdout, reason = "a program's report goes to standard output")]
 
 use std::collections::HashSet;
 use std::error::Error;
@@ -11,9 +10,12 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
-use iqa_examples::evaluate;
+use iqa_examples::output::finish;
+use iqa_examples::{evaluate, say, within};
 use iqa_models::datasets::split::SplitPreset;
 use iqa_models::datasets::{DataSet, DataSetKind, Direction, ScoreKind, ScoreScale, Strictness};
+use iqa_models::heads::wadiqam::MAX_PATCHES;
+use iqa_models::metrics::agreement::MAX_RESAMPLES;
 use iqa_models::train::evaluation::ReportConfig;
 use iqa_models::{EvaluatedScorer, available_devices, device_by_name};
 
@@ -51,7 +53,7 @@ struct Options {
     #[arg(long, default_value = "flex")]
     device: String,
     /// Look at so many random patches of each image instead of all; for patch networks.
-    #[arg(long)]
+    #[arg(long, value_parser = within(1..=MAX_PATCHES))]
     patches: Option<usize>,
     /// Folder for scores, report and plot.
     #[arg(long)]
@@ -66,7 +68,7 @@ struct Options {
     #[arg(long)]
     against: Option<PathBuf>,
     /// Resamples of the bootstrap.
-    #[arg(long, default_value_t = 1000)]
+    #[arg(long, default_value_t = 1000, value_parser = within(1..=MAX_RESAMPLES))]
     resamples: usize,
     /// Seed of bootstrap, splits and random patches.
     #[arg(long, default_value_t = 1)]
@@ -105,25 +107,19 @@ impl Options {
 }
 
 fn main() -> ExitCode {
-    match run(&Options::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    finish(run(&Options::parse()).map(|()| ExitCode::SUCCESS), 1)
 }
 
 fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     if options.device == "help" {
-        println!("{}", available_devices().join("\n"));
+        say!("{}", available_devices().join("\n"));
         return Ok(());
     }
     let set = options.open_set()?;
     let device = device_by_name(&options.device)?;
     let mut model = EvaluatedScorer::open(&options.model, options.weights.as_deref(), &device)?;
     if let Some(patches) = options.patches {
-        model = model.with_random_patches(patches, options.seed);
+        model = model.with_random_patches(patches, options.seed)?;
     }
     let config = ReportConfig {
         resamples: options.resamples,
@@ -132,9 +128,9 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
         ..ReportConfig::default()
     };
     let done = evaluate(&model, &set, &options.output, options.against.as_deref(), &config)?;
-    println!("{}", done.text);
+    say!("{}", done.text);
     let rate = done.scored as f64 / done.seconds.max(f64::MIN_POSITIVE);
-    println!(
+    say!(
         "{} images scored in {:.1} s ({rate:.1} a second), {} found in {}",
         done.scored,
         done.seconds,

@@ -3,7 +3,6 @@
 //! ```text
 //! cargo run --release --example synthesize -- --photographs FOLDER --output SET --set kadid
 //! ```
-#![allow(clippy::print_stdout, reason = "a program's report goes to standard output")]
 
 mod sheets;
 
@@ -16,7 +15,9 @@ use std::time::Instant;
 
 use clap::{Parser, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
-use iqa_models::core::write_atomically;
+use iqa_examples::output::finish;
+use iqa_examples::say;
+use iqa_models::core::{CoreError, create_folder, write_atomically};
 use iqa_models::datasets::synthetic::{SetStyle, SyntheticSet, load_reference, reference_files};
 use iqa_models::image::{ImageFormat, RgbImage};
 use rayon::prelude::*;
@@ -73,13 +74,7 @@ fn size(text: &str) -> Result<(u32, u32), String> {
 }
 
 fn main() -> ExitCode {
-    match run(&Options::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    finish(run(&Options::parse()).map(|()| ExitCode::SUCCESS), 1)
 }
 
 fn run(options: &Options) -> Result<(), Box<dyn Error>> {
@@ -103,11 +98,12 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
 /// Makes what is missing of the set.
 fn make(set: &SyntheticSet, files: &[PathBuf], folder: &Path) -> Result<(), Box<dyn Error>> {
     let start = Instant::now();
+    set.check_sizes(files)?;
     claim(set, folder)?;
     for path in [set.style.reference_path(1)].into_iter().chain(set.items(1).take(1).map(|item| item.path()))
     {
         if let Some(parent) = folder.join(path).parent() {
-            std::fs::create_dir_all(parent)?;
+            create_folder(parent)?;
         }
     }
     let bar = ProgressBar::new(set.len() as u64);
@@ -143,7 +139,7 @@ fn make(set: &SyntheticSet, files: &[PathBuf], folder: &Path) -> Result<(), Box<
     }
     bar.finish_and_clear();
     let (made, seconds) = (made.into_inner(), start.elapsed().as_secs_f64());
-    println!(
+    say!(
         "{} images of {} photographs ({made} made, {} kept) in {seconds:.1} s: {:.1} images per second",
         set.len(),
         files.len(),
@@ -155,7 +151,7 @@ fn make(set: &SyntheticSet, files: &[PathBuf], folder: &Path) -> Result<(), Box<
 
 /// Writes down what the folder is for, or makes sure that it is for this set.
 fn claim(set: &SyntheticSet, folder: &Path) -> Result<(), Box<dyn Error>> {
-    std::fs::create_dir_all(folder)?;
+    create_folder(folder)?;
     let path = folder.join("synthesis.json");
     let settings = json!({
         "set": set.style.name(),
@@ -165,7 +161,8 @@ fn claim(set: &SyntheticSet, folder: &Path) -> Result<(), Box<dyn Error>> {
         "version": env!("CARGO_PKG_VERSION"),
     });
     if path.exists() {
-        let found: serde_json::Value = serde_json::from_slice(&std::fs::read(&path)?)
+        let bytes = std::fs::read(&path).map_err(|source| CoreError::Io { path: path.clone(), source })?;
+        let found: serde_json::Value = serde_json::from_slice(&bytes)
             .map_err(|error| format!("{}: expected the settings of a set: {error}", path.display()))?;
         for name in ["set", "crop", "seed", "photographs", "version"] {
             if found[name] != settings[name] {

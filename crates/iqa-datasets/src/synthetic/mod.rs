@@ -130,7 +130,10 @@ impl SyntheticConfig {
         if let Some(distortion) = self.distortions.iter().find(|distortion| !distortion.is_labelled()) {
             return Err(DatasetError::Unlabelled { name: distortion.name() });
         }
-        indices.iter().try_for_each(|&index| check_size(&references[index], self.size))
+        indices
+            .iter()
+            .map(|&index| &references[index])
+            .try_for_each(|reference| check_size(&reference.name, reference.image.dimensions(), self.size))
     }
 }
 
@@ -230,7 +233,7 @@ impl SyntheticTrain {
     }
 
     fn augment(&self, image: &RgbImage, rng: &mut ChaCha8Rng) -> RgbImage {
-        let (width, height) = crop_size(self.config.size, image);
+        let (width, height) = crop_size(self.config.size, image.dimensions());
         let smallest = (width as f32 / image.width() as f32).max(height as f32 / image.height() as f32);
         let scale = rng.random_range(smallest.min(1.0)..=1.0);
         // Half of the samples keep the photograph's own pixels.
@@ -322,22 +325,21 @@ impl SyntheticGrid {
 }
 
 /// The size of a sample of this photograph: a portrait photograph gives a portrait sample.
-fn crop_size((width, height): (u32, u32), image: &RgbImage) -> (u32, u32) {
-    if (image.width() < image.height()) == (width < height) { (width, height) } else { (height, width) }
+fn crop_size((width, height): (u32, u32), photograph: (u32, u32)) -> (u32, u32) {
+    if (photograph.0 < photograph.1) == (width < height) { (width, height) } else { (height, width) }
 }
 
-fn check_size(reference: &Reference, size: (u32, u32)) -> Result<(), DatasetError> {
-    let needed = crop_size(size, &reference.image);
-    let found = reference.image.dimensions();
+fn check_size(name: &str, found: (u32, u32), size: (u32, u32)) -> Result<(), DatasetError> {
+    let needed = crop_size(size, found);
     if found.0 < needed.0 || found.1 < needed.1 {
-        return Err(DatasetError::ReferenceTooSmall { name: reference.name.clone(), found, needed });
+        return Err(DatasetError::ReferenceTooSmall { name: name.into(), found, needed });
     }
     Ok(())
 }
 
 /// The middle of an image that is large enough.
 fn central_crop(image: &RgbImage, size: (u32, u32)) -> RgbImage {
-    let (width, height) = crop_size(size, image);
+    let (width, height) = crop_size(size, image.dimensions());
     let (x, y) = ((image.width() - width) / 2, (image.height() - height) / 2);
     imageops::crop_imm(image, x, y, width, height).to_image()
 }

@@ -1,6 +1,6 @@
 //! A set on disk, in the layout of a published one.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use image::{ImageReader, RgbImage};
@@ -193,12 +193,27 @@ pub struct SyntheticSet {
 }
 
 impl SyntheticSet {
+    /// That each photograph is large enough, by the size that its file states: what can be known before the work. A
+    /// file that states none is left to the reading.
+    ///
+    /// # Errors
+    /// [`DatasetError::ReferenceTooSmall`].
+    pub fn check_sizes(&self, files: &[PathBuf]) -> Result<(), DatasetError> {
+        for (file, name) in files.iter().zip(&self.photographs) {
+            let reader = ImageReader::open(file).and_then(ImageReader::with_guessed_format);
+            if let Some(size) = reader.ok().and_then(|reader| reader.into_dimensions().ok()) {
+                check_size(name, size, self.size)?;
+            }
+        }
+        Ok(())
+    }
+
     /// The middle of a photograph, from which its images are made.
     ///
     /// # Errors
     /// [`DatasetError::ReferenceTooSmall`].
     pub fn crop(&self, reference: &Reference) -> Result<RgbImage, DatasetError> {
-        check_size(reference, self.size)?;
+        check_size(&reference.name, reference.image.dimensions(), self.size)?;
         Ok(central_crop(&reference.image, self.size))
     }
 

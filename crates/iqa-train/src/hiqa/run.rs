@@ -68,7 +68,7 @@ pub fn train(
         (trainer, progress) = state::read(&checkpoint, trainer)?;
         same_recipe(&progress.recipe, recipe, &checkpoint)?;
     }
-    eprintln!("{}", perceptual_note(recipe));
+    iqa_core::notice(format_args!("{}", perceptual_note(recipe)));
 
     let shown = pairs_to_show(shown)?;
     let phases = recipe.phases();
@@ -163,7 +163,7 @@ fn run_phase(
                 let row = sums.row(phase, progress.step, factor, start.elapsed().as_secs_f64());
                 progress.log.push(row);
                 report(trainer, progress)?;
-                bar.suspend(|| eprintln!("{}", line(&row)));
+                bar.suspend(|| iqa_core::notice(format_args!("{}", line(&row))));
                 (sums, start) = (Sums::default(), Instant::now());
             }
         }
