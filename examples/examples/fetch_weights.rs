@@ -3,13 +3,14 @@
 //! ```text
 //! cargo run --release -p iqa-examples --features download --example fetch_weights -- vgg16.tv_in1k resnet50.tv_in1k
 //! ```
-#![allow(clippy::print_stdout, reason = "paths go to standard output")]
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
 use clap::builder::PossibleValuesParser;
+use iqa_examples::output::finish;
+use iqa_examples::{note, say};
 use iqa_models::backbones::BackboneError;
 use iqa_models::backbones::pretrained::{PretrainedSource, TORCHVISION, pretrained_by_name};
 
@@ -36,18 +37,18 @@ fn main() -> ExitCode {
     let mut complete = true;
     for name in &options.names {
         match fetch(name, &source) {
-            Ok(path) => println!("{}", path.display()),
+            Ok(path) => say!("{}", path.display()),
             Err(error) => {
                 complete = false;
-                eprintln!("error: {error}");
+                note!("error: {error}");
             }
         }
     }
-    if complete { ExitCode::SUCCESS } else { ExitCode::from(1) }
+    finish(Ok(if complete { ExitCode::SUCCESS } else { ExitCode::from(1) }), 1)
 }
 
 fn fetch(name: &str, source: &PretrainedSource) -> Result<PathBuf, BackboneError> {
     let file = pretrained_by_name(name)?;
-    eprintln!("{name}: {}", file.terms);
+    note!("{name}: {}", file.terms);
     source.locate(file)
 }

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use iqa_models::EvaluatedScorer;
-use iqa_models::core::write_atomically;
+use iqa_models::core::{create_folder, write_atomically};
 use iqa_models::datasets::DataSet;
 use iqa_models::train::evaluation::{
     Comparison, Figures, Part, Report, ReportConfig, Scores, SplitSummary, report, score_set, write_scatter,
@@ -41,7 +41,7 @@ pub fn evaluate(
 ) -> Result<Evaluation, Box<dyn Error>> {
     // Read first: a wrong file is told before the work.
     let against = against.map(|path| Scores::read(path, set)).transpose()?;
-    std::fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    create_folder(folder)?;
     let bar = ProgressBar::no_length();
     bar.set_style(ProgressStyle::with_template("{bar:30} {pos}/{len} images, {eta} left")?);
     let start = Instant::now();
@@ -67,6 +67,17 @@ fn describe(report: &Report) -> String {
     }
     if report.not_finite > 0 {
         let _ = write!(text, "; {} images have no finite score and are left out", report.not_finite);
+    }
+    if report.outside_range > 0 {
+        let end = |end: Option<f64>, none: &str| end.map_or_else(|| none.to_owned(), |end| end.to_string());
+        let [low, high] = report.range;
+        let _ = write!(
+            text,
+            "; {} scores lie outside the nominal range {} to {}",
+            report.outside_range,
+            end(low, "-inf"),
+            end(high, "inf")
+        );
     }
     text += "\n\n";
     let parts = [("types", &report.types), ("subsets", &report.subsets)];

@@ -1,6 +1,6 @@
 //! The one error type of this crate.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
@@ -25,6 +25,36 @@ pub enum CoreError {
         /// The operating system's reason.
         #[source]
         source: std::io::Error,
+    },
+    /// A file of results that another run is writing.
+    #[error("{path}: another run is writing this file", path = path.display())]
+    InUse {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A file that should hold results, and holds something else.
+    #[error("{path}, line {line}: expected {expected}, found `{found}`", path = path.display())]
+    NotResults {
+        /// The file.
+        path: PathBuf,
+        /// Line, from 1.
+        line: usize,
+        /// What belongs there.
+        expected: String,
+        /// What is there; the beginning of it, where it is long.
+        found: String,
+    },
+    /// A file of results that depend on something else than those of this run do.
+    #[error("{path}: scores of another {what}: expected {expected}, found {found}; use another file or folder", path = path.display())]
+    OtherResults {
+        /// The file.
+        path: PathBuf,
+        /// What differs.
+        what: &'static str,
+        /// That of this run.
+        expected: String,
+        /// That of the file.
+        found: String,
     },
     /// An image file is damaged, or of a flavour that its decoder does not know.
     #[error("{path}: cannot decode the image: {source}", path = path.display())]
@@ -222,4 +252,18 @@ pub enum CoreError {
         /// What was expected there.
         expected: String,
     },
+}
+
+/// Longest part of a foreign file that an error shows, in characters.
+const SHOWN: usize = 80;
+
+impl CoreError {
+    /// [`Self::NotResults`] that shows the beginning of what it found.
+    pub fn not_results(path: &Path, line: usize, expected: &str, found: &str) -> Self {
+        let mut shown: String = found.chars().take(SHOWN).flat_map(char::escape_debug).collect();
+        if found.chars().nth(SHOWN).is_some() {
+            shown += "...";
+        }
+        Self::NotResults { path: path.into(), line, expected: expected.into(), found: shown }
+    }
 }

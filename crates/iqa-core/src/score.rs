@@ -72,6 +72,12 @@ impl ScoreSpec {
         }
     }
 
+    /// Whether a score lies in the nominal range, its ends included. NaN does not.
+    pub fn contains(&self, score: f64) -> bool {
+        let (low, high) = self.range;
+        (low..=high).contains(&score)
+    }
+
     /// The score with its sign turned, where needed, so that higher is better; for correlations.
     pub fn oriented(&self, score: f64) -> f64 {
         match self.direction {
@@ -93,6 +99,7 @@ mod tests {
         assert_eq!((dmos.quality01(0.0), dmos.quality01(100.0)), (1.0, 0.0));
         assert_eq!(dmos.quality01(110.0), 1.0 - 1.1, "not clamped");
         assert_eq!(dmos.oriented(3.0), -3.0);
+        assert!(mos.contains(1.0) && mos.contains(5.0) && !mos.contains(0.9) && !mos.contains(f64::NAN));
     }
 
     #[test]

@@ -58,8 +58,10 @@ pub enum MetricsError {
         /// Starts of the search.
         starts: usize,
     },
-    /// A confidence level outside (0, 1), or no resamples.
-    #[error("a confidence interval needs a level in (0, 1) and resamples, not {level} and {resamples}")]
+    /// A confidence level outside (0, 1), no resamples, or too many.
+    #[error(
+        "a confidence interval needs a level in (0, 1) and 1 to 1000000 resamples, not {level} and {resamples}"
+    )]
     Interval {
         /// The level given.
         level: f64,

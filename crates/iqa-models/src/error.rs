@@ -46,9 +46,22 @@ pub enum ModelError {
         /// The measure.
         name: &'static str,
     },
-    /// A reference was prepared by another kind of model.
-    #[error("the reference was prepared by another model")]
-    ForeignReference,
+    /// A reference was prepared by a scorer that gives other scores, and whose features mean something else.
+    #[error("the reference was prepared with another {what}: expected {expected}, found {found}")]
+    ForeignReference {
+        /// What differs.
+        what: &'static str,
+        /// That of the scorer.
+        expected: String,
+        /// That of the scorer that prepared the reference.
+        found: String,
+    },
+    /// Patches were chosen for a model in whose scores the choice has no say.
+    #[error("`{name}` takes no choice of patches: it looks at the whole image, or at places of its own")]
+    NoPatches {
+        /// The model.
+        name: &'static str,
+    },
     /// An image could not be scored; says which file it was.
     #[error("{distorted}: {source}", distorted = distorted.display())]
     Pair {

@@ -4,18 +4,16 @@ use std::path::Path;
 
 use burn::tensor::Device;
 use image::RgbImage;
-use iqa_core::{CoreError, ScoreSpec};
+use iqa_core::ScoreSpec;
 use iqa_heads::wadiqam::{PatchSampler, ScoreOptions};
-use iqa_train::evaluation::{EvaluatedModel, sha256};
+use iqa_train::evaluation::EvaluatedModel;
 
-use crate::registry::model_by_name;
 use crate::{ModelError, PreparedReference, Scorer};
 
-/// A [`Scorer`] that knows its weights' digest, so that scores on disk are told from those of other weights.
+/// A [`Scorer`] as evaluations take it.
 #[derive(Debug)]
 pub struct EvaluatedScorer {
     scorer: Scorer,
-    weights: String,
 }
 
 impl EvaluatedScorer {
@@ -24,19 +22,11 @@ impl EvaluatedScorer {
     /// # Errors
     /// As [`Scorer::new`] and [`Scorer::with_weights`].
     pub fn open(name: &str, weights: Option<&Path>, device: &Device) -> Result<Self, ModelError> {
-        let (scorer, digest) = match weights {
-            Some(path) => {
-                let scorer = Scorer::with_weights(name, path, device)?;
-                let bytes =
-                    std::fs::read(path).map_err(|source| CoreError::Io { path: path.into(), source })?;
-                (scorer, sha256(&bytes))
-            }
-            None => {
-                let bytes = model_by_name(name)?.bundled_weights();
-                (Scorer::new(name, device)?, bytes.map_or_else(|| "none".into(), sha256))
-            }
+        let scorer = match weights {
+            Some(path) => Scorer::with_weights(name, path, device)?,
+            None => Scorer::new(name, device)?,
         };
-        Ok(Self { scorer, weights: digest })
+        Ok(Self { scorer })
     }
 
     /// As [`Scorer::weights_remark`].
@@ -45,12 +35,18 @@ impl EvaluatedScorer {
     }
 
     /// Looks at so many random patches of each image, at the same places in every image of one size; for patch networks.
-    #[must_use]
-    pub fn with_random_patches(mut self, patches: usize, seed: u64) -> Self {
+    ///
+    /// # Errors
+    /// [`ModelError::NoPatches`] for a model that takes no such choice; [`ModelError::Head`] for a number that no
+    /// sampler takes.
+    pub fn with_random_patches(self, patches: usize, seed: u64) -> Result<Self, ModelError> {
+        if !self.scorer.has_options() {
+            return Err(ModelError::NoPatches { name: self.scorer.name() });
+        }
         let sampler = PatchSampler::Random { patches, seed };
-        self.scorer = self.scorer.with_options(ScoreOptions { sampler, ..ScoreOptions::default() });
-        self.weights += &format!(", {patches} random patches with seed {seed}");
-        self
+        sampler.validate()?;
+        let options = ScoreOptions { sampler, ..ScoreOptions::default() };
+        Ok(Self { scorer: self.scorer.with_options(options) })
     }
 }
 
@@ -63,7 +59,7 @@ impl EvaluatedModel for EvaluatedScorer {
     }
 
     fn weights(&self) -> String {
-        self.weights.clone()
+        self.scorer.identity().to_string()
     }
 
     fn spec(&self) -> ScoreSpec {

@@ -18,6 +18,7 @@
 mod error;
 mod evaluation;
 mod heatmap;
+mod identity;
 mod input;
 mod models;
 mod provenance;
@@ -27,6 +28,7 @@ mod scorer;
 pub use error::ModelError;
 pub use evaluation::EvaluatedScorer;
 pub use heatmap::heatmap;
+pub use identity::Identity;
 pub use input::ImageInput;
 pub use provenance::TrainingSource;
 pub use registry::{MODELS, ModelInfo, model_by_name};

@@ -7,13 +7,13 @@ use std::sync::mpsc::sync_channel;
 
 use burn::tensor::{Device, Tensor};
 use image::RgbImage;
-use iqa_core::{DecodeOptions, Direction, NamedTensors, ReferenceNeed, ScoreSpec};
+use iqa_core::{DecodeOptions, Direction, NamedTensors, ReferenceNeed, ScoreSpec, sha256, sha256_of_file};
 use iqa_heads::HeadError;
 use iqa_heads::wadiqam::{PatchMap, ScoreOptions};
 
 use crate::models::{AnyModel, Scored};
 use crate::registry::model_by_name;
-use crate::{ImageInput, ModelError};
+use crate::{Identity, ImageInput, ModelError};
 
 /// Decoded images that wait for the network in [`Scorer::score_each`]; one more is being decoded.
 const READ_AHEAD: usize = 1;
@@ -21,7 +21,7 @@ const READ_AHEAD: usize = 1;
 /// A score with what it means.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Score {
-    /// The score; may lie a little outside [`Self::range`].
+    /// The score; may lie outside [`Self::range`], see [`Self::in_range`].
     pub value: f64,
     /// Which way it grows.
     pub direction: Direction,
@@ -31,12 +31,23 @@ pub struct Score {
     pub patches: Option<PatchMap>,
 }
 
+impl Score {
+    /// Whether the score lies in the nominal range, its ends included.
+    ///
+    /// No model's score is clamped: a network may leave the range of the scores that it was trained on, on images unlike
+    /// those of its training above all, and by how much is worth knowing.
+    pub fn in_range(&self) -> bool {
+        let (low, high) = self.range;
+        (low..=high).contains(&self.value)
+    }
+}
+
 /// A reference image of which a model keeps what it needs, to score many distorted versions of it.
 ///
-/// Only the scorer that made it, or one of the same model and weights, can use it.
+/// Only the scorer that made it, or one of the same [`Identity`], can use it.
 #[derive(Clone, Debug)]
 pub struct PreparedReference {
-    model: &'static str,
+    made_by: Arc<Identity>,
     kept: Arc<dyn Any + Send + Sync>,
 }
 
@@ -59,10 +70,11 @@ pub struct PreparedReference {
 #[derive(Debug)]
 pub struct Scorer {
     model: Box<dyn AnyModel>,
-    name: &'static str,
     options: ScoreOptions,
     decode: DecodeOptions,
     remark: Option<String>,
+    /// Shared with the references that this scorer prepares.
+    identity: Arc<Identity>,
 }
 
 impl Scorer {
@@ -72,7 +84,9 @@ impl Scorer {
     /// [`ModelError::UnknownModel`], [`ModelError::WeightsNeeded`].
     pub fn new(name: &str, device: &Device) -> Result<Self, ModelError> {
         let info = model_by_name(name)?;
-        Ok(Self::of(info.name, info.open_bundled(device)?))
+        let model = info.open_bundled(device)?;
+        let weights = info.bundled_weights().map_or_else(|| "none".into(), sha256);
+        Ok(Self::of(model, Identity::new(info.name, weights, device)))
     }
 
     /// A model with the weights of a file: ours, or one of the public ones that
@@ -82,18 +96,29 @@ impl Scorer {
     /// [`ModelError::UnknownModel`], [`ModelError::Core`], [`ModelError::Head`].
     pub fn with_weights(name: &str, weights: impl AsRef<Path>, device: &Device) -> Result<Self, ModelError> {
         let info = model_by_name(name)?;
-        let tensors = NamedTensors::read(weights)?;
+        let tensors = NamedTensors::read(&weights)?;
         let remark = tensors.remark().map(Into::into);
-        Ok(Self { remark, ..Self::of(info.name, info.open(tensors, device)?) })
+        let model = info.open(tensors, device)?;
+        let identity = Identity::new(info.name, sha256_of_file(weights.as_ref())?, device);
+        Ok(Self { remark, ..Self::of(model, identity) })
     }
 
-    fn of(name: &'static str, model: Box<dyn AnyModel>) -> Self {
-        Self { model, name, options: ScoreOptions::default(), decode: DecodeOptions::default(), remark: None }
+    fn of(model: Box<dyn AnyModel>, identity: Identity) -> Self {
+        Self {
+            model,
+            options: ScoreOptions::default(),
+            decode: DecodeOptions::default(),
+            remark: None,
+            identity: Arc::new(identity),
+        }
     }
 
-    /// Changes which patches are looked at; for patch networks.
+    /// Changes which patches are looked at; for patch networks, see [`Self::has_options`].
     #[must_use]
     pub fn with_options(mut self, options: ScoreOptions) -> Self {
+        if self.has_options() {
+            Arc::make_mut(&mut self.identity).look_at(options.sampler);
+        }
         self.options = options;
         self
     }
@@ -101,6 +126,7 @@ impl Scorer {
     /// Changes how files are decoded.
     #[must_use]
     pub fn with_decoding(mut self, decode: DecodeOptions) -> Self {
+        Arc::make_mut(&mut self.identity).decode(decode.alpha);
         self.decode = decode;
         self
     }
@@ -111,9 +137,19 @@ impl Scorer {
         self.remark.as_deref()
     }
 
+    /// Whether [`ScoreOptions`] change the scores: those of DIQaM and WaDIQaM, and of no other model.
+    pub fn has_options(&self) -> bool {
+        self.model.has_options()
+    }
+
+    /// What the scores depend on, besides the images.
+    pub fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
     /// The model's name.
     pub fn name(&self) -> &'static str {
-        self.name
+        self.identity.model()
     }
 
     /// Direction, range and reference need of the scores.
@@ -210,13 +246,14 @@ impl Scorer {
         self.reference_is_given(true)?;
         let reference = reference.into();
         let kept = self.model.prepare(&*reference.open(&self.decode)?, &self.options)?;
-        Ok(PreparedReference { model: self.name, kept })
+        Ok(PreparedReference { made_by: Arc::clone(&self.identity), kept })
     }
 
     /// Scores a distorted image against a prepared reference: the score of [`Self::score_pair`] at half the work.
     ///
     /// # Errors
-    /// As [`Self::score_pair`]; [`ModelError::ForeignReference`] for a reference prepared by another model.
+    /// As [`Self::score_pair`]; [`ModelError::ForeignReference`] for a reference prepared by a scorer of another
+    /// [`Identity`].
     pub fn score_prepared<'a>(
         &self,
         distorted: impl Into<ImageInput<'a>>,
@@ -261,8 +298,10 @@ impl Scorer {
         self.reference_is_given(reference.is_some())?;
         match reference {
             None => self.model.score(image, None, &self.options),
-            Some(reference) if reference.model != self.name => Err(ModelError::ForeignReference),
-            Some(reference) => self.model.score_prepared(image, &*reference.kept),
+            Some(reference) => match self.identity.difference(&reference.made_by) {
+                Some((what, expected, found)) => Err(ModelError::ForeignReference { what, expected, found }),
+                None => self.model.score_prepared(image, &*reference.kept),
+            },
         }
     }
 

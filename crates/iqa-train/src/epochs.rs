@@ -216,7 +216,7 @@ pub(crate) fn run<T: Task>(
                 row.validation_srcc.map_or_else(|| "undefined".into(), |srcc| format!("{srcc:.4}")),
             );
             // Above the bar where there is one; a bar that is not shown would swallow the line.
-            bar.suspend(|| eprintln!("{line}"));
+            bar.suspend(|| iqa_core::notice(format_args!("{line}")));
         }
         Ok(model)
     })?;

@@ -132,36 +132,6 @@ pub enum TrainError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// A file of scores that does not hold what it should.
-    #[error("{path}, line {line}: expected {expected}, found `{found}`", path = path.display())]
-    Scores {
-        /// The file.
-        path: PathBuf,
-        /// Line, from 1.
-        line: usize,
-        /// What belongs there.
-        expected: String,
-        /// What is there.
-        found: String,
-    },
-    /// A file of scores is of another evaluation.
-    #[error("{path}: scores of another {what}: expected {expected}, found {found}; use another folder", path = path.display())]
-    OtherScores {
-        /// The file.
-        path: PathBuf,
-        /// What differs.
-        what: &'static str,
-        /// That of this evaluation.
-        expected: String,
-        /// That of the file.
-        found: String,
-    },
-    /// A file of scores that another run is writing.
-    #[error("{path}: another run is writing this file", path = path.display())]
-    InUse {
-        /// The file.
-        path: PathBuf,
-    },
     /// Splits without a test part cannot be reported on.
     #[error("the splits of `{preset}` have no test part: its tests are on other sets")]
     NoTestPart {

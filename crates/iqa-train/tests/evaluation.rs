@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 
 use image::{Rgb, RgbImage};
 use indicatif::ProgressBar;
-use iqa_core::{Direction, ReferenceNeed, ScoreSpec};
+use iqa_core::{CoreError, Direction, ReferenceNeed, ScoreSpec};
 use iqa_datasets::split::SplitPreset;
 use iqa_datasets::{DataSet, DataSetKind, Direction as Better, ScoreKind, ScoreScale, Strictness};
 use iqa_metrics::agreement::{plcc, srcc};
 use iqa_train::TrainError;
 use iqa_train::evaluation::{
-    EvaluatedModel, FIGURES, Report, ReportConfig, Scores, report, score_set, sha256, write_scatter,
+    EvaluatedModel, FIGURES, Report, ReportConfig, Scores, report, score_set, write_scatter,
 };
 use tempfile::TempDir;
 
@@ -181,11 +181,14 @@ fn scores_of_another_run_are_not_mixed_in() {
 
     let other = Brightness { weights: "two", ..Brightness::new() };
     let error = run(&other, &set, &path).expect_err("other weights");
-    assert!(matches!(error, TrainError::OtherScores { what: "weights", .. }), "{error}");
+    assert!(matches!(error, TrainError::Core(CoreError::OtherResults { what: "weights", .. })), "{error}");
     assert!(error.to_string().contains("expected two, found one"), "{error}");
     let fewer = set.filtered(|sample| sample.raw > 2.0).expect("some");
     let error = run(&Brightness::new(), &fewer, &path).expect_err("another set");
-    assert!(matches!(error, TrainError::OtherScores { what: "list of images", .. }), "{error}");
+    assert!(
+        matches!(error, TrainError::Core(CoreError::OtherResults { what: "list of images", .. })),
+        "{error}"
+    );
 
     for (from, to, message) in [
         ("0.3333", "x", "line 3: expected an image, its score and its rating"),
@@ -425,10 +428,4 @@ fn ratings_and_scores_of_any_size_are_reported_and_drawn() {
         write_scatter(&picture, &set, &scores).expect("draws");
         assert!(read(&picture).contains("</svg>"));
     }
-}
-
-#[test]
-fn digests_are_those_of_sha_256() {
-    // FIPS 180-2, appendix B.1.
-    assert_eq!(sha256(b"abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 }

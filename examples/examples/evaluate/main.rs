@@ -5,7 +5,6 @@
 //! cargo run --release --example evaluate -- --set csiq --root data/csiq --set live --root data/live \
 //!     --model psnr,vsi,wadiqam_fr --output results/table
 //! ```
-#![allow(clippy::print_stdout, reason = "a program's report goes to standard output")]
 
 mod sets;
 mod table;
@@ -15,8 +14,11 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
-use iqa_examples::evaluate;
+use iqa_examples::output::finish;
+use iqa_examples::{evaluate, note, say, within};
 use iqa_models::datasets::split::SplitPreset;
+use iqa_models::heads::wadiqam::MAX_PATCHES;
+use iqa_models::metrics::agreement::MAX_RESAMPLES;
 use iqa_models::train::evaluation::ReportConfig;
 use iqa_models::{Device, EvaluatedScorer, available_devices, device_by_name};
 use sets::SetsOptions;
@@ -41,7 +43,7 @@ struct Options {
     #[arg(long, default_value = "flex")]
     device: String,
     /// Look at so many random patches of each image instead of all; for patch networks.
-    #[arg(long)]
+    #[arg(long, value_parser = within(1..=MAX_PATCHES))]
     patches: Option<usize>,
     /// Folder for scores, report and plot.
     #[arg(long)]
@@ -53,7 +55,7 @@ struct Options {
     #[arg(long)]
     against: Option<PathBuf>,
     /// Resamples of the bootstrap.
-    #[arg(long, default_value_t = 1000)]
+    #[arg(long, default_value_t = 1000, value_parser = within(1..=MAX_RESAMPLES))]
     resamples: usize,
     /// Seed of bootstrap, splits and random patches.
     #[arg(long, default_value_t = 1)]
@@ -77,10 +79,10 @@ impl Options {
             };
             let mut scorer = EvaluatedScorer::open(name, weights, device)?;
             if let (Some(weights), Some(remark)) = (weights, scorer.weights_remark()) {
-                eprintln!("{}: {remark}", weights.display());
+                note!("{}: {remark}", weights.display());
             }
             if let Some(patches) = self.patches {
-                scorer = scorer.with_random_patches(patches, self.seed);
+                scorer = scorer.with_random_patches(patches, self.seed)?;
             }
             models.push(NamedModel { label: label.clone(), scorer });
         }
@@ -91,18 +93,12 @@ impl Options {
 fn main() -> ExitCode {
     let done = run(&Options::parse());
     iqa_examples::warn_of_profile();
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    finish(done.map(|()| ExitCode::SUCCESS), 1)
 }
 
 fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     if options.device == "help" {
-        println!("{}", available_devices().join("\n"));
+        say!("{}", available_devices().join("\n"));
         return Ok(());
     }
     let sets = options.sets.open(options.seed)?;
@@ -119,13 +115,13 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
             return Err("--against and --splits are for one model on one set".into());
         }
         let (text, failures) = evaluate_all(&models, &sets, &options.output, &config)?;
-        println!("{text}");
+        say!("{text}");
         return if failures.is_empty() { Ok(()) } else { Err(failures.join("\n").into()) };
     };
     let done = evaluate(&model.scorer, set, &options.output, options.against.as_deref(), &config)?;
-    println!("{}", done.text);
+    say!("{}", done.text);
     let rate = done.scored as f64 / done.seconds.max(f64::MIN_POSITIVE);
-    println!(
+    say!(
         "{} images scored in {:.1} s ({rate:.1} a second), {} found in {}",
         done.scored,
         done.seconds,

@@ -37,7 +37,7 @@ pub(crate) fn evaluate_all(
                 row.cells.push(TableCell::empty("the set has no references"));
                 continue;
             }
-            eprintln!("{} on {}", model.label, set.name());
+            iqa_examples::note!("{} on {}", model.label, set.name());
             let folder = folder.join(folder_name(set.name())).join(folder_name(&model.label));
             row.cells.push(match evaluate(&model.scorer, set, &folder, None, config) {
                 Ok(done) => TableCell::from(&done.report),

@@ -4,7 +4,6 @@
 //! ```text
 //! cargo run --release --example gsn_ablation -- --photographs FOLDER --output RUN --validation NAME,NAME
 //! ```
-#![allow(clippy::print_stdout, reason = "a program's report goes to standard output")]
 
 mod picture;
 
@@ -15,7 +14,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Parser;
-use iqa_examples::width;
+use iqa_examples::output::finish;
+use iqa_examples::{note, say, width};
 use iqa_models::core::{device_by_name, write_atomically};
 use iqa_models::datasets::synthetic::{SyntheticConfig, SyntheticGrid, SyntheticTrain, load_references};
 use iqa_models::heads::gsn::GsnConfig;
@@ -66,13 +66,7 @@ struct Options {
 }
 
 fn main() -> ExitCode {
-    match run(&Options::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    finish(run(&Options::parse()).map(|()| ExitCode::SUCCESS), 1)
 }
 
 fn run(options: &Options) -> Result<(), Box<dyn Error>> {
@@ -90,7 +84,7 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     let train_set = SyntheticTrain::new(Arc::clone(&references), &training, config.clone(), options.seed)?;
     let validation_set = SyntheticGrid::new(Arc::clone(&references), &validation, config, options.seed)?;
     let recipe = recipe(options);
-    println!(
+    say!(
         "{} photographs to train on, {} to validate ({} images)",
         training.len(),
         validation.len(),
@@ -98,13 +92,13 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     );
     let mut cells = Vec::new();
     for cell in Ablation::ALL {
-        eprintln!("{}", cell.name());
+        note!("{}", cell.name());
         let folder = options.output.join(cell.name().to_lowercase().replace('+', "_"));
         let outcome = train(&recipe.clone().ablation(cell), &train_set, &validation_set, &folder, &device)?;
         cells.push((cell, outcome));
     }
     let table = table(&cells);
-    println!("{table}");
+    say!("{table}");
     write_atomically(&options.output.join("ablation.md"), table.as_bytes())?;
     write_picture(&options.output.join("ablation.svg"), &cells)
 }

@@ -3,16 +3,19 @@
 //! ```text
 //! cargo run --release --example hallucinate -- --weights RUN/hiqa.safetensors --output FOLDER picture.png
 //! ```
-#![allow(clippy::print_stdout, reason = "a program's report goes to standard output")]
 
+use std::collections::HashMap;
 use std::error::Error;
+use std::ffi::{OsStr, OsString};
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
-use iqa_models::core::write_atomically;
+use iqa_examples::output::finish;
+use iqa_examples::{note, say, within};
+use iqa_models::core::{create_folder, write_atomically};
 use iqa_models::heads::hiqa::{Hiqa, HiqaScoreOptions};
 use iqa_models::image::{ImageFormat, RgbImage};
 use iqa_models::{DecodeOptions, Device, device_by_name, read_image};
@@ -33,7 +36,7 @@ struct Options {
     #[arg(long, default_value = ".")]
     output: PathBuf,
     /// Distance between patches in pixels, at most half a patch (default: half a patch).
-    #[arg(long)]
+    #[arg(long, value_parser = within(1..=usize::from(u16::MAX)))]
     stride: Option<usize>,
     /// Where to compute: flex, wgpu, libtorch, libtorch-cuda or cuda, as compiled in.
     #[arg(long, default_value = "flex")]
@@ -43,34 +46,27 @@ struct Options {
 fn main() -> ExitCode {
     let done = run(&Options::parse());
     iqa_examples::warn_of_profile();
-    match done {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::from(1),
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::from(2)
-        }
-    }
+    finish(done.map(|complete| if complete { ExitCode::SUCCESS } else { ExitCode::from(1) }), 2)
 }
 
 /// Whether every image was drawn.
 fn run(options: &Options) -> Result<bool, Box<dyn Error>> {
+    let names = names(&options.images)?;
     let device: Device = device_by_name(&options.device)?;
     let model = Hiqa::load(&options.weights, &device)?;
     if model.generator().is_none() {
         return Err(format!("{}: the baseline, which has no generator", options.weights.display()).into());
     }
-    std::fs::create_dir_all(&options.output)
-        .map_err(|error| format!("{}: {error}", options.output.display()))?;
+    create_folder(&options.output)?;
     let bar = ProgressBar::new(options.images.len() as u64);
     bar.set_style(ProgressStyle::with_template("{bar:30} {pos}/{len} images, {eta} left")?);
     let mut complete = true;
-    for file in &options.images {
-        match draw(&model, file, options) {
-            Ok(pictures) => bar.suspend(|| println!("{} {}", pictures[0].display(), pictures[1].display())),
+    for (file, name) in options.images.iter().zip(&names) {
+        match draw(&model, file, name, options) {
+            Ok(pictures) => bar.suspend(|| say!("{} {}", pictures[0].display(), pictures[1].display())),
             Err(error) => {
                 complete = false;
-                bar.suspend(|| eprintln!("error: {error}"));
+                bar.suspend(|| note!("error: {error}"));
             }
         }
         bar.inc(1);
@@ -79,13 +75,31 @@ fn run(options: &Options) -> Result<bool, Box<dyn Error>> {
     Ok(complete)
 }
 
+/// The names of the images' pictures, without their kind: the images' own without extension, each of one image.
+fn names(images: &[PathBuf]) -> Result<Vec<OsString>, Box<dyn Error>> {
+    let names: Vec<OsString> =
+        images.iter().map(|image| image.file_stem().unwrap_or_default().to_owned()).collect();
+    let mut first: HashMap<&OsStr, &Path> = HashMap::new();
+    for (name, image) in names.iter().zip(images) {
+        let other = *first.entry(name).or_insert(image);
+        if other != image {
+            let (name, other, image) = (name.display(), other.display(), image.display());
+            return Err(format!("{other} and {image} would both be drawn as {name}.map.png; draw them into folders of their own").into());
+        }
+    }
+    Ok(names)
+}
+
 /// The pictures of one image, as they were written.
-fn draw(model: &Hiqa, file: &Path, options: &Options) -> Result<[PathBuf; 2], Box<dyn Error>> {
+fn draw(model: &Hiqa, file: &Path, name: &OsStr, options: &Options) -> Result<[PathBuf; 2], Box<dyn Error>> {
     let image = read_image(file, &DecodeOptions::default())?;
     let score = HiqaScoreOptions { stride: options.stride, ..HiqaScoreOptions::default() };
     let found = model.hallucinate(&image, &score).map_err(|error| format!("{}: {error}", file.display()))?;
-    let name = file.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
-    let picture = |kind: &str| options.output.join(format!("{name}.{kind}.png"));
+    let picture = |kind: &str| {
+        let mut name = name.to_owned();
+        name.push(format!(".{kind}.png"));
+        options.output.join(name)
+    };
     let pictures = [picture("hallucinated"), picture("map")];
     write_png(&pictures[0], &found.image)?;
     write_png(&pictures[1], &found.map)?;

@@ -3,7 +3,6 @@
 //! ```text
 //! cargo run --release --example reduced_reference -- --photographs FOLDER --test NAME,NAME --output FOLDER
 //! ```
-#![allow(clippy::print_stdout, reason = "a program's report goes to standard output")]
 
 mod curve;
 
@@ -15,7 +14,9 @@ use std::sync::Arc;
 
 use clap::{Parser, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
-use iqa_models::core::{device_by_name, write_atomically};
+use iqa_examples::output::finish;
+use iqa_examples::say;
+use iqa_models::core::{create_folder, device_by_name, write_atomically};
 use iqa_models::datasets::synthetic::{Reference, SyntheticConfig, SyntheticGrid, load_references};
 use iqa_models::heads::wadiqam::{
     FeaturePca, PatchSampler, PcaFit, PreparedReference, ScoreOptions, Wadiqam, WadiqamConfig,
@@ -66,13 +67,7 @@ enum Model {
 }
 
 fn main() -> ExitCode {
-    match run(&Options::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    finish(run(&Options::parse()).map(|()| ExitCode::SUCCESS), 1)
 }
 
 fn run(options: &Options) -> Result<(), Box<dyn Error>> {
@@ -82,7 +77,7 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
         Model::DiqamFr => WadiqamConfig::diqam_fr(),
     };
     let model = Wadiqam::load(&options.weights, &expected, &device)?;
-    std::fs::create_dir_all(&options.output)?;
+    create_folder(&options.output)?;
     let references = Arc::new(load_references(&options.photographs)?);
     let test = indices(&references, &options.test)?;
     let training: Vec<usize> = (0..references.len()).filter(|index| !test.contains(index)).collect();
@@ -100,7 +95,7 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     counts.dedup();
     let (full, points) = score(&model, &pca, &set, &counts)?;
     let text = table(&pca, &set, full, &points)?;
-    println!("{text}");
+    say!("{text}");
     write_atomically(&options.output.join("reduced_reference.md"), text.as_bytes())?;
     write_curve(&options.output.join("reduced_reference.svg"), full, &points)
 }
@@ -121,7 +116,7 @@ fn fit(
         bar.inc(1);
     }
     bar.finish_and_clear();
-    println!("{} patches of {} photographs fitted", fit.patches(), training.len());
+    say!("{} patches of {} photographs fitted", fit.patches(), training.len());
     Ok(fit.finish()?)
 }
 

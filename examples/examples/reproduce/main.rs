@@ -4,7 +4,6 @@
 //! cargo run --release --example reproduce -- list
 //! cargo run --release --example reproduce -- run bosse-4 --data data
 //! ```
-#![allow(clippy::print_stdout, reason = "a program's report goes to standard output")]
 
 mod bosse;
 mod catalogue;
@@ -19,6 +18,8 @@ use std::process::ExitCode;
 
 use catalogue::{Entry, Ours, entries};
 use clap::{Parser, Subcommand};
+use iqa_examples::output::{finish, print};
+use iqa_examples::say;
 use iqa_models::{device_by_name, model_by_name};
 use results::State;
 
@@ -58,13 +59,7 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    match run(&Options::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    finish(run(&Options::parse()).map(|()| ExitCode::SUCCESS), 1)
 }
 
 fn run(options: &Options) -> Result<(), Box<dyn Error>> {
@@ -73,16 +68,16 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
         Command::List => {
             for entry in entries() {
                 let state = State::of(entry, results)?.name();
-                println!("{:<20} {state:<17} {}{}", entry.id, entry.what, awaited(entry));
+                say!("{:<20} {state:<17} {}{}", entry.id, entry.what, awaited(entry));
             }
         }
-        Command::Show { id } => print!("{}", text::entry(find(id)?, results)?),
+        Command::Show { id } => print(format_args!("{}", text::entry(find(id)?, results)?)),
         Command::Run { id, data, device } => {
             let entry = find(id)?;
             run::run(entry, data, results, &device_by_name(device)?)?;
-            print!("\n{}", text::entry(entry, results)?);
+            print(format_args!("\n{}", text::entry(entry, results)?));
         }
-        Command::Markdown => print!("{}", text::document(results)?),
+        Command::Markdown => print(format_args!("{}", text::document(results)?)),
     }
     Ok(())
 }

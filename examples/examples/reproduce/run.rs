@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::error::Error;
 use std::path::{Path, PathBuf};
 
-use iqa_examples::evaluate;
+use iqa_examples::{evaluate, say};
 use iqa_models::datasets::{DataSet, DataSetKind, Strictness};
 use iqa_models::train::evaluation::ReportConfig;
 use iqa_models::{Device, EvaluatedScorer, model_by_name};
@@ -18,21 +18,21 @@ pub(crate) fn run(entry: &Entry, data: &Path, results: &Path, device: &Device) -
     for row in entry.rows {
         let evaluation = match row.ours {
             Ours::Nothing(reason) => {
-                println!("{}: {reason}", row.label);
+                say!("{}: {reason}", row.label);
                 continue;
             }
             Ours::Evaluation(evaluation) | Ours::Training(_, evaluation) => evaluation,
         };
         if let Some(missing) = missing(&evaluation, data) {
-            println!("{}: {missing}", row.label);
+            say!("{}: {missing}", row.label);
             continue;
         }
         for (folder, seed) in folders(entry, row, results).iter().zip(1..) {
             let weights = weights(row, &evaluation, data, results, seed);
             if let Some(weights) = weights.as_ref().filter(|path| !path.exists()) {
-                println!("{}: {} is missing", row.label, weights.display());
+                say!("{}: {} is missing", row.label, weights.display());
                 if let Ours::Training(training, _) = row.ours {
-                    println!(
+                    say!(
                         "  {}",
                         text::train(&training, &data.display().to_string(), results, &seed.to_string())
                     );
@@ -42,10 +42,10 @@ pub(crate) fn run(entry: &Entry, data: &Path, results: &Path, device: &Device) -
             let set = open(&evaluation, data, seed)?;
             let mut model = EvaluatedScorer::open(evaluation.model, weights.as_deref(), device)?;
             if let Some(patches) = evaluation.patches {
-                model = model.with_random_patches(patches, seed);
+                model = model.with_random_patches(patches, seed)?;
             }
             let done = evaluate(&model, &set, folder, None, &ReportConfig::default())?;
-            println!(
+            say!(
                 "{}: {} images scored in {:.1} s, {} found in {}",
                 row.label,
                 done.scored,

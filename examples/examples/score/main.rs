@@ -3,7 +3,6 @@
 //! ```text
 //! cargo run --release --example score -- --reference original.png distorted.jpg more/*.png
 //! ```
-#![allow(clippy::print_stdout, reason = "scores go to standard output")]
 
 mod output;
 
@@ -15,12 +14,14 @@ use std::process::ExitCode;
 use clap::builder::PossibleValuesParser;
 use clap::{Parser, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
+use iqa_examples::output::finish;
+use iqa_examples::{note, say};
 use iqa_models::core::{images_in, write_atomically};
 use iqa_models::{
     FloatDType, ImageInput, MODELS, ModelError, ReferenceNeed, Score, Scorer, available_devices,
     device_by_name, device_with_float, heatmap, model_by_name, read_image,
 };
-use output::{Format, Writer};
+use output::{Format, ReaderGone, Writer};
 
 /// Scores how good images look to a person.
 ///
@@ -85,22 +86,19 @@ impl Shard {
 
     /// Its part of so many images, which the parts divide evenly and in their order.
     fn of(self, images: usize) -> Range<usize> {
-        let start = |index| images * index / self.count;
+        let start = |index: usize| (images as u128 * index as u128 / self.count as u128) as usize;
         start(self.index)..start(self.index + 1)
     }
 }
 
 fn main() -> ExitCode {
-    let done = run(&Options::parse());
+    let done = match run(&Options::parse()) {
+        // Whoever closed it wants no more scores.
+        Err(error) if error.is::<ReaderGone>() => Ok(true),
+        done => done,
+    };
     iqa_examples::warn_of_profile();
-    match done {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::from(1),
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::from(2)
-        }
-    }
+    finish(done.map(|complete| if complete { ExitCode::SUCCESS } else { ExitCode::from(1) }), 2)
 }
 
 /// A type of half the size.
@@ -115,7 +113,7 @@ enum Half {
 /// Whether every image was scored.
 fn run(options: &Options) -> Result<bool, Box<dyn Error>> {
     if options.device == "help" {
-        println!("{}", available_devices().join("\n"));
+        say!("{}", available_devices().join("\n"));
         return Ok(true);
     }
     let default = if options.reference.is_some() { "wadiqam_fr" } else { "wadiqam_nr" };
@@ -135,44 +133,46 @@ fn run(options: &Options) -> Result<bool, Box<dyn Error>> {
         None => Scorer::new(model, &device)?,
     };
     if let (Some(weights), Some(remark)) = (&options.weights, scorer.weights_remark()) {
-        eprintln!("{}: {remark}", weights.display());
+        note!("{}: {remark}", weights.display());
     }
     let (mut files, mut complete) = expand(&options.distorted, options.recursive);
+    // With one image the reference is not kept: less memory for the same work.
+    let alone = files.len() == 1;
     if let Some(shard) = options.shard {
         files = files[shard.of(files.len())].to_vec();
     }
     let default = if options.output.is_some() { Format::Json } else { Format::Text };
     let format = options.format.unwrap_or(default);
-    let mut writer = Writer::new(format, &scorer, options.reference.as_deref());
-    if let Some(path) = &options.output {
-        let done = writer.go_on_in(path)?;
-        files.retain(|file| !done.contains(file));
+    if options.heatmap.is_some() && !alone {
+        return Err(format!("--heatmap takes one image, not {}", files.len()).into());
+    }
+    let mut writer = Writer::new(format, &scorer, options.reference.as_deref())?;
+    let first = options.shard.is_none_or(|shard| shard.index == 0);
+    match &options.output {
+        Some(path) => writer.go_on_in(path, &mut files, first)?,
+        None => writer.begin(first)?,
     }
     if files.is_empty() {
         return Ok(complete);
-    }
-    if options.heatmap.is_some() && files.len() != 1 {
-        return Err(format!("--heatmap takes one image, not {}", files.len()).into());
     }
     let bar = ProgressBar::new(files.len() as u64);
     bar.set_style(ProgressStyle::with_template("{bar:30} {pos}/{len} images, {eta} left")?);
     let mut report = |file: &Path, score: Result<Score, ModelError>| -> Result<(), Box<dyn Error>> {
         match score {
             Ok(score) => {
-                bar.suspend(|| writer.write(file, &score))?;
                 draw(options, file, &score)?;
+                bar.suspend(|| writer.write(file, &score))?;
             }
             Err(error) => {
                 complete = false;
-                bar.suspend(|| eprintln!("error: {error}"));
+                bar.suspend(|| note!("error: {error}"));
             }
         }
         bar.inc(1);
         Ok(())
     };
     match (&options.reference, files.as_slice()) {
-        // With one image the reference is not kept: less memory for the same work.
-        (Some(reference), [file]) => report(file, scorer.score_pair(file, reference))?,
+        (Some(reference), [file]) if alone => report(file, scorer.score_pair(file, reference))?,
         (reference, _) => {
             let prepared = reference.as_ref().map(|reference| scorer.prepare(reference)).transpose()?;
             let inputs: Vec<ImageInput<'_>> = files.iter().map(ImageInput::from).collect();
@@ -203,7 +203,7 @@ fn expand(arguments: &[String], recursive: bool) -> (Vec<PathBuf>, bool) {
             match images_in(path, recursive) {
                 Ok(found) => found,
                 Err(error) => {
-                    eprintln!("error: {error}");
+                    note!("error: {error}");
                     complete = false;
                     continue;
                 }
@@ -215,7 +215,7 @@ fn expand(arguments: &[String], recursive: bool) -> (Vec<PathBuf>, bool) {
             glob::glob(argument).map(|paths| paths.flatten().collect()).unwrap_or_default()
         };
         if found.is_empty() {
-            eprintln!("error: {argument}: no image there");
+            note!("error: {argument}: no image there");
             complete = false;
         }
         files.extend(found);

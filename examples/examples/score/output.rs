@@ -1,14 +1,15 @@
 //! Scores as text, JSON lines or CSV, to standard output or to a file that a later run goes on with.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::error::Error;
 use std::fs::File;
-use std::io::{Seek, SeekFrom, Write};
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
+use iqa_models::core::{CoreError, RecordForm, ResultsFile, sha256, sha256_of_file};
 use iqa_models::{Score, Scorer};
-use serde_json::json;
+use serde::Serialize;
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
@@ -17,131 +18,270 @@ pub(crate) enum Format {
     Csv,
 }
 
-const CSV_HEADER: &str = "path,reference,model,score,direction,range_low,range_high";
+const CSV_HEADER: &str = "path,reference,model,score,direction,range_low,range_high,in_range,key\n";
+/// Columns of the path, which comes first, and of the key.
+const CSV_KEY: usize = 8;
+/// Counts up when records of earlier versions are not to be gone on with.
+const VERSION: u32 = 1;
+/// Hexadecimal digits of a digest in a record.
+const DIGITS: usize = 16;
+
+/// A record of JSON lines.
+#[derive(Serialize)]
+struct Row<'a> {
+    path: &'a str,
+    reference: Option<&'a str>,
+    model: &'a str,
+    /// `null` for infinity.
+    score: f64,
+    direction: &'a str,
+    /// `null` for an end that there is not.
+    range: [f64; 2],
+    in_range: bool,
+    key: &'a str,
+}
+
+/// Where scores go.
+enum Sink {
+    /// Standard output, where a reader that has gone is no error.
+    Standard,
+    /// A device or a pipe: there is nothing to go on with.
+    Stream(PathBuf, File),
+    File(ResultsFile),
+}
 
 pub(crate) struct Writer {
     format: Format,
     model: &'static str,
+    direction: &'static str,
     reference: Option<String>,
-    /// `None` for standard output.
-    file: Option<File>,
-    header_due: bool,
+    /// Digest of all that the scores of this run depend on besides the images: the first half of each record's key.
+    settings: String,
+    sink: Sink,
 }
 
+/// The reader of standard output has gone: there is nothing left to do.
+#[derive(Debug)]
+pub(crate) struct ReaderGone;
+
+impl std::fmt::Display for ReaderGone {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("standard output is closed")
+    }
+}
+
+impl Error for ReaderGone {}
+
 impl Writer {
-    pub(crate) fn new(format: Format, scorer: &Scorer, reference: Option<&Path>) -> Self {
-        Self {
+    pub(crate) fn new(format: Format, scorer: &Scorer, reference: Option<&Path>) -> Result<Self, CoreError> {
+        let content = match reference {
+            None => "none".into(),
+            Some(path) if path.is_file() => sha256_of_file(path)?,
+            // A pipe can be read once, and a file that is not there is told of later.
+            Some(_) => "not a file".into(),
+        };
+        let settings = format!("{VERSION}\n{}\n{}\n{content}", scorer.name(), scorer.identity());
+        Ok(Self {
             format,
             model: scorer.name(),
+            direction: scorer.spec().direction.as_str(),
             reference: reference.map(|path| path.display().to_string()),
-            file: None,
-            header_due: format == Format::Csv,
-        }
+            settings: short(settings.as_bytes()),
+            sink: Sink::Standard,
+        })
     }
 
-    /// Writes to a file from now on, after what an earlier run left there, and gives the images that it scored. A
-    /// last line that was not written to its end is dropped.
+    /// Writes the header, if the format has one and this is the `first` part of the images.
+    pub(crate) fn begin(&mut self, first: bool) -> Result<(), Box<dyn Error>> {
+        if first && self.format == Format::Csv { self.put(CSV_HEADER) } else { Ok(()) }
+    }
+
+    /// Writes to a file from now on, after what an earlier run left there, and takes the images that it scored from
+    /// `images`. A record that was not written to its end is dropped. The header comes where this part of the images is
+    /// the `first`.
     ///
     /// # Errors
-    /// When the file holds something else than scores of this model against this reference in this format.
-    pub(crate) fn go_on_in(&mut self, path: &Path) -> Result<HashSet<PathBuf>, Box<dyn Error>> {
+    /// When another run is writing the file, or it holds something else than scores of this run's model, weights,
+    /// options and reference in this format.
+    pub(crate) fn go_on_in(
+        &mut self,
+        path: &Path,
+        images: &mut Vec<PathBuf>,
+        first: bool,
+    ) -> Result<(), Box<dyn Error>> {
         if self.format == Format::Text {
             return Err("--output takes --format json or csv".into());
         }
-        let failed = |error: std::io::Error| format!("{}: {error}", path.display());
-        let options = File::options().read(true).write(true).create(true).truncate(false).open(path);
-        let mut file = options.map_err(failed)?;
-        let text = std::fs::read_to_string(path).map_err(failed)?;
-        let whole = text.rfind('\n').map_or(0, |end| end + 1);
-        let mut done = HashSet::new();
-        for (index, line) in text[..whole].lines().enumerate() {
-            let foreign = || {
-                let expected = format!("a score of {} in this format", self.model);
-                format!(
-                    "{}, line {}: expected {expected}, against the same reference",
-                    path.display(),
-                    index + 1
-                )
-            };
-            if self.format == Format::Csv && index == 0 {
-                if line != CSV_HEADER {
-                    return Err(foreign().into());
-                }
-                self.header_due = false;
-                continue;
-            }
-            done.insert(self.scored(line).ok_or_else(foreign)?);
+        if std::fs::metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir()) {
+            let file = File::options().write(true).open(path);
+            let file = file.map_err(|source| CoreError::Io { path: path.into(), source })?;
+            self.sink = Sink::Stream(path.into(), file);
+            return self.begin(first);
         }
-        file.set_len(whole as u64).map_err(failed)?;
-        file.seek(SeekFrom::End(0)).map_err(failed)?;
-        self.file = Some(file);
-        Ok(done)
-    }
-
-    /// The image of a line that this writer could have written.
-    fn scored(&self, line: &str) -> Option<PathBuf> {
-        let (path, reference, model) = if self.format == Format::Csv {
-            let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(line.as_bytes());
-            let row = reader.records().next()?.ok()?;
-            (row.get(0)?.to_owned(), row.get(1)?.to_owned(), row.get(2)?.to_owned())
-        } else {
-            let row: serde_json::Value = serde_json::from_str(line).ok()?;
-            let field = |name: &str| row[name].as_str().map(str::to_owned);
-            (field("path")?, field("reference").unwrap_or_default(), field("model")?)
+        let csv = self.format == Format::Csv;
+        let (form, start) = match (csv, first) {
+            (true, true) => (RecordForm::Csv, CSV_HEADER),
+            (true, false) => (RecordForm::Csv, ""),
+            (false, _) => (RecordForm::Lines, ""),
         };
-        let same = model == self.model && reference == self.reference.as_deref().unwrap_or_default();
-        same.then(|| path.into())
+        // An image may be listed more than once: each record stands for one of them.
+        let mut done: HashMap<String, usize> = HashMap::new();
+        let file = ResultsFile::open(
+            path,
+            form,
+            start.as_bytes(),
+            |rest| self.begins(rest, images),
+            |line, record| {
+                if csv && line == 1 && (first || record == CSV_HEADER.trim_end().as_bytes()) {
+                    return header(path, record);
+                }
+                *done.entry(self.image_of(path, line, record)?).or_default() += 1;
+                Ok::<(), CoreError>(())
+            },
+        )?;
+        self.sink = Sink::File(file);
+        images.retain(|image| match done.get_mut(&digest_of_path(image)) {
+            Some(left) if *left > 0 => {
+                *left -= 1;
+                false
+            }
+            _ => true,
+        });
+        Ok(())
     }
 
-    pub(crate) fn write(&mut self, path: &Path, score: &Score) -> std::io::Result<()> {
+    /// Whether `rest` may be the beginning of a first record of this run.
+    fn begins(&self, rest: &[u8], images: &[PathBuf]) -> bool {
+        images.iter().any(|image| {
+            let path = image.display().to_string();
+            let beginning = match self.format {
+                Format::Csv => csv_line([&*path, ""]).unwrap_or_default().trim_end().to_owned(),
+                _ => format!("{{\"path\":{},", serde_json::Value::from(path)),
+            };
+            beginning.as_bytes().starts_with(rest) || rest.starts_with(beginning.as_bytes())
+        })
+    }
+
+    /// The image of a record, as a digest of its path, if this run could have written it.
+    fn image_of(&self, path: &Path, line: usize, record: &[u8]) -> Result<String, CoreError> {
+        let text = String::from_utf8_lossy(record);
+        let (reference, model, key) = self.parts(record).ok_or_else(|| {
+            CoreError::not_results(path, line, "a score as this version writes it, in this format", &text)
+        })?;
+        let here = self.reference.as_deref().unwrap_or("none");
+        let other = |what, expected: &str, found: &str| {
+            let (expected, found) = (expected.into(), found.into());
+            Err(CoreError::OtherResults { path: path.into(), what, expected, found })
+        };
+        match key.split_once('-') {
+            _ if model != self.model => other("model", self.model, &model),
+            _ if reference.as_deref().unwrap_or("none") != here => {
+                other("reference", here, reference.as_deref().unwrap_or("none"))
+            }
+            Some((settings, image)) if settings == self.settings => Ok(image.into()),
+            _ => other(
+                "set of weights, float type, device, options or reference content",
+                &self.settings,
+                &key,
+            ),
+        }
+    }
+
+    /// Reference, model and key of a record.
+    fn parts(&self, record: &[u8]) -> Option<(Option<String>, String, String)> {
+        if self.format == Format::Csv {
+            let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(record);
+            let row = reader.records().next()?.ok()?;
+            let reference = row.get(1).filter(|path| !path.is_empty()).map(str::to_owned);
+            Some((reference, row.get(2)?.to_owned(), row.get(CSV_KEY)?.to_owned()))
+        } else {
+            let row: serde_json::Value = serde_json::from_slice(record).ok()?;
+            let field = |name: &str| row[name].as_str().map(str::to_owned);
+            Some((field("reference"), field("model")?, field("key")?))
+        }
+    }
+
+    pub(crate) fn write(&mut self, path: &Path, score: &Score) -> Result<(), Box<dyn Error>> {
+        let key = format!("{}-{}", self.settings, digest_of_path(path));
         let path = path.display().to_string();
         let (low, high) = score.range;
-        let mut line = String::new();
-        if std::mem::take(&mut self.header_due) {
-            line = format!("{CSV_HEADER}\n");
-        }
-        line += &match self.format {
+        let record = match self.format {
             Format::Text => {
                 let against =
                     self.reference.as_ref().map_or_else(String::new, |path| format!(" against {path}"));
                 let (value, direction, model) = (score.value, score.direction, self.model);
-                format!("{path}{against}: {value:.4} ({direction}, {low} to {high}, {model})\n")
+                let outside = if score.in_range() { "" } else { "outside the nominal range " };
+                format!("{path}{against}: {value:.4} ({direction}, {outside}{low} to {high}, {model})\n")
             }
             Format::Json => {
-                let row = json!({
-                    "path": path,
-                    "reference": self.reference,
-                    "model": self.model,
-                    "score": score.value,
-                    "direction": score.direction.as_str(),
-                    "range": [low, high],
-                });
-                format!("{row}\n")
+                let row = Row {
+                    path: &path,
+                    reference: self.reference.as_deref(),
+                    model: self.model,
+                    score: score.value,
+                    direction: self.direction,
+                    range: [low, high],
+                    in_range: score.in_range(),
+                    key: &key,
+                };
+                format!("{}\n", serde_json::to_string(&row)?)
             }
             Format::Csv => csv_line([
                 &path,
                 self.reference.as_deref().unwrap_or_default(),
                 self.model,
                 &score.value.to_string(),
-                score.direction.as_str(),
+                self.direction,
                 &low.to_string(),
                 &high.to_string(),
+                &score.in_range().to_string(),
+                &key,
             ])?,
         };
-        // One call a line: a run that is killed leaves whole lines, but for the last.
-        match &mut self.file {
-            Some(file) => file.write_all(line.as_bytes()),
-            None => {
+        self.put(&record)
+    }
+
+    /// Writes a record in one call: a run that is killed leaves whole records, but for the last.
+    fn put(&mut self, record: &str) -> Result<(), Box<dyn Error>> {
+        match &mut self.sink {
+            Sink::File(file) => Ok(file.append(record.as_bytes())?),
+            Sink::Stream(path, file) => {
+                let written = file.write_all(record.as_bytes());
+                Ok(written.map_err(|source| CoreError::Io { path: path.clone(), source })?)
+            }
+            Sink::Standard => {
                 let mut out = std::io::stdout().lock();
-                out.write_all(line.as_bytes())?;
-                out.flush()
+                match out.write_all(record.as_bytes()).and_then(|()| out.flush()) {
+                    Err(error) if error.kind() == ErrorKind::BrokenPipe => Err(ReaderGone.into()),
+                    written => written.map_err(|error| format!("standard output: {error}").into()),
+                }
             }
         }
     }
 }
 
+fn header(path: &Path, record: &[u8]) -> Result<(), CoreError> {
+    let expected = CSV_HEADER.trim_end();
+    if record == expected.as_bytes() {
+        return Ok(());
+    }
+    Err(CoreError::not_results(path, 1, expected, &String::from_utf8_lossy(record)))
+}
+
+/// The beginning of a digest.
+fn short(bytes: &[u8]) -> String {
+    let mut digest = sha256(bytes);
+    digest.truncate(DIGITS);
+    digest
+}
+
+/// By its bytes: a name that is not UTF-8 has others than it is printed with.
+fn digest_of_path(path: &Path) -> String {
+    short(path.as_os_str().as_encoded_bytes())
+}
+
 /// A line of CSV (RFC 4180).
-fn csv_line(fields: [&str; 7]) -> std::io::Result<String> {
+fn csv_line<'a>(fields: impl IntoIterator<Item = &'a str>) -> std::io::Result<String> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     writer.write_record(fields)?;
     let bytes = writer.into_inner().map_err(csv::IntoInnerError::into_error)?;

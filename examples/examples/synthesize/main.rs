@@ -3,7 +3,6 @@
 //! ```text
 //! cargo run --release --example synthesize -- --photographs FOLDER --output SET --set kadid
 //! ```
-#![allow(clippy::print_stdout, reason = "a program's report goes to standard output")]
 
 mod sheets;
 
@@ -16,7 +15,9 @@ use std::time::Instant;
 
 use clap::{Parser, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
-use iqa_models::core::write_atomically;
+use iqa_examples::output::finish;
+use iqa_examples::say;
+use iqa_models::core::{CoreError, create_folder, write_atomically};
 use iqa_models::datasets::synthetic::{
     Opinions, Photograph, PublishedCrop, SetStyle, SyntheticSet, load_reference, reference_files,
 };
@@ -90,13 +91,7 @@ fn size(text: &str) -> Result<(u32, u32), String> {
 fn main() -> ExitCode {
     let done = run(&Options::parse());
     iqa_examples::warn_of_profile();
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    finish(done.map(|()| ExitCode::SUCCESS), 1)
 }
 
 fn run(options: &Options) -> Result<(), Box<dyn Error>> {
@@ -128,11 +123,12 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
 /// Makes what is missing of the set.
 fn make(set: &SyntheticSet, files: &[PathBuf], folder: &Path) -> Result<(), Box<dyn Error>> {
     let start = Instant::now();
+    set.check_sizes(files)?;
     claim(set, folder)?;
     for path in [set.style.reference_path(1)].into_iter().chain(set.items(1).take(1).map(|item| item.path()))
     {
         if let Some(parent) = folder.join(path).parent() {
-            std::fs::create_dir_all(parent)?;
+            create_folder(parent)?;
         }
     }
     let bar = ProgressBar::new(set.len() as u64);
@@ -168,7 +164,7 @@ fn make(set: &SyntheticSet, files: &[PathBuf], folder: &Path) -> Result<(), Box<
     }
     bar.finish_and_clear();
     let (made, seconds) = (made.into_inner(), start.elapsed().as_secs_f64());
-    println!(
+    say!(
         "{} images of {} photographs ({made} made, {} kept) in {seconds:.1} s: {:.1} images per second",
         set.len(),
         files.len(),
@@ -180,7 +176,7 @@ fn make(set: &SyntheticSet, files: &[PathBuf], folder: &Path) -> Result<(), Box<
 
 /// Writes down what the folder is for, or makes sure that it is for this set.
 fn claim(set: &SyntheticSet, folder: &Path) -> Result<(), Box<dyn Error>> {
-    std::fs::create_dir_all(folder)?;
+    create_folder(folder)?;
     let path = folder.join("synthesis.json");
     let photographs: Vec<_> = set.photographs.iter().map(|photograph| &photograph.name).collect();
     let places: Vec<_> = set.photographs.iter().map(|photograph| photograph.corner).collect();
@@ -193,7 +189,8 @@ fn claim(set: &SyntheticSet, folder: &Path) -> Result<(), Box<dyn Error>> {
         "version": env!("CARGO_PKG_VERSION"),
     });
     if path.exists() {
-        let found: serde_json::Value = serde_json::from_slice(&std::fs::read(&path)?)
+        let bytes = std::fs::read(&path).map_err(|source| CoreError::Io { path: path.clone(), source })?;
+        let found: serde_json::Value = serde_json::from_slice(&bytes)
             .map_err(|error| format!("{}: expected the settings of a set: {error}", path.display()))?;
         for name in ["set", "crop", "places", "seed", "photographs", "version"] {
             if found[name] != settings[name] {

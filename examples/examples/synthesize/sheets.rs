@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::path::Path;
 
-use iqa_models::core::write_atomically;
+use iqa_models::core::{create_folder, write_atomically};
 use iqa_models::datasets::synthetic::{Photograph, Reference, SyntheticSet};
 use iqa_models::image::codecs::jpeg::JpegEncoder;
 use iqa_models::image::{Rgb, RgbImage, imageops};
@@ -16,7 +16,7 @@ const QUALITY: u8 = 72;
 
 /// Draws one JPEG for each type: the undistorted tile, then its levels from 1 to 5.
 pub(crate) fn draw(set: &SyntheticSet, photograph: &Reference, folder: &Path) -> Result<(), Box<dyn Error>> {
-    std::fs::create_dir_all(folder)?;
+    create_folder(folder)?;
     let photographs = Photograph::numbered([photograph.name.clone()]);
     let set = SyntheticSet { size: TILE, photographs, ..set.clone() };
     let tile = set.crop(&set.photographs[0], photograph)?;

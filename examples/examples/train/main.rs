@@ -3,7 +3,6 @@
 //! ```text
 //! cargo run --release --example train -- --recipe wadiqam --photographs FOLDER --output RUN
 //! ```
-#![allow(clippy::print_stdout, reason = "a program's report goes to standard output")]
 
 mod gsn;
 mod hiqa;
@@ -109,19 +108,13 @@ fn select<T>(value: &mut T, asked: Option<T>) {
 fn main() -> ExitCode {
     let done = run(&Options::parse());
     iqa_examples::warn_of_profile();
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    iqa_examples::output::finish(done.map(|()| ExitCode::SUCCESS), 1)
 }
 
 fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     let device = device_by_name(&options.device)?;
     let source = Sources::open(&options.source, options.common.seed)?;
-    println!("{}", source.describe());
+    iqa_examples::say!("{}", source.describe());
     let Options { common, output, .. } = options;
     let text = match options.recipe {
         Recipe::Wadiqam => options.wadiqam.run(common, &source, output, &device)?,
@@ -129,6 +122,6 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
         Recipe::MultiBranch => options.multi_branch.run(common, &source, output, &device)?,
         Recipe::Hiqa => options.hiqa.run(common, &source, output, &device)?,
     };
-    println!("{text}");
+    iqa_examples::say!("{text}");
     Ok(write_atomically(&output.join("report.md"), text.as_bytes())?)
 }

@@ -174,7 +174,7 @@ impl MultiBranchOptions {
         let (training, validation) = (source.training(self.augment())?, source.validation()?);
         let outcome = train(&recipe, frp, &*training, &*validation, &FrozenCache::new(), output, device)?;
         let epoch = outcome.log[outcome.best_epoch];
-        println!("best epoch {}: validation loss {:.4}", epoch.epoch, epoch.validation_loss);
+        iqa_examples::say!("best epoch {}: validation loss {:.4}", epoch.epoch, epoch.validation_loss);
 
         // The report is on the weights as they would be shipped: rounded to 16 bits.
         let shipped = output.join("best.f16.safetensors");
@@ -227,7 +227,7 @@ impl MultiBranchOptions {
             for &seed in &self.seeds {
                 let recipe = self.recipe(config.clone(), common, seed);
                 let folder = output.join(format!("{}_seed{seed}", name.replace('+', "_").to_lowercase()));
-                println!("{name}, seed {seed}: {}", folder.display());
+                iqa_examples::say!("{name}, seed {seed}: {}", folder.display());
                 let outcome = train(&recipe, frp.clone(), &*training, &*validation, &cache, &folder, device)?;
                 let model = MultiBranch::load(&outcome.best, &config, device)?;
                 for ((kind, pairs), found) in tests.iter().zip(&mut found) {

@@ -250,7 +250,9 @@ impl Source {
             Self::Photographs { validation, trained, .. } => Box::new(self.grid(validation, trained)?),
             Self::Set { set, split, .. } => {
                 if split.validation.is_empty() {
-                    eprintln!("the split has no validation part: weights are selected on the test part");
+                    iqa_examples::note!(
+                        "the split has no validation part: weights are selected on the test part"
+                    );
                     Box::new(SetValidation::new(set, &split.test))
                 } else {
                     Box::new(SetValidation::new(set, &split.validation))
@@ -321,7 +323,9 @@ fn split(set: &DataSet, options: &OneSource, seed: u64) -> Result<Sides, Box<dyn
         .map_err(|_| format!("--split {text}: expected a preset, a file or three shares"))?;
     let shares: [f64; 3] = shares.try_into().map_err(|_| format!("--split {text}: expected three shares"))?;
     if options.leaky_image_split {
-        eprintln!("LEAKY split by image: the model sees every photograph of the test part in training");
+        iqa_examples::note!(
+            "LEAKY split by image: the model sees every photograph of the test part in training"
+        );
         return Ok(LeakyImageSplit::random(set, Parts::Ratios(shares), seed)?.into());
     }
     Ok(Split::random(set, Parts::Ratios(shares), seed)?.into())

@@ -136,7 +136,7 @@ impl WadiqamOptions {
         let training = source.training(augment)?;
         let outcome = train(&recipe, &*training, &*source.validation()?, output, device)?;
         let epoch = outcome.log[outcome.best_epoch];
-        println!("best epoch {}: validation loss {:.4}", epoch.epoch, epoch.validation_loss);
+        iqa_examples::say!("best epoch {}: validation loss {:.4}", epoch.epoch, epoch.validation_loss);
 
         // The report is on the weights as they would be shipped: rounded to 16 bits.
         let shipped = output.join("best.f16.safetensors");

@@ -118,7 +118,10 @@ impl SyntheticConfig {
         if let Some(distortion) = self.distortions.iter().find(|distortion| !distortion.is_labelled()) {
             return Err(DatasetError::Unlabelled { name: distortion.name() });
         }
-        indices.iter().try_for_each(|&index| check_size(&references[index], self.size))
+        indices
+            .iter()
+            .map(|&index| &references[index])
+            .try_for_each(|reference| check_size(&reference.name, reference.image.dimensions(), self.size))
     }
 }
 
@@ -219,7 +222,7 @@ impl SyntheticTrain {
     }
 
     fn augment(&self, image: &RgbImage, rng: &mut ChaCha8Rng) -> RgbImage {
-        let (width, height) = crop_size(self.config.size, image);
+        let (width, height) = crop_size(self.config.size, image.dimensions());
         let smallest = (width as f32 / image.width() as f32).max(height as f32 / image.height() as f32);
         let scale = rng.random_range(smallest.min(1.0)..=1.0);
         // Half of the samples keep the photograph's own pixels.
@@ -312,32 +315,41 @@ impl SyntheticGrid {
 }
 
 /// The size of a sample of this photograph: a portrait photograph gives a portrait sample.
-fn crop_size((width, height): (u32, u32), image: &RgbImage) -> (u32, u32) {
-    if (image.width() < image.height()) == (width < height) { (width, height) } else { (height, width) }
+fn crop_size((width, height): (u32, u32), photograph: (u32, u32)) -> (u32, u32) {
+    if (photograph.0 < photograph.1) == (width < height) { (width, height) } else { (height, width) }
 }
 
-fn check_size(reference: &Reference, size: (u32, u32)) -> Result<(), DatasetError> {
-    let needed = crop_size(size, &reference.image);
-    let found = reference.image.dimensions();
+fn check_size(name: &str, found: (u32, u32), size: (u32, u32)) -> Result<(), DatasetError> {
+    let needed = crop_size(size, found);
     if found.0 < needed.0 || found.1 < needed.1 {
-        return Err(DatasetError::ReferenceTooSmall { name: reference.name.clone(), found, needed });
+        return Err(DatasetError::ReferenceTooSmall { name: name.into(), found, needed });
+    }
+    Ok(())
+}
+
+/// That a photograph holds the part with this upper left corner.
+fn check_crop(
+    name: &str,
+    found: (u32, u32),
+    (x, y): (u32, u32),
+    size: (u32, u32),
+) -> Result<(), DatasetError> {
+    let needed = (x.saturating_add(size.0), y.saturating_add(size.1));
+    if found.0 < needed.0 || found.1 < needed.1 {
+        return Err(DatasetError::ReferenceTooSmall { name: name.into(), found, needed });
     }
     Ok(())
 }
 
 /// The part of a photograph with this upper left corner.
 fn crop_at(reference: &Reference, (x, y): (u32, u32), size: (u32, u32)) -> Result<RgbImage, DatasetError> {
-    let needed = (x.saturating_add(size.0), y.saturating_add(size.1));
-    let found = reference.image.dimensions();
-    if found.0 < needed.0 || found.1 < needed.1 {
-        return Err(DatasetError::ReferenceTooSmall { name: reference.name.clone(), found, needed });
-    }
+    check_crop(&reference.name, reference.image.dimensions(), (x, y), size)?;
     Ok(imageops::crop_imm(&reference.image, x, y, size.0, size.1).to_image())
 }
 
 /// The middle of an image that is large enough.
 fn central_crop(image: &RgbImage, size: (u32, u32)) -> RgbImage {
-    let (width, height) = crop_size(size, image);
+    let (width, height) = crop_size(size, image.dimensions());
     let (x, y) = ((image.width() - width) / 2, (image.height() - height) / 2);
     imageops::crop_imm(image, x, y, width, height).to_image()
 }

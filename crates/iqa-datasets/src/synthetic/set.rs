@@ -1,12 +1,12 @@
 //! A set on disk, in the layout of a published one.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use image::RgbImage;
+use image::{ImageReader, RgbImage};
 use iqa_core::{DecodeOptions, read_image};
 
-use super::{Opinions, PublishedCrop, Reference, central_crop, check_size, crop_at};
+use super::{Opinions, PublishedCrop, Reference, central_crop, check_crop, check_size, crop_at};
 use crate::dataset::ScoreScale;
 use crate::distort::tid::{TARGET_PSNR, TidDistortion, TidLevel, psnr};
 use crate::distort::{Distortion, Level};
@@ -216,6 +216,24 @@ pub struct SyntheticSet {
 }
 
 impl SyntheticSet {
+    /// That each photograph is large enough, by the size that its file states: what can be known before the work. A
+    /// file that states none is left to the reading.
+    ///
+    /// # Errors
+    /// [`DatasetError::ReferenceTooSmall`].
+    pub fn check_sizes(&self, files: &[PathBuf]) -> Result<(), DatasetError> {
+        for (file, photograph) in files.iter().zip(&self.photographs) {
+            let reader = ImageReader::open(file).and_then(ImageReader::with_guessed_format);
+            if let Some(size) = reader.ok().and_then(|reader| reader.into_dimensions().ok()) {
+                match photograph.corner {
+                    Some(corner) => check_crop(&photograph.name, size, corner, self.size)?,
+                    None => check_size(&photograph.name, size, self.size)?,
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// The part of a photograph from which its images are made.
     ///
     /// # Errors
@@ -224,7 +242,7 @@ impl SyntheticSet {
         if let Some(corner) = photograph.corner {
             return crop_at(reference, corner, self.size);
         }
-        check_size(reference, self.size)?;
+        check_size(&reference.name, reference.image.dimensions(), self.size)?;
         Ok(central_crop(&reference.image, self.size))
     }
 

@@ -22,7 +22,7 @@ pub use config::{Fusion, Initialisation, PATCH, Pooling, WEIGHT_EPSILON, Wadiqam
 #[cfg(feature = "learner")]
 pub use learner::WadiqamBatch;
 pub use model::{PatchScores, Wadiqam};
-pub use patches::{PatchPosition, PatchSampler, cut_patches, patch_values, patches_to_tensor};
+pub use patches::{MAX_PATCHES, PatchPosition, PatchSampler, cut_patches, patch_values, patches_to_tensor};
 pub use reduced::{FeaturePca, PcaFit, ReducedReference};
 pub use score::{ImageScore, PatchMap, PreparedReference, ScoreOptions};
 pub use weights::WeightLayout;

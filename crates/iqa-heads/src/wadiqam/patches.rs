@@ -10,6 +10,9 @@ use serde::{Deserialize, Serialize};
 use super::config::PATCH;
 use crate::HeadError;
 
+/// Most random patches of an image: its features are kept in memory.
+pub const MAX_PATCHES: usize = 1 << 16;
+
 /// Where a patch lies in an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PatchPosition {
@@ -77,11 +80,28 @@ impl PatchSampler {
         }
     }
 
+    /// That this sampler cuts patches, and not too many of them.
+    ///
+    /// # Errors
+    /// [`HeadError::EmptySampler`]; [`HeadError::InvalidConfig`] for more than [`MAX_PATCHES`] random patches.
+    pub fn validate(&self) -> Result<(), HeadError> {
+        match *self {
+            Self::Random { patches: 0, .. } => Err(HeadError::EmptySampler { what: "patches" }),
+            Self::Grid { stride: 0, .. } => Err(HeadError::EmptySampler { what: "stride" }),
+            Self::Random { patches, .. } if patches > MAX_PATCHES => Err(HeadError::InvalidConfig {
+                field: "patches",
+                found: patches.to_string(),
+                expected: "at most 65536",
+            }),
+            _ => Ok(()),
+        }
+    }
+
     /// The patches of an image at its own size and, for more than one scale, at half, a quarter, ... of it, finest
     /// first. Every scale has its own grid or as many random patches; one at which the image is too small is left out.
     ///
     /// # Errors
-    /// [`HeadError::TooSmall`] for an image that holds no patch, [`HeadError::EmptySampler`].
+    /// As [`Self::positions`].
     pub fn positions_at_scales(
         &self,
         width: u32,
@@ -114,15 +134,14 @@ impl PatchSampler {
     /// The patches of an image at its own size.
     ///
     /// # Errors
-    /// [`HeadError::TooSmall`] for an image that holds no patch, [`HeadError::EmptySampler`].
+    /// [`HeadError::TooSmall`] for an image that holds no patch, and as [`Self::validate`].
     pub fn positions(&self, width: u32, height: u32) -> Result<Vec<PatchPosition>, HeadError> {
         let least = self.minimum_side();
         if width < least || height < least {
             return Err(HeadError::TooSmall { size: (width, height), minimum: (least, least) });
         }
+        self.validate()?;
         match *self {
-            Self::Random { patches: 0, .. } => Err(HeadError::EmptySampler { what: "patches" }),
-            Self::Grid { stride: 0, .. } => Err(HeadError::EmptySampler { what: "stride" }),
             Self::Random { patches, seed } => {
                 let mut rng = ChaCha8Rng::seed_from_u64(seed);
                 let (last_x, last_y) = (width - PATCH as u32, height - PATCH as u32);
@@ -330,7 +349,9 @@ mod tests {
         let error = PatchSampler::official().positions(20, 20).expect_err("too small");
         assert_eq!(error.to_string(), "the image is 20x20, the smallest this model takes is 32x32");
         assert!(PatchSampler::ports().positions(32, 32).is_err());
-        assert!(PatchSampler::Random { patches: 0, seed: 0 }.positions(64, 64).is_err());
+        for patches in [0, MAX_PATCHES + 1, usize::MAX] {
+            assert!(PatchSampler::Random { patches, seed: 0 }.positions(64, 64).is_err(), "{patches}");
+        }
         assert!(PatchSampler::Grid { stride: 0, inclusive: true }.positions(64, 64).is_err());
     }
 }

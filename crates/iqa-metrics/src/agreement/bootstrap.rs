@@ -4,6 +4,9 @@ use rand_chacha::ChaCha8Rng;
 use super::correlation::check;
 use crate::MetricsError;
 
+/// Most resamples of a bootstrap: the figure of each is kept in memory.
+pub const MAX_RESAMPLES: usize = 1_000_000;
+
 /// A confidence interval.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Interval {
@@ -59,7 +62,7 @@ pub(super) fn resamples_of<const N: usize>(
     seed: u64,
     figure: impl Fn([&[f64]; N]) -> Result<f64, MetricsError>,
 ) -> Result<Vec<f64>, MetricsError> {
-    if !(level > 0.0 && level < 1.0) || resamples == 0 {
+    if !(level > 0.0 && level < 1.0) || !(1..=MAX_RESAMPLES).contains(&resamples) {
         return Err(MetricsError::Interval { level, resamples });
     }
     let mut rng = ChaCha8Rng::seed_from_u64(seed);

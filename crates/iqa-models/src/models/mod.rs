@@ -43,6 +43,11 @@ pub(crate) trait Model: Debug + Send + Sync {
 
     fn spec(&self) -> ScoreSpec;
 
+    /// Whether [`ScoreOptions`] have a say in its scores.
+    fn has_options(&self) -> bool {
+        false
+    }
+
     fn score(
         &self,
         distorted: &RgbImage,
@@ -66,6 +71,8 @@ pub(crate) trait Model: Debug + Send + Sync {
 /// [`Model`] without its type.
 pub(crate) trait AnyModel: Debug + Send + Sync {
     fn spec(&self) -> ScoreSpec;
+
+    fn has_options(&self) -> bool;
 
     fn score(
         &self,
@@ -99,6 +106,10 @@ impl<M: Model> AnyModel for M {
         Model::spec(self)
     }
 
+    fn has_options(&self) -> bool {
+        Model::has_options(self)
+    }
+
     fn score(
         &self,
         distorted: &RgbImage,
@@ -121,7 +132,8 @@ impl<M: Model> AnyModel for M {
         distorted: &RgbImage,
         prepared: &(dyn Any + Send + Sync),
     ) -> Result<Scored, ModelError> {
-        let prepared = prepared.downcast_ref().ok_or(ModelError::ForeignReference)?;
+        // The scorer has seen that a model of this identity prepared it.
+        let prepared = prepared.downcast_ref().expect("prepared by this model");
         Model::score_prepared(self, distorted, prepared)
     }
 

@@ -28,6 +28,10 @@ impl Model for Wadiqam {
         self.score_spec()
     }
 
+    fn has_options(&self) -> bool {
+        true
+    }
+
     fn score(
         &self,
         distorted: &RgbImage,

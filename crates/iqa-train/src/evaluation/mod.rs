@@ -65,5 +65,5 @@ pub use figures::{FIGURES, Figure, Figures, Fitted, Part};
 pub use report::{Intervals, Report, ReportConfig, SplitSummary, Summary, report};
 pub use run::{EvaluatedModel, score_set};
 pub use scatter::write_scatter;
-pub use scores::{ScoreKey, Scores, sha256};
+pub use scores::{ScoreKey, Scores};
 pub use table::{Table, TableCell, TableRow, TableSet};

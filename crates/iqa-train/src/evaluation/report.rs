@@ -49,6 +49,9 @@ pub struct Report {
     pub missing_images: usize,
     /// Images whose score is not finite, such as the PSNR of an image that equals its reference: left out.
     pub not_finite: usize,
+    /// Images whose score is finite and outside [`Self::range`]: scores are not clamped.
+    #[serde(default)]
+    pub outside_range: usize,
     /// Name of the model.
     pub model: String,
     /// Digest of its weights and options.
@@ -144,6 +147,7 @@ pub fn report(
         images: set.samples().len(),
         missing_images: set.missing_images(),
         not_finite: set.samples().len() - part.images,
+        outside_range: scores.outside_range(),
         model: scores.key.model.clone(),
         weights: scores.key.weights.clone(),
         direction: scores.key.direction,

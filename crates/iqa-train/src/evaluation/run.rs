@@ -52,10 +52,15 @@ pub trait EvaluatedModel {
 /// `bar` is set to the number of images and moves with them.
 ///
 /// # Errors
-/// [`TrainError::OtherScores`] when the file is of another set, model or weights; [`TrainError::Scores`] when it is
-/// damaged; [`TrainError::InUse`] while another run writes it; [`TrainError::Dataset`] for an image that cannot be
-/// decoded, or a set without references where the model needs them; [`TrainError::Scoring`] for one that the model
-/// refuses; [`TrainError::Core`] for what cannot be written. Scores before the failure are kept.
+/// [`CoreError::OtherResults`] when the file is of another set, model or weights; [`CoreError::NotResults`] when it is
+/// damaged; [`CoreError::InUse`] while another run writes it; [`CoreError::Io`] for what cannot be written;
+/// [`TrainError::Dataset`] for an image that cannot be decoded, or a set without references where the model needs them;
+/// [`TrainError::Scoring`] for one that the model refuses. Scores before the failure are kept.
+///
+/// [`CoreError::OtherResults`]: iqa_core::CoreError::OtherResults
+/// [`CoreError::NotResults`]: iqa_core::CoreError::NotResults
+/// [`CoreError::InUse`]: iqa_core::CoreError::InUse
+/// [`CoreError::Io`]: iqa_core::CoreError::Io
 pub fn score_set<M: EvaluatedModel>(
     model: &M,
     set: &DataSet,
@@ -109,7 +114,7 @@ pub fn score_set<M: EvaluatedModel>(
     }
     match unread {
         Some((source, others)) => Err(TrainError::Unread { source, others }),
-        None => file.finish(),
+        None => Ok(file.finish()?),
     }
 }
 

@@ -1,19 +1,14 @@
 //! Scores in a file that grows as they come.
 //!
-//! The first line is `# ` and what the scores depend on, as JSON; then come a header and a CSV line an image. A line
-//! is written at once, and one without its line break was torn by the end of a run: it is cut off.
+//! The first line is `# ` and what the scores depend on, as JSON; then come a header and a CSV record an image. The file
+//! is an [`iqa_core::ResultsFile`]: one run at a time writes it, and a torn record is written again.
 
 use std::collections::HashMap;
-use std::fs::{File, TryLockError};
-use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
-use iqa_core::{CoreError, Direction, ScoreSpec, write_atomically};
+use iqa_core::{CoreError, Direction, RecordForm, ResultsFile, ScoreSpec, read_records, sha256};
 use iqa_datasets::{DataSet, Sample};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
-
-use crate::TrainError;
 
 const HEADER: &str = "image,score,subjective";
 
@@ -50,23 +45,24 @@ impl ScoreKey {
         }
     }
 
-    /// The first thing that scores depend on and that differs: its name, this value, the other's.
-    fn difference<'a>(&'a self, other: &'a Self) -> Option<(&'static str, &'a str, &'a str)> {
-        [
-            ("data set", &self.set, &other.set),
-            ("list of images", &self.samples, &other.samples),
-            ("model", &self.model, &other.model),
-            ("weights", &self.weights, &other.weights),
-        ]
-        .into_iter()
-        .find(|(_, here, there)| here != there)
-        .map(|(what, here, there)| (what, here.as_str(), there.as_str()))
+    /// That the scores of a file with the key `found` are those of this one.
+    fn same_as(&self, found: &Self, path: &Path) -> Result<(), CoreError> {
+        let parts = [
+            ("data set", &self.set, &found.set),
+            ("list of images", &self.samples, &found.samples),
+            ("model", &self.model, &found.model),
+            ("weights", &self.weights, &found.weights),
+        ];
+        match parts.into_iter().find(|(_, expected, found)| expected != found) {
+            None => Ok(()),
+            Some((what, expected, found)) => Err(CoreError::OtherResults {
+                path: path.into(),
+                what,
+                expected: expected.clone(),
+                found: found.clone(),
+            }),
+        }
     }
-}
-
-/// SHA-256 as 64 hexadecimal digits, for [`EvaluatedModel::weights`](super::EvaluatedModel::weights).
-pub fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Of what identifies the samples.
@@ -102,24 +98,32 @@ impl Scores {
     /// Reads the scores of a finished evaluation of the same set.
     ///
     /// # Errors
-    /// [`TrainError::Core`] when the file cannot be read; [`TrainError::OtherScores`] when it is of another set;
-    /// [`TrainError::Scores`] when it is damaged or does not have every image.
-    pub fn read(path: &Path, set: &DataSet) -> Result<Self, TrainError> {
-        let mut bytes = std::fs::read(path).map_err(|source| CoreError::Io { path: path.into(), source })?;
-        bytes.truncate(whole_lines(&bytes));
-        let (key, values) = parse(path, &bytes, set, |key| {
+    /// [`CoreError::Io`] when the file cannot be read; [`CoreError::OtherResults`] when it is of another set;
+    /// [`CoreError::NotResults`] when it is damaged or does not have every image.
+    pub fn read(path: &Path, set: &DataSet) -> Result<Self, CoreError> {
+        let names = names(set);
+        let mut found = Found::new(path, &names, |key| {
             ScoreKey::new(set, key.model.clone(), key.weights.clone(), spec_like(key))
-        })?;
-        let found = values.iter().flatten().count();
-        match values.into_iter().collect::<Option<Vec<f64>>>() {
-            Some(values) => Ok(Self { key, found, values }),
-            None => Err(TrainError::Scores {
-                path: path.into(),
-                line: found + 3,
-                expected: format!("scores of {} images", set.samples().len()),
-                found: format!("the end of the file after {found}"),
-            }),
+        });
+        read_records(path, FORM, |line, record| found.take(line, record))?;
+        let (key, values, line) = (found.key, found.values, found.next_line);
+        let number = values.iter().flatten().count();
+        match (key, values.into_iter().collect::<Option<Vec<f64>>>()) {
+            (Some(key), Some(values)) => Ok(Self { key, found: number, values }),
+            _ => {
+                let expected = format!("scores of {} images", names.len());
+                let found = format!("the end of the file after {number}");
+                Err(CoreError::not_results(path, line, &expected, &found))
+            }
         }
+    }
+}
+
+impl Scores {
+    /// How many are finite and outside the nominal range.
+    pub(super) fn outside_range(&self) -> usize {
+        let spec = spec_like(&self.key);
+        self.values.iter().filter(|value| value.is_finite() && !spec.contains(**value)).count()
     }
 }
 
@@ -130,71 +134,67 @@ fn spec_like(key: &ScoreKey) -> ScoreSpec {
     ScoreSpec { direction: key.direction, range, reference: iqa_core::ReferenceNeed::NoReference }
 }
 
-/// Bytes up to the last line break.
-fn whole_lines(bytes: &[u8]) -> usize {
-    bytes.iter().rposition(|&byte| byte == b'\n').map_or(0, |last| last + 1)
+const FORM: RecordForm = RecordForm::CsvAfterLine;
+
+/// What the records of a file say, checked one by one.
+struct Found<'a, K> {
+    path: &'a Path,
+    /// The key that the file should have, made of the one it has.
+    expected: K,
+    index: HashMap<&'a str, usize>,
+    key: Option<ScoreKey>,
+    header: bool,
+    values: Vec<Option<f64>>,
+    next_line: usize,
 }
 
-/// Key and scores of a file, checked against the key that `expected` makes of it.
-fn parse(
-    path: &Path,
-    bytes: &[u8],
-    set: &DataSet,
-    expected: impl FnOnce(&ScoreKey) -> ScoreKey,
-) -> Result<(ScoreKey, Vec<Option<f64>>), TrainError> {
-    let damaged = |line: usize, expected: &str, found: &str| TrainError::Scores {
-        path: path.into(),
-        line,
-        expected: expected.into(),
-        found: found.into(),
-    };
-    let text = std::str::from_utf8(bytes).map_err(|_| damaged(1, "text in UTF-8", "other bytes"))?;
-    let (first, rest) = text.split_once('\n').unwrap_or((text, ""));
-    let key: ScoreKey = first
-        .strip_prefix("# ")
-        .and_then(|json| serde_json::from_str(json).ok())
-        .ok_or_else(|| damaged(1, "`# ` and what the scores depend on, as JSON", first))?;
-    let expected = expected(&key);
-    if let Some((what, here, there)) = expected.difference(&key) {
-        return Err(TrainError::OtherScores {
-            path: path.into(),
-            what,
-            found: there.into(),
-            expected: here.into(),
-        });
-    }
-    let names = names(set);
-    let index: HashMap<&str, usize> =
-        names.iter().enumerate().map(|(index, name)| (name.as_str(), index)).collect();
-    let mut values = vec![None; names.len()];
-    let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(rest.as_bytes());
-    for record in reader.records() {
-        let record = record.map_err(|error| damaged(2, "CSV", &error.to_string()))?;
-        let line = 1 + record.position().map_or(0, |position| position.line() as usize);
-        let text = record.iter().collect::<Vec<_>>().join(",");
-        if line == 2 {
-            if text != HEADER {
-                return Err(damaged(line, HEADER, &text));
-            }
-            continue;
+impl<'a, K: Fn(&ScoreKey) -> ScoreKey> Found<'a, K> {
+    fn new(path: &'a Path, names: &'a [String], expected: K) -> Self {
+        let index = names.iter().enumerate().map(|(index, name)| (name.as_str(), index)).collect();
+        Self {
+            path,
+            expected,
+            index,
+            key: None,
+            header: false,
+            values: vec![None; names.len()],
+            next_line: 1,
         }
-        let slot = record
-            .get(0)
-            .and_then(|name| index.get(name))
-            .map(|&index| &mut values[index])
-            .filter(|slot| slot.is_none())
-            .ok_or_else(|| damaged(line, "an image of the set, not listed before", &text))?;
-        let score = record.get(1).and_then(|score| score.parse().ok());
-        *slot = Some(score.ok_or_else(|| damaged(line, "an image, its score and its rating", &text))?);
     }
-    Ok((key, values))
+
+    /// Takes the next record.
+    fn take(&mut self, line: usize, record: &[u8]) -> Result<(), CoreError> {
+        let text = String::from_utf8_lossy(record);
+        let damaged = |expected: &str| CoreError::not_results(self.path, line, expected, &text);
+        self.next_line = line + 1 + record.iter().filter(|&&byte| byte == b'\n').count();
+        if self.key.is_none() {
+            let key: Option<ScoreKey> =
+                text.strip_prefix("# ").and_then(|json| serde_json::from_str(json).ok());
+            let key = key.ok_or_else(|| damaged("`# ` and what the scores depend on, as JSON"))?;
+            (self.expected)(&key).same_as(&key, self.path)?;
+            self.key = Some(key);
+            return Ok(());
+        }
+        if !self.header {
+            self.header = text == HEADER;
+            return if self.header { Ok(()) } else { Err(damaged(HEADER)) };
+        }
+        let row = csv::ReaderBuilder::new().has_headers(false).from_reader(record).records().next();
+        let row = row.and_then(Result::ok).filter(|row| row.len() == 3);
+        let row = row.ok_or_else(|| damaged("an image, its score and its rating"))?;
+        let slot = self.index.get(&row[0]).map(|&index| &mut self.values[index]);
+        let slot = slot
+            .filter(|slot| slot.is_none())
+            .ok_or_else(|| damaged("an image of the set, not listed before"))?;
+        *slot = Some(row[1].parse().map_err(|_| damaged("an image, its score and its rating"))?);
+        Ok(())
+    }
 }
 
 /// A file of scores that grows.
 pub(super) struct ScoreFile<'a> {
     path: PathBuf,
-    /// Locked: a second run on it is refused.
-    file: File,
+    file: ResultsFile,
     key: ScoreKey,
     set: &'a DataSet,
     names: Vec<String>,
@@ -204,26 +204,22 @@ pub(super) struct ScoreFile<'a> {
 
 impl<'a> ScoreFile<'a> {
     /// Opens a file to go on with, or starts one.
-    pub(super) fn open(path: &Path, key: ScoreKey, set: &'a DataSet) -> Result<Self, TrainError> {
-        let io = |source| TrainError::Core(CoreError::Io { path: path.into(), source });
-        if !path.exists() {
-            let json = serde_json::to_string(&key).map_err(|error| io(error.into()))?;
-            write_atomically(path, format!("# {json}\n{HEADER}\n").as_bytes())?;
-        }
-        let mut file = File::options().read(true).append(true).open(path).map_err(io)?;
-        file.try_lock().map_err(|error| match error {
-            TryLockError::WouldBlock => TrainError::InUse { path: path.into() },
-            TryLockError::Error(source) => io(source),
-        })?;
-        let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes).map_err(io)?;
-        let whole = whole_lines(&bytes);
-        let (_, values) = parse(path, &bytes[..whole], set, |_| key.clone())?;
-        if whole < bytes.len() {
-            file.set_len(whole as u64).map_err(io)?;
-        }
+    pub(super) fn open(path: &Path, key: ScoreKey, set: &'a DataSet) -> Result<Self, CoreError> {
+        let json = serde_json::to_string(&key)
+            .map_err(|error| CoreError::Io { path: path.into(), source: error.into() })?;
+        let start = format!("# {json}\n{HEADER}\n");
+        let names = names(set);
+        let mut found = Found::new(path, &names, |_| key.clone());
+        let file = ResultsFile::open(
+            path,
+            FORM,
+            start.as_bytes(),
+            |_| false,
+            |line, record| found.take(line, record),
+        )?;
+        let values = found.values;
         let found = values.iter().flatten().count();
-        Ok(Self { path: path.into(), file, key, set, names: names(set), values, found })
+        Ok(Self { path: path.into(), file, key, set, names, values, found })
     }
 
     pub(super) fn has(&self, index: usize) -> bool {
@@ -231,22 +227,22 @@ impl<'a> ScoreFile<'a> {
     }
 
     /// Writes the score of a sample.
-    pub(super) fn push(&mut self, index: usize, score: f64) -> Result<(), TrainError> {
-        let io = |source| TrainError::Core(CoreError::Io { path: self.path.clone(), source });
-        let mut line = csv::Writer::from_writer(Vec::new());
+    pub(super) fn push(&mut self, index: usize, score: f64) -> Result<(), CoreError> {
+        let io = |source| CoreError::Io { path: self.path.clone(), source };
+        let mut record = csv::Writer::from_writer(Vec::new());
         // The shortest digits that give the same number back.
         let rating = self.set.samples()[index].raw.to_string();
-        line.write_record([self.names[index].as_str(), &score.to_string(), &rating])
+        record
+            .write_record([self.names[index].as_str(), &score.to_string(), &rating])
             .map_err(|error| io(error.into()))?;
-        let line = line.into_inner().map_err(|error| io(error.into_error()))?;
-        self.file.write_all(&line).map_err(io)?;
+        self.file.append(&record.into_inner().map_err(|error| io(error.into_error()))?)?;
         self.values[index] = Some(score);
         Ok(())
     }
 
     /// The scores, when all are there.
-    pub(super) fn finish(self) -> Result<Scores, TrainError> {
-        self.file.sync_all().map_err(|source| CoreError::Io { path: self.path.clone(), source })?;
+    pub(super) fn finish(self) -> Result<Scores, CoreError> {
+        self.file.sync()?;
         let values = self.values.into_iter().flatten().collect();
         Ok(Scores { key: self.key, values, found: self.found })
     }

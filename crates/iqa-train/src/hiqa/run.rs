@@ -93,7 +93,7 @@ pub fn train(
     }
     // The run may have ended between a checkpoint and its row.
     publish(&trainer, &progress.log)?;
-    eprintln!("{}", perceptual_note(recipe));
+    iqa_core::notice(format_args!("{}", perceptual_note(recipe)));
 
     while let Some(&(phase, steps)) = phases.get(progress.phase) {
         let before: usize = phases[..progress.phase].iter().map(|(_, steps)| steps).sum();
@@ -181,7 +181,7 @@ fn run_phase(
                 let row = sums.row(phase, progress.step, factor, start.elapsed().as_secs_f64());
                 progress.log.push(row);
                 report(trainer, progress)?;
-                bar.suspend(|| eprintln!("{}", line(&row)));
+                bar.suspend(|| iqa_core::notice(format_args!("{}", line(&row))));
                 (sums, start) = (Sums::default(), Instant::now());
             }
         }

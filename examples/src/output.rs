@@ -1,0 +1,57 @@
+//! What programs write to standard output and standard error, which may be closed or full.
+//!
+//! `println!` ends a program with a panic there, in the middle of work whose results go to files. Here the work goes on:
+//! a reader that has gone, as `head` does, wants no more, and is no error; a full disk is told at the end, with the exit
+//! status.
+
+use std::error::Error;
+use std::fmt::Arguments;
+use std::io::{self, ErrorKind, Write};
+use std::process::ExitCode;
+use std::sync::{Mutex, PoisonError};
+
+use iqa_models::core::notice;
+
+/// The first failure to write, other than a reader that has gone.
+static FAILURE: Mutex<Option<io::Error>> = Mutex::new(None);
+
+/// As `println!`, without its panic: see [`output`](crate::output).
+#[macro_export]
+macro_rules! say {
+    ($($text:tt)*) => { $crate::output::print(format_args!("{}\n", format_args!($($text)*))) };
+}
+
+/// As `eprintln!`, without its panic.
+#[macro_export]
+macro_rules! note {
+    ($($text:tt)*) => { $crate::output::note(format_args!($($text)*)) };
+}
+
+/// Writes to standard output. What goes wrong is told by [`finish`].
+pub fn print(text: Arguments<'_>) {
+    let mut out = io::stdout().lock();
+    if let Err(error) = out.write_fmt(text).and_then(|()| out.flush())
+        && error.kind() != ErrorKind::BrokenPipe
+    {
+        FAILURE.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+    }
+}
+
+/// Writes a line to standard error, if it can be written.
+pub fn note(text: Arguments<'_>) {
+    notice(text);
+}
+
+/// The exit status of a program, after its errors have been told: that of `result`, or `failed` for an error or for
+/// output that was lost.
+pub fn finish(result: Result<ExitCode, Box<dyn Error>>, failed: u8) -> ExitCode {
+    let result =
+        result.and_then(|code| match FAILURE.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            None => Ok(code),
+            Some(error) => Err(format!("standard output: {error}").into()),
+        });
+    result.unwrap_or_else(|error| {
+        note!("error: {error}");
+        ExitCode::from(failed)
+    })
+}
