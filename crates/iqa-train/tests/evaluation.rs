@@ -203,6 +203,34 @@ fn scores_of_another_run_are_not_mixed_in() {
     }
 }
 
+/// Names that make records of CSV of two lines: cut anywhere, the file ends as a whole one.
+#[cfg(unix)]
+#[test]
+fn names_with_line_breaks_are_gone_on_with() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut list = "distorted,reference,score\n".to_owned();
+    let names = ["two\nlines.png", "\"q\".png", "a, b.png", "#.png"];
+    for (name, value) in names.iter().zip(1u8..) {
+        RgbImage::from_pixel(4, 4, Rgb([40 * value; 3])).save(folder.path().join(name)).expect("saves");
+        writeln!(list, "\"{}\",#.png,{value}", name.replace('"', "\"\"")).expect("text");
+    }
+    std::fs::write(folder.path().join("list.csv"), list).expect("writes");
+    let set = open(folder.path());
+    let (path, cut) = (folder.path().join("scores.csv"), folder.path().join("cut.csv"));
+    let scores = run(&Brightness::new(), &set, &path).expect("scores");
+    let text = read(&path);
+    assert_eq!(text.lines().count(), 2 + 5, "one record of two lines");
+    for length in 0..=text.len() {
+        std::fs::write(&cut, &text[..length]).expect("writes");
+        let resumed = run(&Brightness::new(), &set, &cut).expect("goes on");
+        assert_eq!((read(&cut), resumed.values), (text.clone(), scores.values.clone()), "cut at {length}");
+    }
+    std::fs::write(&cut, "no line break").expect("writes");
+    let error = run(&Brightness::new(), &set, &cut).expect_err("not ours").to_string();
+    assert!(error.contains("cut.csv, line 1: expected results of this program"), "{error}");
+    assert_eq!(read(&cut), "no line break");
+}
+
 #[test]
 fn two_runs_do_not_write_one_file() {
     let folder = folder();
@@ -248,6 +276,13 @@ fn signs_are_kept_and_errors_are_in_the_units_of_the_ratings() {
         let sum = figure(&turned).expect("defined") + figure(&figures).expect("defined");
         assert!(sum.abs() < 1e-12, "{name}");
     }
+
+    // A third above 0, 7, 14, 21, 28 and 35, four times each.
+    assert_eq!(found.outside_range, 0);
+    let mut narrow = scores.clone();
+    narrow.key.range = [Some(0.0), Some(20.0)];
+    let narrow = report(&set, &narrow, None, &ReportConfig::default()).expect("a report");
+    assert_eq!(narrow.outside_range, 12);
 
     // Without a range there is no error in the units of the ratings; the fit's is there.
     let mut open_ended = scores.clone();
