@@ -126,7 +126,14 @@ fn several_models_on_several_sets_give_one_table() {
     let list = std::fs::read_to_string(folder.path().join("list.csv")).expect("reads");
     let alone: Vec<String> = list
         .lines()
-        .map(|line| line.split(',').enumerate().filter(|(column, _)| *column != 1).map(|(_, cell)| cell).collect::<Vec<_>>().join(","))
+        .map(|line| {
+            line.split(',')
+                .enumerate()
+                .filter(|(column, _)| *column != 1)
+                .map(|(_, cell)| cell)
+                .collect::<Vec<_>>()
+                .join(",")
+        })
         .collect();
     std::fs::write(folder.path().join("alone.csv"), alone.join("\n")).expect("writes");
     let output = folder.path().join("results");
@@ -192,7 +199,10 @@ fn wrong_options_say_what_is_right() {
         (&["--model", "psnr,diqam_nr=missing.safetensors"], "missing.safetensors"),
         (&["--model", "psnr,ssim", "--weights", "some.safetensors"], "NAME=FILE"),
         (&["--model", "psnr,ssim", "--splits", "hiqa"], "for one model on one set"),
-        (&["--model", "psnr", "--range", "0,1"], "--range is there 2 times: expected one for each csv set, 1"),
+        (
+            &["--model", "psnr", "--range", "0,1"],
+            "--range is there 2 times: expected one for each csv set, 1",
+        ),
     ] {
         let mut command = example("evaluate");
         command.args(["--set", "csv", "--range", "0,14"]).arg("--root").arg(folder.path());
