@@ -15,7 +15,7 @@ const PICTURES: [&str; 4] = ["turned.tif", "alpha.webp", "cmyk.jpg", "grey16.png
 
 fn evaluate(folder: &Path) -> Command {
     let mut command = example("evaluate");
-    command.args(["--set", "csv", "--range", "0,14", "--resamples", "0", "--model", "psnr"]);
+    command.args(["--set", "csv", "--range", "0,14", "--resamples", "1", "--model", "psnr"]);
     command.arg("--root").arg(folder).arg("--list").arg(folder.join("list.csv"));
     command.arg("--output").arg(folder.join("results"));
     command

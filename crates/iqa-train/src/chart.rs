@@ -20,7 +20,7 @@ pub fn drawn(value: f64) -> Option<f64> {
 /// ```
 /// use iqa_train::chart::axis;
 /// assert_eq!(axis([0.0, 25.0, f64::NAN]), -1.0..26.0);
-/// assert_eq!(axis([3.0]), 2.5..3.5);
+/// assert_eq!(axis([3.0]), 1.5..4.5);
 /// ```
 pub fn axis(values: impl IntoIterator<Item = f64>) -> Range<f64> {
     let (low, high) = values

@@ -7,6 +7,7 @@
 mod output;
 
 use std::error::Error;
+use std::ffi::OsString;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -32,7 +33,7 @@ struct Options {
     /// Images to score: files, folders or glob patterns. Of a folder those with a usual extension; hidden files are left
     /// out.
     #[arg(required = true)]
-    distorted: Vec<String>,
+    distorted: Vec<OsString>,
     /// Descend into the folders of a folder.
     #[arg(long)]
     recursive: bool,
@@ -194,7 +195,7 @@ fn draw(options: &Options, file: &Path, score: &Score) -> Result<(), Box<dyn Err
 }
 
 /// The files that the arguments name, and whether every argument named some.
-fn expand(arguments: &[String], recursive: bool) -> (Vec<PathBuf>, bool) {
+fn expand(arguments: &[OsString], recursive: bool) -> (Vec<PathBuf>, bool) {
     let mut files = Vec::new();
     let mut complete = true;
     for argument in arguments {
@@ -208,14 +209,17 @@ fn expand(arguments: &[String], recursive: bool) -> (Vec<PathBuf>, bool) {
                     continue;
                 }
             }
-        } else if path.exists() || !argument.contains(['*', '?', '[']) {
-            // A missing file stays in the list: scoring it says what is wrong with it.
-            vec![path.into()]
         } else {
-            glob::glob(argument).map(|paths| paths.flatten().collect()).unwrap_or_default()
+            // What is no text is no pattern. A missing file stays in the list: scoring it says what is wrong with it.
+            match argument.to_str().filter(|text| !path.exists() && text.contains(['*', '?', '['])) {
+                Some(pattern) => {
+                    glob::glob(pattern).map(|paths| paths.flatten().collect()).unwrap_or_default()
+                }
+                None => vec![path.into()],
+            }
         };
         if found.is_empty() {
-            note!("error: {argument}: no image there");
+            note!("error: {}: no image there", path.display());
             complete = false;
         }
         files.extend(found);

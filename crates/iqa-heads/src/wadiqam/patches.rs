@@ -323,7 +323,8 @@ mod tests {
         let positions = at(512, 384);
         let count = |shrink| positions.iter().filter(|at| at.shrink == shrink).count();
         assert_eq!([count(1), count(2), count(4)], [192, 48, 12]);
-        assert_eq!(positions[192 + 17], PatchPosition { x: 64, y: 64, shrink: 2 });
+        // Eight a row.
+        assert_eq!(positions[192 + 17], PatchPosition { x: 64, y: 128, shrink: 2 });
         let shares = shares(&positions);
         assert_eq!([shares[0], shares[192], shares[240]], [1.0, 4.0, 16.0]);
         assert_eq!(at(127, 100).iter().map(|at| at.shrink).max(), Some(2), "too small for a quarter");

@@ -35,6 +35,7 @@ pub struct Figures {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Fitted {
     /// Parameters of the curve: fewer than asked for where the predictions have too few distinct values, 2 for a line.
+    #[serde(default)]
     pub parameters: usize,
     /// Pearson's linear correlation.
     pub plcc: f64,
