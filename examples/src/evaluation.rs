@@ -129,7 +129,9 @@ fn table<'a>(text: &mut String, parts: impl Iterator<Item = &'a Part>) {
             writeln!(text, "| {} | {} | {} |", part.name.replace('_', " "), part.images, cells.join(" | "));
         let fits = part.figures.iter().flat_map(|f| [(4, f.four_parameters), (5, f.five_parameters)]);
         for (asked, fitted) in fits {
-            if let Some(found) = fitted.map(|fitted| fitted.parameters).filter(|&found| found < asked) {
+            if let Some(found) =
+                fitted.map(|fitted| fitted.parameters).filter(|&found| (1..asked).contains(&found))
+            {
                 let _ = writeln!(
                     text,
                     "| | too few distinct scores for {asked} parameters: {found} | | | | | | | | |"

@@ -34,7 +34,8 @@ pub struct Figures {
 /// Figures after a logistic fit, which may fall as well as rise.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Fitted {
-    /// Parameters of the curve: fewer than asked for where the predictions have too few distinct values, 2 for a line.
+    /// Parameters of the curve: fewer than asked for where the predictions have too few distinct values, 2 for a line; 0
+    /// in a report from before this was told.
     #[serde(default)]
     pub parameters: usize,
     /// Pearson's linear correlation.
