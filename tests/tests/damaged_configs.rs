@@ -193,7 +193,7 @@ fn damaged_configurations_neither_panic_nor_allocate() {
             }
         }
         let growth = peak().zip(before).map_or(0, |(after, before)| after - before);
-        println!("{}: {refused} of {mutants} refused, peak memory grew by {} KB", family.key, growth >> 10);
+        eprintln!("{}: {refused} of {mutants} refused, peak memory grew by {} KB", family.key, growth >> 10);
         assert!(refused > mutants / 2, "{}", family.key);
         assert!(growth < 200 << 20, "{}: {growth} bytes", family.key);
     }

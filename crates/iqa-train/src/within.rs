@@ -22,20 +22,44 @@ pub(crate) fn by_source<E>(
     if sources.iter().all(|&source| source == 0) {
         return loss(scores.clone(), targets);
     }
-    let device = scores.device();
-    let mut sum = Tensor::zeros([1], &device);
+    let mut sum = Tensor::zeros([1], &scores.device());
     for (source, places) in places(sources) {
         let targets: Vec<f64> = places.iter().map(|&place| targets[place]).collect();
-        let index: Vec<i64> = places.iter().map(|&place| place as i64).collect();
-        let index = Tensor::<1, Int>::from_data(TensorData::new(index, [places.len()]), &device);
-        let scores = scores.clone().select(0, index);
+        let scores = of_places(scores, &places);
         if source == 0 {
             sum = sum + loss(scores, &targets)?;
-        } else if targets.iter().any(|target| *target != targets[0]) {
-            sum = sum + losses::plcc(scores, to_tensor(&targets, &device));
+        } else if let Some(correlation) = correlation(scores, &targets) {
+            sum = sum + correlation;
         }
     }
     Ok(sum)
+}
+
+/// The mean over the sources of `(1 - PLCC) / 2` of their images; 0 where none has images of different labels.
+pub(crate) fn correlations(scores: &Tensor<1>, targets: &[f64], sources: &[usize]) -> Tensor<1> {
+    let places = places(sources);
+    let count = places.len() as f64;
+    let each = places.values().filter_map(|places| {
+        let targets: Vec<f64> = places.iter().map(|&place| targets[place]).collect();
+        correlation(of_places(scores, places), &targets)
+    });
+    each.fold(Tensor::zeros([1], &scores.device()), |sum, term| sum + term / count)
+}
+
+/// `(1 - PLCC) / 2`; `None` for labels that are all the same, as that of a single image is: they correlate with nothing,
+/// and the gradient has no value.
+fn correlation(scores: Tensor<1>, targets: &[f64]) -> Option<Tensor<1>> {
+    let differ = targets.iter().any(|target| *target != targets[0]);
+    differ.then(|| {
+        let targets = to_tensor(targets, &scores.device());
+        losses::plcc(scores, targets)
+    })
+}
+
+fn of_places(scores: &Tensor<1>, places: &[usize]) -> Tensor<1> {
+    let index: Vec<i64> = places.iter().map(|&place| place as i64).collect();
+    let index = TensorData::new(index, [places.len()]);
+    scores.clone().select(0, Tensor::<1, Int>::from_data(index, &scores.device()))
 }
 
 /// Labels on a device.
@@ -79,5 +103,10 @@ mod tests {
         let expected = (1.0 + 4.0) / 2.0 + (1.0 - 25.0 / (8.75f64 * 500.0).sqrt()) / 2.0;
         assert!((loss(&scores, &targets, &sources) - expected).abs() < 1e-5);
         assert_eq!(loss(&[1.0, 2.0], &[0.0, 2.0], &[0, 0]), 0.5);
+
+        // The mean over four sources, two of which say nothing: PLCC 1 for the first.
+        let scores = Tensor::from_floats(scores.as_slice(), &Device::flex());
+        let found = correlations(&scores, &targets, &sources).into_scalar::<f64>();
+        assert!((found - (expected - 2.5) / 4.0).abs() < 1e-5, "{found}");
     }
 }

@@ -62,7 +62,7 @@ pub(super) fn resamples_of<const N: usize>(
     seed: u64,
     figure: impl Fn([&[f64]; N]) -> Result<f64, MetricsError>,
 ) -> Result<Vec<f64>, MetricsError> {
-    if !(level > 0.0 && level < 1.0) || !(1..=MAX_RESAMPLES).contains(&resamples) {
+    if !(level > 0.0 && level < 1.0 && (1..=MAX_RESAMPLES).contains(&resamples)) {
         return Err(MetricsError::Interval { level, resamples });
     }
     let mut rng = ChaCha8Rng::seed_from_u64(seed);

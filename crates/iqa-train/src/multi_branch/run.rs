@@ -162,16 +162,18 @@ pub fn evaluate(
     pairs: &dyn ValidationPairs,
     cache: &FrozenCache,
 ) -> Result<(Vec<f64>, Vec<f64>), TrainError> {
-    let (predictions, targets, _) = predict(model, pairs, cache)?;
+    let Predicted(predictions, targets, _) = predict(model, pairs, cache)?;
     Ok((predictions, targets))
 }
 
-/// The same, with the sources of the pairs.
+/// Scores, labels and sources of pairs.
+struct Predicted(Vec<f64>, Vec<f64>, Vec<usize>);
+
 fn predict(
     model: &MultiBranch,
     pairs: &dyn ValidationPairs,
     cache: &FrozenCache,
-) -> Result<(Vec<f64>, Vec<f64>, Vec<usize>), TrainError> {
+) -> Result<Predicted, TrainError> {
     let device = model.device();
     let indices: Vec<usize> = (0..pairs.samples()).collect();
     let (mut predictions, mut targets, mut sources) = (Vec::new(), Vec::new(), Vec::new());
@@ -184,7 +186,7 @@ fn predict(
         targets.extend(labels);
         sources.extend(from);
     }
-    Ok((predictions, targets, sources))
+    Ok(Predicted(predictions, targets, sources))
 }
 
 struct Run<'a> {
@@ -217,7 +219,7 @@ impl Task for Run<'_> {
     }
 
     fn validate(&self, model: &MultiBranch) -> Result<Validation, TrainError> {
-        let (predictions, targets, sources) = predict(model, self.validation, self.cache)?;
+        let Predicted(predictions, targets, sources) = predict(model, self.validation, self.cache)?;
         let scores: Vec<f32> = predictions.iter().map(|&score| score as f32).collect();
         let scores = Tensor::from_floats(scores.as_slice(), &model.device());
         let loss = by_source(&scores, &targets, &sources, squared_error)?;

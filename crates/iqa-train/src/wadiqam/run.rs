@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use burn::optim::AdamConfig;
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Device, Tensor};
 use image::RgbImage;
 use iqa_core::{NamedTensors, Precision};
 use iqa_heads::HeadError;
@@ -17,7 +17,7 @@ use super::recipe::WadiqamRecipe;
 use super::validation::ValidationPatches;
 use crate::data::target;
 use crate::epochs::{self, Outcome, Plan, Task, Validation};
-use crate::{TrainError, TrainingPair, TrainingPairs, ValidationPairs, losses, seed};
+use crate::{TrainError, TrainingPair, TrainingPairs, ValidationPairs, seed, within};
 
 /// Trains a network and writes into `folder`; goes on where an earlier run in that folder stopped.
 ///
@@ -67,7 +67,7 @@ struct Batch {
     /// The patches at the same places of the references, for a full-reference network.
     reference: Option<Vec<f32>>,
     /// Labels, on the scale of the score.
-    targets: Vec<f32>,
+    targets: Vec<f64>,
     sources: Vec<usize>,
 }
 
@@ -107,7 +107,7 @@ impl Task for Run<'_> {
         Ok(Batch {
             distorted: joined(0),
             reference: recipe.model.is_full_reference().then(|| joined(1)),
-            targets: pairs.iter().map(|pair| target(&spec, pair.quality01) as f32).collect(),
+            targets: pairs.iter().map(|pair| target(&spec, pair.quality01)).collect(),
             sources: pairs.iter().map(|pair| pair.source).collect(),
         })
     }
@@ -121,18 +121,10 @@ impl Task for Run<'_> {
         let reference = reference.map(|values| patches_to_tensor(values, device));
         let scores = model.network.forward_training(patches_to_tensor(distorted, device), reference);
         let scores = model.on_labels(scores, &sources);
-        let targets = Tensor::from_data(TensorData::new(targets, [images]), device);
-        let mut loss = scores.l1_loss(targets.clone());
+        let loss = scores.l1_loss(within::to_tensor(&targets, device));
         if recipe.correlation > 0.0 {
-            let pooled = scores.pool(images);
-            let groups: Vec<usize> = sources.chunk_by(|a, b| a == b).map(<[usize]>::len).collect();
-            let mut first = 0;
-            for &count in &groups {
-                let part = |scores: &Tensor<1>| scores.clone().slice([first..first + count]);
-                let term = losses::plcc(part(&pooled), part(&targets));
-                loss = loss + term * (recipe.correlation / groups.len() as f64);
-                first += count;
-            }
+            let correlations = within::correlations(&scores.pool(images), &targets, &sources);
+            return Ok(loss + correlations * recipe.correlation);
         }
         Ok(loss)
     }

@@ -364,7 +364,8 @@ impl<R: BufRead> Machine<'_, R> {
                     self.remember(key)?;
                 }
                 0x94 => {
-                    self.remember(u32::try_from(self.memo.len()).map_err(|_| damaged("it is too long"))?)?
+                    let key = u32::try_from(self.memo.len()).map_err(|_| damaged("it is too long"))?;
+                    self.remember(key)?;
                 }
                 b'g' => {
                     let key = self.number()?;

@@ -169,9 +169,9 @@ impl Tensor {
             let Some(axis) = (0..index.len()).rev().find(|&axis| index[axis] + 1 < self.shape[axis]) else {
                 return values;
             };
-            for inner in axis + 1..index.len() {
-                at -= index[inner] * self.stride[inner];
-                index[inner] = 0;
+            for (place, stride) in index.iter_mut().zip(&self.stride).skip(axis + 1) {
+                at -= *place * stride;
+                *place = 0;
             }
             index[axis] += 1;
             at += self.stride[axis];
