@@ -30,7 +30,8 @@ pub fn norm_in_norm(predictions: Tensor<1>, targets: Tensor<1>) -> Tensor<1> {
 
 fn normalised(scores: Tensor<1>) -> Tensor<1> {
     let centred = scores.clone() - scores.mean();
-    let norm = centred.clone().square().sum().sqrt() + NORM_EPSILON;
+    // Inside the root too: equal scores have a norm of 0, where the gradient of the root has no value.
+    let norm = (centred.clone().square().sum() + NORM_EPSILON * NORM_EPSILON).sqrt() + NORM_EPSILON;
     centred / norm
 }
 

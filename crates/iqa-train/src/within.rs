@@ -109,4 +109,14 @@ mod tests {
         let found = correlations(&scores, &targets, &sources).into_scalar::<f64>();
         assert!((found - (expected - 2.5) / 4.0).abs() < 1e-5, "{found}");
     }
+
+    #[test]
+    fn equal_scores_have_a_gradient() {
+        let device = Device::flex().autodiff();
+        let scores = Tensor::from_floats([0.5f32, 0.5], &device).require_grad();
+        let loss = correlations(&scores, &[0.0, 1.0], &[0, 0]);
+        let gradients = loss.backward();
+        let gradient = scores.grad(&gradients).expect("a gradient").into_data();
+        assert!(gradient.iter::<f32>().all(f32::is_finite), "{gradient:?}");
+    }
 }
