@@ -81,7 +81,7 @@ fn what_makes_no_sense_is_refused_before_there_is_a_folder() {
     let folder = tempfile::tempdir().expect("a folder");
     photographs(folder.path());
     let run = folder.path().join("run");
-    let cases: [(&[&str], &str); 13] = [
+    let cases: [(&[&str], &str); 14] = [
         (&["--size", "0", "0"], "a crop of 0x0 has no pixels"),
         (&["--size", "100000", "100000"], "smaller than the crop of 100000x100000"),
         (&["--patches", "1000000000000"], "patches is 1000000000000"),
@@ -94,6 +94,7 @@ fn what_makes_no_sense_is_refused_before_there_is_a_folder() {
         (&["--recipe", "gsn", "--size", "64", "64"], "crop of 96x96"),
         (&["--recipe", "hiqa", "--channels", "1000000000000"], "generator.width is 1000000000000"),
         (&["--recipe", "hiqa", "--patch-side", "1099511627776"], "patch is 1099511627776"),
+        (&["--recipe", "hiqa", "--learning-rate", "1"], "not for the recipe hiqa"),
         (&["--recipe", "hiqa", "--stride", "0"], "'0' for '--stride"),
     ];
     for (options, expected) in cases {

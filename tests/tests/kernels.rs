@@ -9,7 +9,7 @@ use burn::tensor::module::{avg_pool2d, conv2d, max_pool2d};
 use burn::tensor::ops::{AvgPoolOptions, ConvOptions, MaxPoolOptions};
 use burn::tensor::{Device, Tensor, TensorData};
 use iqa_kernels::{Conv2d, add_relu, average_pool, channels_first, channels_last, max_pool};
-use iqa_models::heads::wadiqam::{PatchSampler, ScoreOptions, Wadiqam, WadiqamConfig, cut_patches};
+use iqa_models::heads::wadiqam::{PatchMap, ScoreOptions, Wadiqam, WadiqamConfig, cut_patches};
 use iqa_testkit::{Tolerance, assert_close, textured};
 
 fn layers() -> Vec<(Conv2dConfig, [usize; 4])> {
@@ -271,21 +271,26 @@ fn scores_of_the_bundled_weights_are_those_of_burns_own_operations() {
     let device = Device::flex();
     let weights = |name: &str| format!("{}/../crates/iqa-models/weights/{name}", env!("CARGO_MANIFEST_DIR"));
     let (distorted, reference) = (textured(96, 64, 1), textured(96, 64, 2));
-    let positions = PatchSampler::official().positions(96, 64).expect("large enough");
     for (name, config) in
         [("wadiqam_fr", WadiqamConfig::wadiqam_fr()), ("wadiqam_nr", WadiqamConfig::wadiqam_nr())]
     {
         let file = weights(&format!("{name}.safetensors"));
         let model = Wadiqam::load(file, &config, &device).expect("loads");
         let pair = model.config().is_full_reference();
-        let found = model
-            .score(&distorted, pair.then_some(&reference), &ScoreOptions::default())
-            .expect("scores")
-            .score;
-        let plain = |image| plain_features(&model, cut_patches(image, &positions, &device));
+        let found =
+            model.score(&distorted, pair.then_some(&reference), &ScoreOptions::default()).expect("scores");
+        let plain = |image| plain_features(&model, cut_patches(image, &found.patches.positions, &device));
         let features =
             if pair { model.fuse(plain(&distorted), plain(&reference)) } else { plain(&distorted) };
-        let expected = f64::from(model.patch_scores(features).pool(1).into_scalar::<f32>());
+        let scores = model.patch_scores(features);
+        let values = |tensor: Tensor<1>| tensor.into_data().iter::<f32>().collect();
+        let expected = PatchMap {
+            quality: values(scores.quality),
+            weight: values(scores.weight.expect("weighted")),
+            ..found.patches.clone()
+        }
+        .pool();
+        let found = found.score;
         let (lowest, highest) = model.score_spec().range;
         let moved = (found - expected).abs() / (highest - lowest);
         assert!(moved <= 1e-6, "{name}: {found}, plain {expected}: {moved:.1e} of the range");

@@ -110,9 +110,18 @@ const MULTI_BRANCH: &str = "`best.safetensors` of a run of the example `train` w
 const HIQA: &str = "none were published; `train --recipe hiqa` makes them";
 const DEEP_IQA: &str = "the official ones are at github.com/dmaniry/deepIQA";
 
-/// Photographs distorted on the fly, labelled by type and level.
-const SYNTHETIC: &[TrainingSource] =
-    &[TrainingSource::KODAK, TrainingSource::PACKAGES, TrainingSource::KADID10K_MEANS];
+/// What the bundled WaDIQaM-FR has seen.
+const PAIRS: &[TrainingSource] =
+    &[TrainingSource::KODAK, TrainingSource::CID22, TrainingSource::KADID10K_MEANS, TrainingSource::TID2013];
+/// What the bundled WaDIQaM-NR has seen; it went on from weights trained on the second.
+const SINGLE: &[TrainingSource] = &[
+    TrainingSource::KODAK,
+    TrainingSource::PACKAGES,
+    TrainingSource::CID22,
+    TrainingSource::KADID10K_MEANS,
+    TrainingSource::TID2013,
+    TrainingSource::BIQ2021,
+];
 
 use ReferenceNeed::{FullReference, NoReference};
 
@@ -121,13 +130,13 @@ pub static MODELS: &[ModelInfo] = &[
     ModelInfo::new(
         "wadiqam_fr",
         FullReference,
-        Weights::Bundled(include_bytes!("../weights/wadiqam_fr.safetensors"), SYNTHETIC),
+        Weights::Bundled(include_bytes!("../weights/wadiqam_fr.safetensors"), PAIRS),
         Kind::Wadiqam(WadiqamConfig::wadiqam_fr),
     ),
     ModelInfo::new(
         "wadiqam_nr",
         NoReference,
-        Weights::Bundled(include_bytes!("../weights/wadiqam_nr.safetensors"), SYNTHETIC),
+        Weights::Bundled(include_bytes!("../weights/wadiqam_nr.safetensors"), SINGLE),
         Kind::Wadiqam(WadiqamConfig::wadiqam_nr),
     ),
     ModelInfo::new(

@@ -63,8 +63,9 @@ struct Options {
     /// single run.
     #[arg(long, value_parser = Shard::parse)]
     shard: Option<Shard>,
-    /// Also draw image, local distortion and patch weights side by side (PNG); for one image.
-    #[arg(long)]
+    /// Also draw image, local distortion and patch weights side by side (PNG); for one image, which is scored anew: not with
+    /// `--output`.
+    #[arg(long, conflicts_with = "output")]
     heatmap: Option<PathBuf>,
 }
 

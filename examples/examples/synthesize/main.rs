@@ -7,6 +7,7 @@
 mod sheets;
 
 use std::error::Error;
+use std::fs::{File, TryLockError};
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -17,7 +18,7 @@ use clap::{Parser, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 use iqa_examples::output::finish;
 use iqa_examples::say;
-use iqa_models::core::{CoreError, create_folder, write_atomically};
+use iqa_models::core::{CoreError, create_folder, sha256_of_file, write_atomically};
 use iqa_models::datasets::synthetic::{
     Opinions, Photograph, PublishedCrop, SetStyle, SyntheticSet, load_reference, reference_files,
 };
@@ -124,7 +125,7 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
 fn make(set: &SyntheticSet, files: &[PathBuf], folder: &Path) -> Result<(), Box<dyn Error>> {
     let start = Instant::now();
     set.check_sizes(files)?;
-    claim(set, folder)?;
+    let _lock = claim(set, files, folder)?;
     for path in [set.style.reference_path(1)].into_iter().chain(set.items(1).take(1).map(|item| item.path()))
     {
         if let Some(parent) = folder.join(path).parent() {
@@ -174,9 +175,23 @@ fn make(set: &SyntheticSet, files: &[PathBuf], folder: &Path) -> Result<(), Box<
     Ok(())
 }
 
-/// Writes down what the folder is for, or makes sure that it is for this set.
-fn claim(set: &SyntheticSet, folder: &Path) -> Result<(), Box<dyn Error>> {
+/// Writes down what the folder is for, or makes sure that it is for this set. As long as what it returns is held, no other
+/// run takes the folder.
+fn claim(set: &SyntheticSet, files: &[PathBuf], folder: &Path) -> Result<File, Box<dyn Error>> {
     create_folder(folder)?;
+    let path = folder.join(".lock");
+    let io = |source| CoreError::Io { path: path.clone(), source };
+    let lock = File::options().create(true).truncate(false).write(true).open(&path).map_err(io)?;
+    match lock.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            return Err(format!("{}: another run is making a set in this folder", folder.display()).into());
+        }
+        // A file system without locks: nothing tells one run from another there.
+        Err(TryLockError::Error(error)) if error.kind() == std::io::ErrorKind::Unsupported => {}
+        Err(TryLockError::Error(source)) => return Err(io(source).into()),
+    }
+    let digests = files.iter().map(|file| sha256_of_file(file)).collect::<Result<Vec<_>, _>>()?;
     let path = folder.join("synthesis.json");
     let photographs: Vec<_> = set.photographs.iter().map(|photograph| &photograph.name).collect();
     let places: Vec<_> = set.photographs.iter().map(|photograph| photograph.corner).collect();
@@ -186,13 +201,14 @@ fn claim(set: &SyntheticSet, folder: &Path) -> Result<(), Box<dyn Error>> {
         "places": places,
         "seed": set.seed,
         "photographs": photographs,
+        "digests": digests,
         "version": env!("CARGO_PKG_VERSION"),
     });
     if path.exists() {
         let bytes = std::fs::read(&path).map_err(|source| CoreError::Io { path: path.clone(), source })?;
         let found: serde_json::Value = serde_json::from_slice(&bytes)
             .map_err(|error| format!("{}: expected the settings of a set: {error}", path.display()))?;
-        for name in ["set", "crop", "places", "seed", "photographs", "version"] {
+        for name in ["set", "crop", "places", "seed", "photographs", "digests", "version"] {
             if found[name] != settings[name] {
                 return Err(format!(
                     "{}: another set was begun in this folder ({name} differs)",
@@ -201,9 +217,10 @@ fn claim(set: &SyntheticSet, folder: &Path) -> Result<(), Box<dyn Error>> {
                 .into());
             }
         }
-        return Ok(());
+        return Ok(lock);
     }
-    Ok(write_atomically(&path, format!("{settings:#}\n").as_bytes())?)
+    write_atomically(&path, format!("{settings:#}\n").as_bytes())?;
+    Ok(lock)
 }
 
 fn write_png(path: &Path, image: &RgbImage) -> Result<(), Box<dyn Error>> {

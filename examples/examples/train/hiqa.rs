@@ -150,6 +150,11 @@ impl HiqaOptions {
         output: &Path,
         device: &Device,
     ) -> Result<String, Box<dyn Error>> {
+        if common.learning_rate.is_some() || common.epochs.is_some() {
+            return Err("--learning-rate and --epochs are not for the recipe hiqa: its phases have steps and rates of their \
+                        own (--baseline-steps, --steps, --regressor-steps)"
+                .into());
+        }
         let recipe = self.recipe(common);
         let training = source.training(PairAugment::default())?;
         let outcome = train(&recipe, &*training, &*source.validation()?, output, device)?;
