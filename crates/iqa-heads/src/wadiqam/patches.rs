@@ -243,7 +243,7 @@ pub(super) fn cut_patches_tensor(
     images: Tensor<4>,
     sampler: PatchSampler,
     positions: &[PatchPosition],
-) -> Result<Tensor<4>, HeadError> {
+) -> Tensor<4> {
     let n = images.dims()[0];
     let scales: Vec<Tensor<5>> = positions
         .chunk_by(|a, b| a.shrink == b.shrink)
@@ -257,7 +257,7 @@ pub(super) fn cut_patches_tensor(
             patches.reshape([n, positions.len(), 3, PATCH, PATCH])
         })
         .collect();
-    Ok(Tensor::cat(scales, 1).reshape([n * positions.len(), 3, PATCH, PATCH]))
+    Tensor::cat(scales, 1).reshape([n * positions.len(), 3, PATCH, PATCH])
 }
 
 fn cut_at_one_scale(images: Tensor<4>, sampler: PatchSampler, positions: &[PatchPosition]) -> Tensor<4> {

@@ -197,7 +197,7 @@ impl Wadiqam {
         let device = distorted.device();
         let positions = self.positions(sampler, (width as u32, height as u32))?;
         let cut = |images| cut_patches_tensor(images, sampler, &positions);
-        let scores = self.forward(cut(distorted)?, reference.map(cut).transpose()?);
+        let scores = self.forward(cut(distorted), reference.map(cut));
         if self.config.scales == 1 {
             return Ok(scores.pool(n));
         }
