@@ -66,7 +66,7 @@ pub fn criterion_directory() -> PathBuf {
 pub fn comparison_table(directory: &Path) -> String {
     let mut figures = Vec::new();
     collect(directory, &mut figures);
-    let known: Vec<&str> = iqa_models::core::DEVICE_NAMES.to_vec();
+    let known: Vec<&str> = iqa_models::nn::DEVICE_NAMES.to_vec();
     let mut rows: BTreeMap<&str, BTreeMap<&str, f64>> = BTreeMap::new();
     for (name, nanoseconds) in &figures {
         if let Some((work, device)) = name.rsplit_once('/')

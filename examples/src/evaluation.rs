@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use iqa_models::EvaluatedScorer;
+use iqa_models::Scorer;
 use iqa_models::core::{create_folder, write_atomically};
 use iqa_models::datasets::DataSet;
 use iqa_models::train::evaluation::{
@@ -33,7 +33,7 @@ pub struct Evaluation {
 /// # Errors
 /// What reading the set, scoring and writing give.
 pub fn evaluate(
-    model: &EvaluatedScorer,
+    scorer: &Scorer,
     set: &DataSet,
     folder: &Path,
     against: Option<&Path>,
@@ -45,7 +45,7 @@ pub fn evaluate(
     let bar = ProgressBar::no_length();
     bar.set_style(ProgressStyle::with_template("{bar:30} {pos}/{len} images, {eta} left")?);
     let start = Instant::now();
-    let scores = score_set(model, set, &folder.join("scores.csv"), &bar)?;
+    let scores = score_set(scorer.model(), set, &folder.join("scores.csv"), &bar)?;
     let seconds = start.elapsed().as_secs_f64();
     bar.finish_and_clear();
     let report = report(set, &scores, against.as_ref(), config)?;

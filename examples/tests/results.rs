@@ -43,7 +43,7 @@ fn refused(arguments: &[&OsStr], message: &str, unchanged: &Path) {
 
 /// The bundled weights of `model`, every score of theirs higher by about `shift`: their last bias is.
 fn shifted_weights(model: &str, shift: f32, path: &Path) {
-    let bundled = format!("../crates/iqa-models/weights/{model}.safetensors");
+    let bundled = format!("../crates/iqa-heads/weights/{model}.safetensors");
     let mut bytes = read(&Path::new(env!("CARGO_MANIFEST_DIR")).join(bundled));
     let data =
         8 + usize::try_from(u64::from_le_bytes(bytes[..8].try_into().expect("8 bytes"))).expect("small");

@@ -115,7 +115,7 @@ fn image_measures_are_models_too() {
         &["--model", "ms_ssim", "--reference", &small, &small],
         &["small.png", "100x175", "ms_ssim", "176x176"],
     );
-    let weights = "crates/iqa-models/weights/wadiqam_fr.safetensors";
+    let weights = "crates/iqa-heads/weights/wadiqam_fr.safetensors";
     let with_weights = ["--model", "vif", "--weights", weights, "--reference", REFERENCE, DISTORTED[0]];
     refused(2, &with_weights, &["vif", "no weights"]);
     refused(2, &["--model", "psnr", DISTORTED[0]], &["reference"]);

@@ -67,7 +67,7 @@ fn each_recipe_makes_weights_that_can_be_bundled() {
     );
     assert!(output.status.success(), "{}", stderr(&output));
     let tensors =
-        |run: &Path| iqa_models::core::NamedTensors::read(run.join("best.safetensors")).expect("reads");
+        |run: &Path| iqa_models::nn::NamedTensors::read(run.join("best.safetensors")).expect("reads");
     let (first, second) = (tensors(&run("multibranch")), tensors(&run("second")));
     let learned: Vec<&str> = first.keys().filter_map(|key| key.strip_prefix("frnp.")).collect();
     assert!(!learned.is_empty());

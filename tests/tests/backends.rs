@@ -8,11 +8,11 @@ use std::path::Path;
 
 use burn::module::Module;
 use burn::optim::{GradientsParams, ModuleOptimizer, SgdConfig};
-use iqa_models::core::{NamedTensors, device_by_name, image_to_tensor};
 use iqa_models::heads::gsn::{Gsn, GsnConfig};
 use iqa_models::heads::hiqa::{Hiqa, HiqaConfig};
 use iqa_models::heads::multi_branch::{MultiBranch, MultiBranchConfig, PairBatch};
 use iqa_models::heads::wadiqam::{PatchSampler, Wadiqam, WadiqamConfig};
+use iqa_models::nn::{NamedTensors, device_by_name, image_to_tensor};
 use iqa_models::{Device, Scorer, Tensor, available_devices};
 use iqa_testkit::{Tolerance, fixture_path, relative_error, textured, workspace_path};
 

@@ -1,12 +1,12 @@
 //! Weight files whose configuration is damaged: a typed error that names the field, before anything is allocated.
 
 use iqa_models::Device;
-use iqa_models::core::{CoreError, NamedTensors};
 use iqa_models::heads::HeadError;
 use iqa_models::heads::gsn::{Gsn, GsnConfig, PairFusion, ScoreOptions as Crops};
 use iqa_models::heads::hiqa::{Hiqa, HiqaConfig, HiqaScoreOptions};
 use iqa_models::heads::multi_branch::{Branches, MultiBranch, MultiBranchConfig};
 use iqa_models::heads::wadiqam::{Fusion, ScoreOptions, Wadiqam, WadiqamConfig};
+use iqa_models::nn::{NamedTensors, NnError};
 use iqa_testkit::textured;
 use serde_json::{Value, json};
 
@@ -264,7 +264,7 @@ fn sizes_that_a_network_may_have_are_compared_with_the_file() {
                 let error = open(&family, &damaged).expect_err(place);
                 let fits = matches!(
                     error,
-                    HeadError::Core(CoreError::TensorShape { .. } | CoreError::MissingTensor { .. })
+                    HeadError::Nn(NnError::TensorShape { .. } | NnError::MissingTensor { .. })
                 );
                 assert!(fits, "{place}: {error}");
             }

@@ -9,7 +9,8 @@ use burn::tensor::module::{avg_pool2d, conv2d, max_pool2d};
 use burn::tensor::ops::{AvgPoolOptions, ConvOptions, MaxPoolOptions};
 use burn::tensor::{Device, Tensor, TensorData};
 use iqa_kernels::{Conv2d, add_relu, average_pool, channels_first, channels_last, max_pool};
-use iqa_models::heads::wadiqam::{PatchMap, ScoreOptions, Wadiqam, WadiqamConfig, cut_patches};
+use iqa_models::PatchMap;
+use iqa_models::heads::wadiqam::{ScoreOptions, Wadiqam, WadiqamConfig, cut_patches};
 use iqa_testkit::{Tolerance, assert_close, textured};
 
 fn layers() -> Vec<(Conv2dConfig, [usize; 4])> {
@@ -269,7 +270,7 @@ fn plain_features(model: &Wadiqam, patches: Tensor<4>) -> Tensor<2> {
 #[test]
 fn scores_of_the_bundled_weights_are_those_of_burns_own_operations() {
     let device = Device::flex();
-    let weights = |name: &str| format!("{}/../crates/iqa-models/weights/{name}", env!("CARGO_MANIFEST_DIR"));
+    let weights = |name: &str| format!("{}/../crates/iqa-heads/weights/{name}", env!("CARGO_MANIFEST_DIR"));
     let (distorted, reference) = (textured(96, 64, 1), textured(96, 64, 2));
     for (name, config) in
         [("wadiqam_fr", WadiqamConfig::wadiqam_fr()), ("wadiqam_nr", WadiqamConfig::wadiqam_nr())]

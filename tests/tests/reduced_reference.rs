@@ -4,11 +4,11 @@
 use std::path::Path;
 
 use image::RgbImage;
-use iqa_models::core::{CoreError, NamedTensor, NamedTensors, Precision};
 use iqa_models::heads::HeadError;
 use iqa_models::heads::wadiqam::{
     FeaturePca, Fusion, PatchSampler, PcaFit, PreparedReference, ScoreOptions, Wadiqam, WadiqamConfig,
 };
+use iqa_models::nn::{NamedTensor, NamedTensors, NnError, Precision};
 use iqa_models::{Device, Tensor};
 use iqa_testkit::{Arrays, Tolerance, assert_close, textured, workspace_path};
 
@@ -45,7 +45,7 @@ fn values(tensor: Tensor<2>) -> Vec<f32> {
 #[test]
 fn all_components_give_the_full_reference_score() {
     let device = Device::flex();
-    let bundled = workspace_path("crates/iqa-models/weights/wadiqam_fr.safetensors");
+    let bundled = workspace_path("crates/iqa-heads/weights/wadiqam_fr.safetensors");
     let models = [
         Wadiqam::load(bundled, &WadiqamConfig::wadiqam_fr(), &device).expect("bundled"),
         WadiqamConfig::wadiqam_fr().init(&device),
@@ -143,19 +143,15 @@ fn a_file_gives_the_same_components_and_damage_is_named() {
         FeaturePca::load(&other).expect_err("damaged")
     };
     let missing = rewritten(|list| list.retain(|(key, _)| key != "variances"));
-    assert!(
-        matches!(missing, HeadError::Core(CoreError::MissingTensor { ref key, .. }) if key == "variances")
-    );
+    assert!(matches!(missing, HeadError::Nn(NnError::MissingTensor { ref key, .. }) if key == "variances"));
     let unused = rewritten(|list| list.push(("extra".into(), list[0].1.clone())));
-    assert!(
-        matches!(unused, HeadError::Core(CoreError::UnusedTensors { ref keys, .. }) if keys == &["extra"])
-    );
+    assert!(matches!(unused, HeadError::Nn(NnError::UnusedTensors { ref keys, .. }) if keys == &["extra"]));
     let misshapen = rewritten(|list| {
         let mean = &mut list.iter_mut().find(|(key, _)| key == "mean").expect("there").1;
         mean.values.pop();
         mean.shape = vec![mean.values.len()];
     });
-    assert!(matches!(misshapen, HeadError::Core(CoreError::TensorShape { .. })), "{misshapen}");
+    assert!(matches!(misshapen, HeadError::Nn(NnError::TensorShape { .. })), "{misshapen}");
     assert!(FeaturePca::load(Path::new("no/such/file")).is_err());
 }
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use iqa_models::image::RgbImage;
-use iqa_models::{AlphaPolicy, DecodeOptions, Device, ModelError, PatchSampler, ScoreOptions, Scorer};
+use iqa_models::{AlphaPolicy, DecodeOptions, Device, ModelError, Scorer};
 use iqa_testkit::{fixture_path, textured, workspace_path};
 
 fn scorer(weights: &Path) -> Scorer {
@@ -12,7 +12,7 @@ fn scorer(weights: &Path) -> Scorer {
 
 /// A file of the bundled weights, with another last byte if asked for: another weight of the same network.
 fn bundled(folder: &Path, changed: bool) -> Scorer {
-    let source = workspace_path("crates/iqa-models/weights/wadiqam_fr.safetensors");
+    let source = workspace_path("crates/iqa-heads/weights/wadiqam_fr.safetensors");
     let mut bytes = std::fs::read(source).expect("reads");
     let last = bytes.len() - 1;
     bytes[last] ^= u8::from(changed);
@@ -54,8 +54,8 @@ fn a_prepared_reference_serves_the_scorers_of_its_identity_alone() {
     let measure = Scorer::new("ssim", &device).expect("a formula");
     assert_eq!(what_differs(&bundle, &measure, &images), "model");
     assert_eq!(what_differs(&measure, &bundle, &images), "model");
-    let sampler = PatchSampler::Random { patches: 2, seed: 1 };
-    let random = open().with_options(ScoreOptions { sampler, ..ScoreOptions::default() });
+    let random =
+        Scorer::open("wadiqam_fr", None, &[("patches", "2"), ("seed", "1")], &device).expect("bundled");
     assert_eq!(what_differs(&bundle, &random, &images), "choice of patches");
     let over_black = DecodeOptions { alpha: AlphaPolicy::Composite([0; 3]), ..DecodeOptions::default() };
     let over_black = open().with_decoding(over_black);
@@ -63,13 +63,23 @@ fn a_prepared_reference_serves_the_scorers_of_its_identity_alone() {
 }
 
 #[test]
-fn options_without_a_say_leave_the_identity() {
+fn options_are_those_of_the_model() {
     let device = Device::flex();
-    let options = ScoreOptions { sampler: PatchSampler::Random { patches: 2, seed: 1 }, chunk: 7 };
-    let ssim = || Scorer::new("ssim", &device).expect("a formula");
-    assert_eq!(ssim().with_options(options).identity(), ssim().identity());
-    let chunked = ScoreOptions { chunk: 7, ..ScoreOptions::default() };
-    let network = || Scorer::new("wadiqam_nr", &device).expect("bundled");
-    assert_eq!(network().with_options(chunked).identity(), network().identity());
-    assert_ne!(network().with_options(options).identity(), network().identity());
+    let open = |name, options: &[(&str, &str)]| Scorer::open(name, None, options, &device);
+    let identity =
+        |options: &[(&str, &str)]| open("wadiqam_nr", options).expect("bundled").identity().clone();
+    assert_eq!(identity(&[("stride", "32")]), identity(&[]));
+    assert_ne!(identity(&[("patches", "2")]), identity(&[]));
+    assert_ne!(identity(&[("patches", "2"), ("seed", "3")]), identity(&[("patches", "2")]));
+    let message = |name, options: &[(&str, &str)]| open(name, options).expect_err("refused").to_string();
+    assert_eq!(message("ssim", &[("patches", "2")]), "`ssim` has no option `patches`; it has none");
+    assert_eq!(
+        message("wadiqam_nr", &[("size", "2")]),
+        "`wadiqam_nr` has no option `size`: expected one of patches, seed, stride"
+    );
+    assert_eq!(
+        message("wadiqam_nr", &[("patches", "many")]),
+        "option `patches` of `wadiqam_nr`: expected a number of patches, found `many`"
+    );
+    assert_eq!(message("wadiqam_nr", &[("patches", "0")]), "the patch sampler has patches = 0");
 }

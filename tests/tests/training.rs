@@ -4,16 +4,15 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use iqa_models::Device;
 use iqa_models::datasets::augment::PairAugment;
 use iqa_models::datasets::{DataSet, Direction, ScoreKind, ScoreScale, Strictness};
-use iqa_models::heads::HeadError;
 use iqa_models::heads::wadiqam::{ScoreOptions, Wadiqam, WadiqamConfig};
 use iqa_models::train::wadiqam::{WadiqamRecipe, train};
 use iqa_models::train::{
     Mixture, Outcome, Schedule, SetTraining, SetValidation, TrainError, TrainingPair, TrainingPairs,
     ValidationMixture, ValidationPairs, read_log,
 };
+use iqa_models::{Device, ScoreError};
 use iqa_testkit::textured;
 
 /// Pictures mixed with another one; the label is the part that is left of the first.
@@ -479,5 +478,5 @@ fn a_full_reference_model_cannot_learn_without_references() {
         train(&recipe(config), &Alone(Mixed::new(2)), &Mixed::new(5), folder.path(), &Device::flex())
     };
     let error = run(WadiqamConfig::wadiqam_fr()).expect_err("nothing to compare with");
-    assert!(matches!(error, TrainError::Head(HeadError::ReferenceMissing)), "{error}");
+    assert!(matches!(error, TrainError::Score(ScoreError::ReferenceMissing)), "{error}");
 }

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use iqa_models::core::{CoreError, NamedTensors, Precision};
+use iqa_models::core::CoreError;
 use iqa_models::heads::HeadError;
 use iqa_models::heads::wadiqam::{Wadiqam, WadiqamConfig};
+use iqa_models::nn::{NamedTensors, NnError, Precision};
 use iqa_models::{Device, ModelError, Scorer};
 use iqa_testkit::fixture_path;
 use safetensors::SafeTensors;
@@ -50,7 +51,7 @@ fn a_missing_tensor_is_named() {
         if missing == "fc1.weight" {
             assert!(matches!(error, HeadError::UnknownLayout { .. }), "{error}");
         } else {
-            assert!(matches!(error, HeadError::Core(CoreError::MissingTensor { key, .. }) if key == missing));
+            assert!(matches!(error, HeadError::Nn(NnError::MissingTensor { key, .. }) if key == missing));
         }
     }
 }
@@ -62,9 +63,7 @@ fn an_unused_tensor_is_named() {
         tensors.insert("extra.weight".into(), (vec![1], vec![0; 4]));
     });
     let error = refused(&path);
-    assert!(
-        matches!(error, HeadError::Core(CoreError::UnusedTensors { keys, .. }) if keys == ["extra.weight"])
-    );
+    assert!(matches!(error, HeadError::Nn(NnError::UnusedTensors { keys, .. }) if keys == ["extra.weight"]));
 }
 
 #[test]
@@ -75,7 +74,7 @@ fn a_misshapen_tensor_is_named_with_both_shapes() {
         let shape = &mut tensors.get_mut("fc1_a.weight").expect("there").0;
         shape.reverse();
     });
-    let HeadError::Core(CoreError::TensorShape { key, expected, found, .. }) = refused(&path) else {
+    let HeadError::Nn(NnError::TensorShape { key, expected, found, .. }) = refused(&path) else {
         panic!("another error");
     };
     assert_eq!((key.as_str(), expected, found), ("fc1_a.weight", vec![64, 192], vec![192, 64]));
@@ -83,7 +82,7 @@ fn a_misshapen_tensor_is_named_with_both_shapes() {
         tensors.get_mut("conv1.weight").expect("there").0 = vec![4, 27, 1, 1];
     });
     assert!(
-        matches!(refused(&path), HeadError::Core(CoreError::TensorShape { key, .. }) if key == "conv1.weight")
+        matches!(refused(&path), HeadError::Nn(NnError::TensorShape { key, .. }) if key == "conv1.weight")
     );
 }
 
@@ -94,7 +93,7 @@ fn a_tensor_that_is_not_finite_is_named() {
         tensors.get_mut("conv2.bias").expect("there").1[..4].copy_from_slice(&f32::NAN.to_le_bytes());
     });
     assert!(
-        matches!(refused(&path), HeadError::Core(CoreError::TensorNotFinite { key, .. }) if key == "conv2.bias")
+        matches!(refused(&path), HeadError::Nn(NnError::TensorNotFinite { key, .. }) if key == "conv2.bias")
     );
 }
 
@@ -136,7 +135,7 @@ fn damaged_files_are_refused_without_a_panic() {
         }
     }
     let error = load(Path::new("missing.safetensors")).expect_err("refused");
-    assert!(matches!(error, HeadError::Core(CoreError::Io { .. })), "{error}");
+    assert!(matches!(error, HeadError::Nn(NnError::Core(CoreError::Io { .. }))), "{error}");
 }
 
 #[test]
@@ -151,7 +150,7 @@ fn models_are_opened_by_their_names_alone() {
 #[test]
 fn the_bundled_weights_are_small_and_say_what_they_are() {
     for name in ["wadiqam_fr", "wadiqam_nr"] {
-        let path = iqa_testkit::workspace_path(format!("crates/iqa-models/weights/{name}.safetensors"));
+        let path = iqa_testkit::workspace_path(format!("crates/iqa-heads/weights/{name}.safetensors"));
         assert!(std::fs::metadata(&path).expect("there").len() <= 2_000_000, "{name}");
         let config = WadiqamConfig::stored_in(&NamedTensors::read(&path).expect("reads")).expect("sound");
         assert_eq!(config.expect("carries its configuration").is_full_reference(), name == "wadiqam_fr");

@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 
 use image::RgbImage;
-use iqa_models::core::Precision;
 use iqa_models::heads::wadiqam::{
     Fusion, PATCH, PatchSampler, ScoreOptions, Wadiqam, WadiqamConfig, cut_patches,
 };
+use iqa_models::nn::Precision;
 use iqa_models::{Device, Direction, Scorer};
 use iqa_testkit::{Arrays, Tolerance, assert_close, fixture_path};
 use serde_json::Value;
@@ -180,7 +180,7 @@ fn the_gradient_of_the_image_agrees_with_pytorch() {
     let device = Device::flex().autodiff();
     let config = WadiqamConfig::wadiqam_fr();
     let model = Wadiqam::load(fixture("tiny_wadiqam_fr.safetensors"), &config, &device).expect("loads");
-    let tensor = |key| iqa_models::core::image_to_tensor(&io.image(key), &device);
+    let tensor = |key| iqa_models::nn::image_to_tensor(&io.image(key), &device);
     let distorted = tensor("images/distorted").require_grad();
     let reference = Some(tensor("images/reference"));
     let score = model.score_tensor(distorted.clone(), reference, PatchSampler::official()).expect("scores");
@@ -247,10 +247,10 @@ fn the_gradient_of_the_image_agrees_with_finite_differences() {
     for (name, config) in KINDS {
         let file = fixture(&format!("tiny_{name}.safetensors"));
         let model = Wadiqam::load(file, &config(), &device).expect("loads");
-        let image = iqa_models::core::image_to_tensor(&io.image("images/distorted"), &device);
+        let image = iqa_models::nn::image_to_tensor(&io.image("images/distorted"), &device);
         let reference = config()
             .is_full_reference()
-            .then(|| iqa_models::core::image_to_tensor(&io.image("images/reference"), &device));
+            .then(|| iqa_models::nn::image_to_tensor(&io.image("images/reference"), &device));
         let score = |image: Tensor<4>| {
             model.score_tensor(image, reference.clone(), PatchSampler::official()).expect("scores")
         };

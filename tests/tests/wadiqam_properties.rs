@@ -62,7 +62,7 @@ fn a_batch_of_tensors_scores_as_its_images_one_by_one() {
     let device = Device::flex();
     let pictures: Vec<RgbImage> = (0..3).map(|seed| textured(100, 70, seed)).collect();
     let stack = |pictures: &[RgbImage]| -> Tensor<4> {
-        Tensor::cat(pictures.iter().map(|p| iqa_models::core::image_to_tensor(p, &device)).collect(), 0)
+        Tensor::cat(pictures.iter().map(|p| iqa_models::nn::image_to_tensor(p, &device)).collect(), 0)
     };
     let samplers = [
         PatchSampler::official(),
@@ -158,7 +158,7 @@ fn every_form_of_an_image_has_the_same_score() {
     for form in forms {
         assert_eq!(scorer.score_single(form).expect("scores"), expected);
     }
-    let tensor = iqa_models::core::image_to_tensor(&dynamic.into_rgb8(), &Device::flex());
+    let tensor = iqa_models::nn::image_to_tensor(&dynamic.into_rgb8(), &Device::flex());
     let batched = scorer.score_tensors(tensor, None).expect("scores").into_scalar::<f64>();
     assert_same("tensor", batched, expected.value);
 }

@@ -14,7 +14,7 @@ fn values(tensor: Tensor<1>) -> Vec<f64> {
 }
 
 fn tensor(image: &RgbImage) -> Tensor<4> {
-    iqa_models::core::image_to_tensor(image, &Device::flex())
+    iqa_models::nn::image_to_tensor(image, &Device::flex())
 }
 
 /// Means of squares of `side` pixels, by slices and sums.
@@ -109,7 +109,7 @@ fn the_number_of_sizes_is_kept_with_the_weights_and_bounded() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("weights.safetensors");
     let model = model(WadiqamConfig::wadiqam_fr(), 2);
-    model.save(&path, iqa_models::core::Precision::F32).expect("saves");
+    model.save(&path, iqa_models::nn::Precision::F32).expect("saves");
     let loaded = Wadiqam::load(&path, &WadiqamConfig::wadiqam_fr(), &Device::flex()).expect("loads");
     assert_eq!(loaded.config().scales, 2);
     for scales in [0, 7] {

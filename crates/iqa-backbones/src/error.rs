@@ -3,6 +3,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use iqa_core::CoreError;
+use iqa_nn::NnError;
 use thiserror::Error;
 
 use crate::Architecture;
@@ -14,6 +15,9 @@ pub enum BackboneError {
     /// From a lower crate: reading files and weights.
     #[error(transparent)]
     Core(#[from] CoreError),
+    /// From a lower crate: weights and tensors.
+    #[error(transparent)]
+    Nn(#[from] NnError),
     /// A tap at a layer that the network does not have.
     #[error("{architecture} has no layer `{name}` to tap: expected one of {}", .known.join(", "))]
     UnknownTap {

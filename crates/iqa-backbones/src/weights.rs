@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::path::Path;
 
 use burn::tensor::Device;
-use iqa_core::NamedTensors;
+use iqa_nn::NamedTensors;
 
 use crate::{Architecture, Backbone, BackboneConfig, BackboneError, inception, resnet, vgg};
 

@@ -3,7 +3,7 @@
 use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};
 use iqa_backbones::{Architecture, Backbone, BackboneConfig, BackboneError, FeatureExtractor};
-use iqa_core::{CoreError, NamedTensors};
+use iqa_nn::{NamedTensors, NnError};
 use iqa_testkit::{Arrays, Tolerance, assert_close, closed_form, fixture_path};
 
 /// Width and height; at the last every layer is tapped.
@@ -125,24 +125,24 @@ fn a_file_that_is_not_the_networks_is_refused_by_tensor() {
         let file = closed_form::weights_file("", tensors);
         let tensors = NamedTensors::from_safetensors(&file, "some.pth").expect("sound");
         match Backbone::from_tensors(tensors, &config, &Device::flex()).expect_err("not the network's") {
-            BackboneError::Core(error) => error,
+            BackboneError::Nn(error) => error,
             other => panic!("{other}"),
         }
     };
     let sound = shapes(&config);
     let without = |name: &str| -> Vec<_> { sound.iter().filter(|(key, _)| key != name).cloned().collect() };
     match load(&without("layer2.0.downsample.1.running_var")) {
-        CoreError::MissingTensor { key, .. } => assert_eq!(key, "layer2.0.downsample.1.running_var"),
+        NnError::MissingTensor { key, .. } => assert_eq!(key, "layer2.0.downsample.1.running_var"),
         other => panic!("{other}"),
     }
     let with =
         |name: &str, shape: &[usize]| [without(name), vec![(name.to_owned(), shape.to_vec())]].concat();
     match load(&with("layer9.0.conv1.weight", &[1])) {
-        CoreError::UnusedTensors { keys, .. } => assert_eq!(keys, ["layer9.0.conv1.weight"]),
+        NnError::UnusedTensors { keys, .. } => assert_eq!(keys, ["layer9.0.conv1.weight"]),
         other => panic!("{other}"),
     }
     match load(&with("conv1.weight", &[4, 3, 5, 5])) {
-        CoreError::TensorShape { key, expected, found, .. } => {
+        NnError::TensorShape { key, expected, found, .. } => {
             assert_eq!((key.as_str(), expected, found), ("conv1.weight", vec![4, 3, 7, 7], vec![4, 3, 5, 5]));
         }
         other => panic!("{other}"),

@@ -6,7 +6,7 @@ use std::panic::{self, AssertUnwindSafe};
 use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 
 /// To hold while the hook is exchanged.
-pub(crate) fn hook() -> MutexGuard<'static, ()> {
+pub fn hook() -> MutexGuard<'static, ()> {
     static HOOK: Mutex<()> = Mutex::new(());
     HOOK.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -16,7 +16,7 @@ thread_local! {
 }
 
 /// Runs `work`; nothing of a panic in it reaches standard error. What it leaves half-changed must not be used again.
-pub(crate) fn quietly<T>(work: impl FnOnce() -> T) -> std::thread::Result<T> {
+pub fn quietly<T>(work: impl FnOnce() -> T) -> std::thread::Result<T> {
     static SET: Once = Once::new();
     SET.call_once(|| {
         let _guard = hook();
@@ -34,7 +34,7 @@ pub(crate) fn quietly<T>(work: impl FnOnce() -> T) -> std::thread::Result<T> {
 }
 
 /// The first line of what a panic says, without libtorch's frames.
-pub(crate) fn reason(payload: &(dyn Any + Send)) -> String {
+pub fn reason(payload: &(dyn Any + Send)) -> String {
     let text = payload
         .downcast_ref::<String>()
         .map(String::as_str)

@@ -1,60 +1,27 @@
 use std::path::PathBuf;
 
 use iqa_backbones::BackboneError;
-use iqa_core::CoreError;
+use iqa_nn::{ModelError, NnError, ScoreError};
 use thiserror::Error;
 
 /// What can go wrong in a network of this crate.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum HeadError {
-    /// From a lower crate: reading files and weights.
+    /// From a lower crate: files, weights and tensors.
     #[error(transparent)]
-    Core(#[from] CoreError),
+    Nn(#[from] NnError),
+    /// An image, a reference or a score that the model cannot take or give.
+    #[error(transparent)]
+    Score(#[from] ScoreError),
     /// From a lower crate: a network for features.
     #[error(transparent)]
     Backbone(#[from] BackboneError),
-    /// A full-reference model was given no reference.
-    #[error("a full-reference model needs a reference image")]
-    ReferenceMissing,
-    /// A no-reference model was given a reference.
-    #[error("a no-reference model takes no reference image")]
-    ReferenceUnexpected,
-    /// Distorted image and reference differ in size.
-    #[error("the distorted image is {}x{} but its reference is {}x{}", distorted.0, distorted.1, reference.0, reference.1)]
-    SizeMismatch {
-        /// Width and height of the distorted image, in pixels.
-        distorted: (u32, u32),
-        /// Width and height of the reference, in pixels.
-        reference: (u32, u32),
-    },
-    /// An image is smaller than one patch.
-    #[error("the image is {}x{}, the smallest this model takes is {}x{}", size.0, size.1, minimum.0, minimum.1)]
-    TooSmall {
-        /// Width and height of the image, in pixels.
-        size: (u32, u32),
-        /// Smallest width and height, in pixels.
-        minimum: (u32, u32),
-    },
-    /// A tensor has another shape than `[n, 3, height, width]`.
-    #[error("expected an image tensor {expected}, found the shape {found:?}")]
-    TensorShape {
-        /// What was expected.
-        expected: &'static str,
-        /// What was found.
-        found: Vec<usize>,
-    },
     /// A patch sampler that cuts no patch: no patches, or a stride of 0.
     #[error("the patch sampler has {what} = 0")]
     EmptySampler {
         /// The field that is 0.
         what: &'static str,
-    },
-    /// The network's output is NaN or infinite.
-    #[error("the score is not finite ({value})")]
-    NonFiniteScore {
-        /// The value.
-        value: f64,
     },
     /// Feature vectors of another network.
     #[error("the feature vectors have {found} values, not {expected}")]
@@ -122,4 +89,14 @@ pub enum HeadError {
         /// What the file holds.
         found: String,
     },
+}
+
+impl From<HeadError> for ModelError {
+    fn from(error: HeadError) -> Self {
+        match error {
+            HeadError::Score(error) => error.into(),
+            HeadError::Nn(error) => error.into(),
+            other => Self::model(other),
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! Configurations inside weight files.
 
-use iqa_core::{CoreError, NamedTensors};
+use iqa_nn::{NamedTensors, NnError};
 use serde::de::DeserializeOwned;
 
 use crate::HeadError;
@@ -12,7 +12,7 @@ pub(crate) fn stored_config<C: DeserializeOwned>(
     validate: fn(&C) -> Result<(), HeadError>,
 ) -> Result<Option<C>, HeadError> {
     let Some(json) = tensors.metadata(key) else { return Ok(None) };
-    let config: C = serde_json::from_str(json).map_err(|error| CoreError::Metadata {
+    let config: C = serde_json::from_str(json).map_err(|error| NnError::Metadata {
         path: tensors.origin().into(),
         key: key.into(),
         expected: format!("a configuration as JSON ({error})"),

@@ -6,9 +6,9 @@ use burn::optim::{GradientsParams, ModuleOptimizer, SgdConfig};
 use burn::tensor::{Device, Tensor, TensorData};
 use image::RgbImage;
 use iqa_backbones::{Architecture, BackboneError};
-use iqa_core::{NamedTensors, Precision, image_to_tensor};
 use iqa_heads::HeadError;
 use iqa_heads::multi_branch::{Branches, MultiBranch, MultiBranchConfig, PairBatch, TapRule};
+use iqa_nn::{NamedTensors, Precision, ScoreError, image_to_tensor};
 use iqa_testkit::{Arrays, Tolerance, assert_close, closed_form, textured};
 
 const ARCHITECTURES: [Architecture; 3] =
@@ -175,7 +175,10 @@ fn a_batch_of_mixed_sizes_gives_the_scores_of_each() {
     let together = model.score_batch(&pairs);
     for (index, (result, (a, b))) in together.into_iter().zip(&pictures).enumerate() {
         if index == 3 {
-            assert!(matches!(result, Err(HeadError::TooSmall { size: (15, 40), minimum: (16, 16) })));
+            assert!(matches!(
+                result,
+                Err(HeadError::Score(ScoreError::TooSmall { size: (15, 40), minimum: (16, 16) }))
+            ));
             continue;
         }
         let alone = model.score(a, Some(b)).expect("scores");
@@ -185,8 +188,8 @@ fn a_batch_of_mixed_sizes_gives_the_scores_of_each() {
         assert_close("prepared", &[against as f32], &[alone as f32], Tolerance::REORDERED);
     }
     let (a, b) = (textured(48, 40, 1), textured(40, 48, 1));
-    assert!(matches!(model.score(&a, Some(&b)), Err(HeadError::SizeMismatch { .. })));
-    assert!(matches!(model.score(&a, None), Err(HeadError::ReferenceMissing)));
+    assert!(matches!(model.score(&a, Some(&b)), Err(HeadError::Score(ScoreError::SizeMismatch { .. }))));
+    assert!(matches!(model.score(&a, None), Err(HeadError::Score(ScoreError::ReferenceMissing))));
 }
 
 #[test]

@@ -1,8 +1,7 @@
 //! Patch maps as pictures.
 
 use image::{Rgb, RgbImage};
-use iqa_core::Direction;
-use iqa_heads::wadiqam::PatchMap;
+use iqa_core::{Direction, PatchMap};
 
 /// From calm to alarming: seven stops of matplotlib's `inferno` (CC0).
 const STOPS: [[u8; 3]; 7] =
@@ -41,7 +40,7 @@ fn panel(image: &RgbImage, map: &PatchMap, values: &[f32]) -> RgbImage {
     let mut out = RgbImage::from_fn(grey.width(), grey.height(), |x, y| Rgb([grey.get_pixel(x, y)[0]; 3]));
     let mut covering = vec![(0f32, 0u32); (map.width * map.height) as usize];
     for (position, value) in map.positions.iter().zip(values) {
-        let side = map.patch_side() * position.shrink;
+        let side = map.side * position.shrink;
         for y in position.y..position.y + side {
             for x in position.x..position.x + side {
                 let (sum, count) = &mut covering[(y * map.width + x) as usize];

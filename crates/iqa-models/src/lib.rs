@@ -1,8 +1,8 @@
 //! Deep image-quality assessment on Burn: how good does an image look to a person?
 //!
 //! [`Scorer`] opens a model by name and scores images. The bundled models need no download. Everything below it is
-//! re-exported: [`heads`] (the networks), [`backbones`], [`train`] (their recipes), [`metrics`], [`datasets`] and
-//! [`core`].
+//! re-exported: [`heads`] (the networks), [`backbones`], [`train`] (their recipes), [`metrics`], [`datasets`], [`nn`]
+//! (what networks share; [`QualityModel`] is what a model of your own is) and [`core`].
 //!
 //! # Features
 //! | feature | device names | what it brings |
@@ -15,37 +15,31 @@
 //! | `learner` | | Burn's training-step traits on the models, for its `Learner` |
 //! | `download` | | pretrained backbones from the network, see [`backbones::pretrained`] |
 
-mod error;
-mod evaluation;
 mod heatmap;
-mod identity;
 mod input;
-mod models;
-mod provenance;
+mod measures;
 mod registry;
 mod scorer;
 
-pub use error::ModelError;
-pub use evaluation::EvaluatedScorer;
 pub use heatmap::heatmap;
-pub use identity::Identity;
 pub use input::ImageInput;
-pub use provenance::TrainingSource;
-pub use registry::{MODELS, ModelInfo, model_by_name};
-pub use scorer::{PreparedReference, Score, Scorer};
+pub use measures::MeasureModel;
+pub use registry::{model_by_name, models};
+pub use scorer::{Score, Scorer};
 
 pub use burn::tensor::{Device, FloatDType, Tensor};
 pub use image;
 pub use iqa_backbones as backbones;
 pub use iqa_core as core;
-pub use iqa_core::{
-    AlphaPolicy, DecodeOptions, Direction, ReferenceNeed, ScoreSpec, available_devices, device_by_name,
-    device_with_float, read_image,
-};
+pub use iqa_core::{AlphaPolicy, DecodeOptions, Direction, PatchMap, ReferenceNeed, ScoreSpec, read_image};
 pub use iqa_datasets as datasets;
 pub use iqa_heads as heads;
-pub use iqa_heads::wadiqam::{PatchMap, PatchSampler, ScoreOptions};
 pub use iqa_metrics as metrics;
+pub use iqa_nn as nn;
+pub use iqa_nn::{
+    CheckedModel, Identity, ModelError, ModelInfo, PreparedReference, QualityModel, ScoreError, Scored,
+    TrainingSource, available_devices, device_by_name, device_with_float,
+};
 pub use iqa_train as train;
 
 /// Compiles and runs the README's examples.

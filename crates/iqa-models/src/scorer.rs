@@ -1,22 +1,20 @@
 //! One way to score images, whatever the model.
 
-use std::any::Any;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 
 use burn::tensor::{Device, Tensor};
 use image::RgbImage;
-use iqa_core::{DecodeOptions, Direction, NamedTensors, ReferenceNeed, ScoreSpec, sha256, sha256_of_file};
-use iqa_heads::HeadError;
-use iqa_heads::wadiqam::{PatchMap, ScoreOptions};
+use iqa_core::{AlphaPolicy, DecodeOptions, Direction, PatchMap, ScoreSpec};
+use iqa_nn::{CheckedModel, Identity, ModelError, NamedTensors, PreparedReference, QualityModel, Scored};
 
-use crate::models::{AnyModel, Scored};
+use crate::ImageInput;
 use crate::registry::model_by_name;
-use crate::{Identity, ImageInput, ModelError};
 
 /// Decoded images that wait for the network in [`Scorer::score_each`]; one more is being decoded.
 const READ_AHEAD: usize = 1;
+
+const WHITE: [u8; 3] = [255; 3];
 
 /// A score with what it means.
 #[derive(Clone, Debug, PartialEq)]
@@ -42,15 +40,6 @@ impl Score {
     }
 }
 
-/// A reference image of which a model keeps what it needs, to score many distorted versions of it.
-///
-/// Only the scorer that made it, or one of the same [`Identity`], can use it.
-#[derive(Clone, Debug)]
-pub struct PreparedReference {
-    made_by: Arc<Identity>,
-    kept: Arc<dyn Any + Send + Sync>,
-}
-
 /// A model on a device, ready to score. `Send + Sync`: one can serve many threads.
 ///
 /// ```
@@ -67,14 +56,13 @@ pub struct PreparedReference {
 /// assert_eq!(scorer.score_prepared(&distorted, &prepared)?.value, score.value);
 /// # Ok::<(), iqa_models::ModelError>(())
 /// ```
+///
+/// [`Self::from_model`] takes a model of your own.
 #[derive(Debug)]
 pub struct Scorer {
-    model: Box<dyn AnyModel>,
-    options: ScoreOptions,
+    model: CheckedModel,
     decode: DecodeOptions,
     remark: Option<String>,
-    /// Shared with the references that this scorer prepares.
-    identity: Arc<Identity>,
 }
 
 impl Scorer {
@@ -83,52 +71,56 @@ impl Scorer {
     /// # Errors
     /// [`ModelError::UnknownModel`], [`ModelError::WeightsNeeded`].
     pub fn new(name: &str, device: &Device) -> Result<Self, ModelError> {
-        let info = model_by_name(name)?;
-        let model = info.open_bundled(device)?;
-        let weights = info.bundled_weights().map_or_else(|| "none".into(), sha256);
-        Ok(Self::of(model, Identity::new(info.name, weights, device)))
+        Self::open(name, None, &[], device)
     }
 
     /// A model with the weights of a file: ours, or one of the public ones that
     /// [`WeightLayout`](iqa_heads::wadiqam::WeightLayout) lists.
     ///
     /// # Errors
-    /// [`ModelError::UnknownModel`], [`ModelError::Core`], [`ModelError::Head`].
+    /// [`ModelError::UnknownModel`], [`ModelError::WeightsUnexpected`], and what reading the file gives.
     pub fn with_weights(name: &str, weights: impl AsRef<Path>, device: &Device) -> Result<Self, ModelError> {
+        Self::open(name, Some(weights.as_ref()), &[], device)
+    }
+
+    /// A model by name, with its own weights or those of a file, and with some of its
+    /// [options](iqa_nn::ModelInfo::options): `&[("patches", "32")]`, say.
+    ///
+    /// # Errors
+    /// As [`Self::new`] and [`Self::with_weights`]; [`ModelError::UnknownOption`], [`ModelError::OptionValue`].
+    pub fn open(
+        name: &str,
+        weights: Option<&Path>,
+        options: &[(&str, &str)],
+        device: &Device,
+    ) -> Result<Self, ModelError> {
         let info = model_by_name(name)?;
-        let tensors = NamedTensors::read(&weights)?;
-        let remark = tensors.remark().map(Into::into);
-        let model = info.open(tensors, device)?;
-        let identity = Identity::new(info.name, sha256_of_file(weights.as_ref())?, device);
-        Ok(Self { remark, ..Self::of(model, identity) })
+        let tensors = weights.map(NamedTensors::read).transpose()?;
+        let remark = tensors.as_ref().and_then(NamedTensors::remark).map(Into::into);
+        let model = CheckedModel::new(info.open(tensors, options, device)?).named(info.name);
+        Ok(Self { model, decode: DecodeOptions::default(), remark })
     }
 
-    fn of(model: Box<dyn AnyModel>, identity: Identity) -> Self {
-        Self {
-            model,
-            options: ScoreOptions::default(),
-            decode: DecodeOptions::default(),
-            remark: None,
-            identity: Arc::new(identity),
-        }
-    }
-
-    /// Changes which patches are looked at; for patch networks, see [`Self::has_options`].
-    #[must_use]
-    pub fn with_options(mut self, options: ScoreOptions) -> Self {
-        if self.has_options() {
-            Arc::make_mut(&mut self.identity).look_at(options.sampler);
-        }
-        self.options = options;
-        self
+    /// A model of your own.
+    pub fn from_model(model: impl QualityModel + 'static) -> Self {
+        Self { model: CheckedModel::new(Box::new(model)), decode: DecodeOptions::default(), remark: None }
     }
 
     /// Changes how files are decoded.
     #[must_use]
-    pub fn with_decoding(mut self, decode: DecodeOptions) -> Self {
-        Arc::make_mut(&mut self.identity).decode(decode.alpha);
-        self.decode = decode;
-        self
+    pub fn with_decoding(self, decode: DecodeOptions) -> Self {
+        // An image that `AlphaPolicy::Refuse` lets through has no transparency: its score is that over any colour.
+        let background = match decode.alpha {
+            AlphaPolicy::Composite(WHITE) | AlphaPolicy::Refuse => String::new(),
+            AlphaPolicy::Composite([r, g, b]) => format!("over #{r:02x}{g:02x}{b:02x}"),
+        };
+        let model = self.model.with_identity("background of transparent images", background);
+        Self { model, decode, ..self }
+    }
+
+    /// The model, as an evaluation takes it.
+    pub fn model(&self) -> &CheckedModel {
+        &self.model
     }
 
     /// What the user should know of the weights: which were taken of a file that holds averaged ones beside those as
@@ -137,19 +129,14 @@ impl Scorer {
         self.remark.as_deref()
     }
 
-    /// Whether [`ScoreOptions`] change the scores: those of DIQaM and WaDIQaM, and of no other model.
-    pub fn has_options(&self) -> bool {
-        self.model.has_options()
-    }
-
     /// What the scores depend on, besides the images.
     pub fn identity(&self) -> &Identity {
-        &self.identity
+        self.model.identity()
     }
 
     /// The model's name.
-    pub fn name(&self) -> &'static str {
-        self.identity.model()
+    pub fn name(&self) -> &str {
+        self.model.name()
     }
 
     /// Direction, range and reference need of the scores.
@@ -160,19 +147,19 @@ impl Scorer {
     /// Scores a distorted image against its reference.
     ///
     /// # Errors
-    /// [`ModelError::Core`] for a file that cannot be read; [`ModelError::Head`] (in a [`ModelError::Pair`], which
+    /// [`ModelError::Core`] for a file that cannot be read; [`ModelError::Score`] (in a [`ModelError::Pair`], which
     /// names the file, where there is one) for images of unequal or too small size, or a no-reference model.
     pub fn score_pair<'a>(
         &self,
         distorted: impl Into<ImageInput<'a>>,
         reference: impl Into<ImageInput<'a>>,
     ) -> Result<Score, ModelError> {
-        self.reference_is_given(true)?;
+        self.model.check_reference(true)?;
         let distorted = distorted.into();
         let image = distorted.open(&self.decode)?;
         let reference = reference.into();
         let reference = reference.open(&self.decode)?;
-        self.named(&distorted, self.model.score(&image, Some(&reference), &self.options))
+        self.named(&distorted, self.model.score(&image, Some(&reference)))
     }
 
     /// Scores an image without a reference.
@@ -217,7 +204,7 @@ impl Scorer {
         reference: Option<&PreparedReference>,
         mut each: impl FnMut(usize, Result<Score, ModelError>) -> Result<(), E>,
     ) -> Result<(), E> {
-        self.reference_is_given(reference.is_some())?;
+        self.model.check_reference(reference.is_some())?;
         std::thread::scope(|scope| {
             // Dropped at the end of this closure, before the thread is waited for.
             let (sender, images) = sync_channel(READ_AHEAD);
@@ -241,12 +228,11 @@ impl Scorer {
     /// Computes and keeps what the model needs of a reference.
     ///
     /// # Errors
-    /// [`ModelError::Core`], [`ModelError::Head`].
+    /// [`ModelError::Core`], [`ModelError::Score`].
     pub fn prepare<'a>(&self, reference: impl Into<ImageInput<'a>>) -> Result<PreparedReference, ModelError> {
-        self.reference_is_given(true)?;
+        self.model.check_reference(true)?;
         let reference = reference.into();
-        let kept = self.model.prepare(&*reference.open(&self.decode)?, &self.options)?;
-        Ok(PreparedReference { made_by: Arc::clone(&self.identity), kept })
+        self.model.prepare(&*reference.open(&self.decode)?)
     }
 
     /// Scores a distorted image against a prepared reference: the score of [`Self::score_pair`] at half the work.
@@ -272,22 +258,13 @@ impl Scorer {
     /// - returns `[n]`
     ///
     /// # Errors
-    /// [`ModelError::Head`].
+    /// [`ModelError::Score`].
     pub fn score_tensors(
         &self,
         distorted: Tensor<4>,
         reference: Option<Tensor<4>>,
     ) -> Result<Tensor<1>, ModelError> {
-        self.reference_is_given(reference.is_some())?;
-        self.model.score_tensors(distorted, reference, &self.options)
-    }
-
-    fn reference_is_given(&self, given: bool) -> Result<(), ModelError> {
-        match (self.spec().reference, given) {
-            (ReferenceNeed::FullReference, false) => Err(HeadError::ReferenceMissing.into()),
-            (ReferenceNeed::NoReference, true) => Err(HeadError::ReferenceUnexpected.into()),
-            _ => Ok(()),
-        }
+        self.model.score_tensors(distorted, reference)
     }
 
     fn score_decoded(
@@ -295,13 +272,9 @@ impl Scorer {
         image: &RgbImage,
         reference: Option<&PreparedReference>,
     ) -> Result<Scored, ModelError> {
-        self.reference_is_given(reference.is_some())?;
         match reference {
-            None => self.model.score(image, None, &self.options),
-            Some(reference) => match self.identity.difference(&reference.made_by) {
-                Some((what, expected, found)) => Err(ModelError::ForeignReference { what, expected, found }),
-                None => self.model.score_prepared(image, &*reference.kept),
-            },
+            None => self.model.score(image, None),
+            Some(reference) => self.model.score_prepared(image, reference),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::Tensor;
-use iqa_heads::HeadError;
+use iqa_nn::ScoreError;
 
 use crate::TrainError;
 
@@ -38,7 +38,7 @@ impl Check {
     pub(crate) fn scores<T>(&self, result: Result<T, TrainError>) -> Result<T, TrainError> {
         result.map_err(|error| match error {
             TrainError::NonFinitePrediction { value, .. }
-            | TrainError::Head(HeadError::NonFiniteScore { value }) => self.diverged("a score", value),
+            | TrainError::Score(ScoreError::NonFiniteScore { value }) => self.diverged("a score", value),
             other => other,
         })
     }

@@ -4,6 +4,7 @@ use iqa_core::CoreError;
 use iqa_datasets::DatasetError;
 use iqa_heads::HeadError;
 use iqa_metrics::MetricsError;
+use iqa_nn::{NnError, ScoreError};
 use thiserror::Error;
 
 /// What can go wrong in training and evaluation.
@@ -13,6 +14,12 @@ pub enum TrainError {
     /// Reading or writing a file.
     #[error(transparent)]
     Core(#[from] CoreError),
+    /// From a lower crate: weights and tensors.
+    #[error(transparent)]
+    Nn(#[from] NnError),
+    /// An image, a reference or a score that a model cannot take or give.
+    #[error(transparent)]
+    Score(#[from] ScoreError),
     /// The network or its weights.
     #[error(transparent)]
     Head(#[from] HeadError),

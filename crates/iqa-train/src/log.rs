@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use iqa_core::{CoreError, write_atomically};
+use iqa_nn::NnError;
 use serde::{Deserialize, Serialize};
 
 use crate::TrainError;
@@ -65,7 +66,7 @@ pub(crate) fn write_log(path: &Path, rows: &[EpochLog]) -> Result<(), TrainError
 pub fn read_log(path: &Path) -> Result<Vec<EpochLog>, TrainError> {
     let text = std::fs::read_to_string(path).map_err(|source| CoreError::Io { path: path.into(), source })?;
     let malformed = |line: usize| {
-        TrainError::Core(CoreError::Metadata {
+        TrainError::Nn(NnError::Metadata {
             path: path.into(),
             key: format!("line {line}"),
             expected: HEADER.into(),

@@ -1,8 +1,8 @@
 //! Evaluation: files that grow, and figures with a sign.
 
-use std::cell::RefCell;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 
 use image::{Rgb, RgbImage};
 use indicatif::ProgressBar;
@@ -10,10 +10,9 @@ use iqa_core::{CoreError, Direction, ReferenceNeed, ScoreSpec};
 use iqa_datasets::split::SplitPreset;
 use iqa_datasets::{DataSet, DataSetKind, Direction as Better, ScoreKind, ScoreScale, Strictness};
 use iqa_metrics::agreement::{plcc, srcc};
+use iqa_nn::{CheckedModel, Identity, ModelError, Prepared, QualityModel, Scored};
 use iqa_train::TrainError;
-use iqa_train::evaluation::{
-    EvaluatedModel, FIGURES, Report, ReportConfig, Scores, report, score_set, write_scatter,
-};
+use iqa_train::evaluation::{FIGURES, Report, ReportConfig, Scores, report, score_set, write_scatter};
 use tempfile::TempDir;
 
 #[derive(Debug, thiserror::Error)]
@@ -21,12 +20,13 @@ use tempfile::TempDir;
 struct Tired;
 
 /// The difference in brightness to the reference; keeps count of its work, and stops after some.
+#[derive(Clone, Debug)]
 struct Brightness {
     spec: ScoreSpec,
     weights: &'static str,
     most: usize,
-    scored: RefCell<usize>,
-    prepared: RefCell<Vec<u8>>,
+    scored: Arc<Mutex<usize>>,
+    prepared: Arc<Mutex<Vec<u8>>>,
 }
 
 impl Brightness {
@@ -35,8 +35,8 @@ impl Brightness {
             spec: ScoreSpec::new(Direction::LowerIsBetter, 0.0, 255.0, ReferenceNeed::FullReference),
             weights: "one",
             most: usize::MAX,
-            scored: RefCell::default(),
-            prepared: RefCell::default(),
+            scored: Arc::default(),
+            prepared: Arc::default(),
         }
     }
 
@@ -45,35 +45,48 @@ impl Brightness {
     }
 }
 
-impl EvaluatedModel for Brightness {
-    type Reference = u8;
-    type Error = Tired;
-
-    fn name(&self) -> String {
-        "brightness".into()
+impl Brightness {
+    fn scored(&self) -> usize {
+        *self.scored.lock().expect("no panic")
     }
 
-    fn weights(&self) -> String {
-        self.weights.into()
+    fn prepared(&self) -> Vec<u8> {
+        self.prepared.lock().expect("no panic").clone()
+    }
+}
+
+impl QualityModel for Brightness {
+    fn name(&self) -> &str {
+        "brightness"
+    }
+
+    fn identity(&self) -> Identity {
+        Identity::formula().with("weights", self.weights)
     }
 
     fn spec(&self) -> ScoreSpec {
         self.spec
     }
 
-    fn prepare(&self, reference: &RgbImage) -> Result<u8, Tired> {
-        self.prepared.borrow_mut().push(reference.get_pixel(0, 0)[0]);
-        Ok(reference.get_pixel(0, 0)[0])
+    fn prepare(&self, reference: &RgbImage) -> Result<Prepared, ModelError> {
+        let value = reference.get_pixel(0, 0)[0];
+        self.prepared.lock().expect("no panic").push(value);
+        Ok(Prepared::new(value))
     }
 
-    fn score(&self, distorted: &RgbImage, reference: Option<&u8>) -> Result<f64, Tired> {
-        if *self.scored.borrow() == self.most {
-            return Err(Tired);
+    fn score(&self, _: &RgbImage, _: Option<&RgbImage>) -> Result<Scored, ModelError> {
+        unreachable!("every reference is prepared")
+    }
+
+    fn score_prepared(&self, distorted: &RgbImage, reference: &Prepared) -> Result<Scored, ModelError> {
+        let mut scored = self.scored.lock().expect("no panic");
+        if *scored == self.most {
+            return Err(ModelError::model(Tired));
         }
-        *self.scored.borrow_mut() += 1;
-        let difference = f64::from(distorted.get_pixel(0, 0)[0]) - f64::from(*reference.expect("asked for"));
+        *scored += 1;
+        let difference = f64::from(distorted.get_pixel(0, 0)[0]) - f64::from(*reference.get::<u8>()?);
         // A number whose decimal digits do not end soon.
-        Ok(difference.abs() + 1.0 / 3.0)
+        Ok((difference.abs() + 1.0 / 3.0).into())
     }
 }
 
@@ -108,7 +121,7 @@ fn open(folder: &Path) -> DataSet {
 }
 
 fn run(model: &Brightness, set: &DataSet, path: &Path) -> Result<Scores, TrainError> {
-    score_set(model, set, path, &ProgressBar::hidden())
+    score_set(&CheckedModel::new(Box::new(model.clone())), set, path, &ProgressBar::hidden())
 }
 
 fn read(path: &Path) -> String {
@@ -121,8 +134,8 @@ fn each_reference_is_prepared_once_however_the_list_is_ordered() {
     let set = open(folder.path());
     let model = Brightness::new();
     let scores = run(&model, &set, &folder.path().join("scores.csv")).expect("scores");
-    assert_eq!(*model.prepared.borrow(), [100, 101, 102, 103]);
-    assert_eq!(*model.scored.borrow(), set.samples().len());
+    assert_eq!(model.prepared(), [100, 101, 102, 103]);
+    assert_eq!(model.scored(), set.samples().len());
     for (sample, score) in set.samples().iter().zip(&scores.values) {
         let version = sample.distorted.to_string_lossy().trim_end_matches(".png").chars().last();
         let version = version.and_then(|digit| digit.to_digit(10)).expect("a digit");
@@ -143,13 +156,13 @@ fn a_run_that_was_stopped_goes_on_without_scoring_twice() {
     assert_eq!(read(&stopped).lines().count(), 2 + 9);
     let model = Brightness::new();
     let resumed = run(&model, &set, &stopped).expect("goes on");
-    assert_eq!(*model.scored.borrow(), 24 - 9);
+    assert_eq!(model.scored(), 24 - 9);
     assert_eq!((resumed.found, &resumed.values), (9, &scores.values));
     assert_eq!(read(&stopped), read(&whole));
 
     let model = Brightness::new();
     assert_eq!(run(&model, &set, &whole).expect("nothing to do").found, 24);
-    assert_eq!((*model.scored.borrow(), model.prepared.borrow().len()), (0, 0));
+    assert_eq!((model.scored(), model.prepared().len()), (0, 0));
     assert_eq!(Scores::read(&whole, &set).expect("complete").values, scores.values);
 }
 
@@ -167,7 +180,7 @@ fn a_torn_line_is_written_again() {
         assert!(error.contains("scores.csv, line 26: expected scores of 24 images"), "{error}");
         let model = Brightness::new();
         run(&model, &set, &path).expect("goes on");
-        assert_eq!((*model.scored.borrow(), read(&path)), (1, text.clone()), "cut at {length}");
+        assert_eq!((model.scored(), read(&path)), (1, text.clone()), "cut at {length}");
     }
 }
 

@@ -20,7 +20,7 @@ use iqa_models::datasets::split::SplitPreset;
 use iqa_models::heads::wadiqam::MAX_PATCHES;
 use iqa_models::metrics::agreement::MAX_RESAMPLES;
 use iqa_models::train::evaluation::ReportConfig;
-use iqa_models::{Device, EvaluatedScorer, available_devices, device_by_name};
+use iqa_models::{Device, Scorer, available_devices, device_by_name};
 use sets::SetsOptions;
 use table::{NamedModel, evaluate_all};
 
@@ -68,6 +68,9 @@ impl Options {
         if self.weights.is_some() && (self.model.len() > 1 || self.model[0].contains('=')) {
             return Err("--weights is for a single model by its name: write NAME=FILE for each".into());
         }
+        let patches = self.patches.map(|patches| (patches.to_string(), self.seed.to_string()));
+        let patches = patches.as_ref().map(|(patches, seed)| [("patches", patches.as_str()), ("seed", seed)]);
+        let options = patches.as_ref().map_or(&[][..], |patches| patches);
         let mut models: Vec<NamedModel> = Vec::with_capacity(self.model.len());
         for label in &self.model {
             if models.iter().any(|earlier| earlier.label == *label) {
@@ -77,12 +80,9 @@ impl Options {
                 Some((name, file)) => (name, Some(Path::new(file))),
                 None => (label.as_str(), self.weights.as_deref()),
             };
-            let mut scorer = EvaluatedScorer::open(name, weights, device)?;
+            let scorer = Scorer::open(name, weights, options, device)?;
             if let (Some(weights), Some(remark)) = (weights, scorer.weights_remark()) {
                 note!("{}: {remark}", weights.display());
-            }
-            if let Some(patches) = self.patches {
-                scorer = scorer.with_random_patches(patches, self.seed)?;
             }
             models.push(NamedModel { label: label.clone(), scorer });
         }

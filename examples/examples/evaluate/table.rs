@@ -7,15 +7,13 @@ use std::path::{Path, PathBuf};
 use iqa_examples::evaluate;
 use iqa_models::core::write_atomically;
 use iqa_models::datasets::DataSet;
-use iqa_models::train::evaluation::{
-    EvaluatedModel, ReportConfig, Table, TableCell, TableRow, TableSet, write_dots,
-};
-use iqa_models::{EvaluatedScorer, ReferenceNeed};
+use iqa_models::train::evaluation::{ReportConfig, Table, TableCell, TableRow, TableSet, write_dots};
+use iqa_models::{ReferenceNeed, Scorer};
 
 /// A model with what tells it from the others.
 pub(crate) struct NamedModel {
     pub(crate) label: String,
-    pub(crate) scorer: EvaluatedScorer,
+    pub(crate) scorer: Scorer,
 }
 
 /// Evaluates each model on each set, in a folder of its own, `FOLDER/SET/MODEL`, and writes `table.json`, `table.md` and

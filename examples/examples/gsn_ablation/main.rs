@@ -16,9 +16,10 @@ use std::sync::Arc;
 use clap::Parser;
 use iqa_examples::output::finish;
 use iqa_examples::{note, say, width};
-use iqa_models::core::{device_by_name, write_atomically};
+use iqa_models::core::write_atomically;
 use iqa_models::datasets::synthetic::{SyntheticConfig, SyntheticGrid, SyntheticTrain, load_references};
 use iqa_models::heads::gsn::GsnConfig;
+use iqa_models::nn::device_by_name;
 use iqa_models::train::gsn::{Ablation, GsnRecipe, train};
 use iqa_models::train::{EpochLog, Outcome};
 

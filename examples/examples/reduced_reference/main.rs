@@ -16,12 +16,13 @@ use clap::{Parser, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 use iqa_examples::output::finish;
 use iqa_examples::say;
-use iqa_models::core::{create_folder, device_by_name, write_atomically};
+use iqa_models::core::{create_folder, write_atomically};
 use iqa_models::datasets::synthetic::{Reference, SyntheticConfig, SyntheticGrid, load_references};
 use iqa_models::heads::wadiqam::{
     FeaturePca, PatchSampler, PcaFit, PreparedReference, ScoreOptions, Wadiqam, WadiqamConfig,
 };
 use iqa_models::metrics::agreement::{plcc, srcc};
+use iqa_models::nn::device_by_name;
 
 use curve::{Point, write_curve};
 
@@ -42,7 +43,7 @@ struct Options {
     #[arg(long, value_enum, default_value_t = Model::WadiqamFr)]
     model: Model,
     /// Weights of the full-reference network.
-    #[arg(long, default_value = "crates/iqa-models/weights/wadiqam_fr.safetensors")]
+    #[arg(long, default_value = "crates/iqa-heads/weights/wadiqam_fr.safetensors")]
     weights: PathBuf,
     /// Patches to fit on, from all photographs together (the paper: 4000).
     #[arg(long, default_value_t = 4000)]

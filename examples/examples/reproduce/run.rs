@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use iqa_examples::{evaluate, say};
 use iqa_models::datasets::{DataSet, DataSetKind, Strictness};
 use iqa_models::train::evaluation::ReportConfig;
-use iqa_models::{Device, EvaluatedScorer, model_by_name};
+use iqa_models::{Device, Scorer, model_by_name};
 
 use crate::catalogue::{Entry, Evaluation, Ours, Part, Row};
 use crate::results::folders;
@@ -40,10 +40,11 @@ pub(crate) fn run(entry: &Entry, data: &Path, results: &Path, device: &Device) -
                 continue;
             }
             let set = open(&evaluation, data, seed)?;
-            let mut model = EvaluatedScorer::open(evaluation.model, weights.as_deref(), device)?;
-            if let Some(patches) = evaluation.patches {
-                model = model.with_random_patches(patches, seed)?;
-            }
+            let patches = evaluation.patches.map(|patches| (patches.to_string(), seed.to_string()));
+            let patches =
+                patches.as_ref().map(|(patches, seed)| [("patches", patches.as_str()), ("seed", seed)]);
+            let options = patches.as_ref().map_or(&[][..], |patches| patches);
+            let model = Scorer::open(evaluation.model, weights.as_deref(), options, device)?;
             let done = evaluate(&model, &set, folder, None, &ReportConfig::default())?;
             say!(
                 "{}: {} images scored in {:.1} s, {} found in {}",

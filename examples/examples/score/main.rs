@@ -19,8 +19,8 @@ use iqa_examples::output::finish;
 use iqa_examples::{note, say};
 use iqa_models::core::{images_in, write_atomically};
 use iqa_models::{
-    FloatDType, ImageInput, MODELS, ModelError, ReferenceNeed, Score, Scorer, available_devices,
-    device_by_name, device_with_float, heatmap, model_by_name, read_image,
+    FloatDType, ImageInput, ModelError, ReferenceNeed, Score, Scorer, available_devices, device_by_name,
+    device_with_float, heatmap, model_by_name, models, read_image,
 };
 use output::{Format, ReaderGone, Writer};
 
@@ -38,7 +38,7 @@ struct Options {
     #[arg(long)]
     recursive: bool,
     /// The model; some have bundled weights [default: wadiqam_fr with a reference, wadiqam_nr without].
-    #[arg(long, value_parser = PossibleValuesParser::new(MODELS.iter().map(|model| model.name)))]
+    #[arg(long, value_parser = PossibleValuesParser::new(models().map(|model| model.name)))]
     model: Option<String>,
     /// Weights to use instead of the bundled ones: our safetensors; for DIQaM and WaDIQaM also deepIQA's `.model` or a
     /// `.pth` of lidq92 or pyiqa.

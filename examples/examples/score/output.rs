@@ -52,7 +52,7 @@ enum Sink {
 
 pub(crate) struct Writer {
     format: Format,
-    model: &'static str,
+    model: String,
     direction: &'static str,
     reference: Option<String>,
     /// Digest of all that the scores of this run depend on besides the images: the first half of each record's key.
@@ -83,7 +83,7 @@ impl Writer {
         let settings = format!("{VERSION}\n{}\n{}\n{content}", scorer.name(), scorer.identity());
         Ok(Self {
             format,
-            model: scorer.name(),
+            model: scorer.name().to_owned(),
             direction: scorer.spec().direction.as_str(),
             reference: reference.map(|path| path.display().to_string()),
             settings: short(settings.as_bytes()),
@@ -174,7 +174,7 @@ impl Writer {
             Err(CoreError::OtherResults { path: path.into(), what, expected, found })
         };
         match key.split_once('-') {
-            _ if model != self.model => other("model", self.model, &model),
+            _ if model != self.model => other("model", &self.model, &model),
             _ if reference.as_deref().unwrap_or("none") != here => {
                 other("reference", here, reference.as_deref().unwrap_or("none"))
             }
@@ -209,7 +209,7 @@ impl Writer {
             Format::Text => {
                 let against =
                     self.reference.as_ref().map_or_else(String::new, |path| format!(" against {path}"));
-                let (value, direction, model) = (score.value, score.direction, self.model);
+                let (value, direction, model) = (score.value, score.direction, &self.model);
                 let outside = if score.in_range() { "" } else { "outside the nominal range " };
                 format!("{path}{against}: {value:.4} ({direction}, {outside}{low} to {high}, {model})\n")
             }
@@ -217,7 +217,7 @@ impl Writer {
                 let row = Row {
                     path: &path,
                     reference: self.reference.as_deref(),
-                    model: self.model,
+                    model: &self.model,
                     score: score.value,
                     direction: self.direction,
                     range: [low, high],
@@ -229,7 +229,7 @@ impl Writer {
             Format::Csv => csv_line([
                 &path,
                 self.reference.as_deref().unwrap_or_default(),
-                self.model,
+                &self.model,
                 &score.value.to_string(),
                 self.direction,
                 &low.to_string(),

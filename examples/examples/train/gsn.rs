@@ -6,9 +6,9 @@ use std::path::Path;
 use clap::{Args, ValueEnum};
 use iqa_examples::width;
 use iqa_models::Device;
-use iqa_models::core::Precision;
 use iqa_models::datasets::augment::PairAugment;
 use iqa_models::heads::gsn::{Gsn, GsnConfig, ScoreOptions};
+use iqa_models::nn::Precision;
 use iqa_models::train::gsn::{Ablation, GsnRecipe, train};
 
 use crate::report::report;

@@ -8,13 +8,13 @@ use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 use iqa_models::Device;
-use iqa_models::core::Precision;
 use iqa_models::datasets::DatasetError;
 use iqa_models::datasets::augment::PairAugment;
 use iqa_models::datasets::distort::Distortion;
 use iqa_models::datasets::synthetic::{SyntheticConfig, SyntheticGrid};
 use iqa_models::heads::hiqa::{Hiqa, HiqaScoreOptions, RegressorConfig};
 use iqa_models::image::RgbImage;
+use iqa_models::nn::Precision;
 use iqa_models::train::hiqa::{HiqaRecipe, MapSource, Perceptual, Rung, train};
 
 use crate::report::report;

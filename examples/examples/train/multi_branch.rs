@@ -8,10 +8,10 @@ use clap::{Args, ValueEnum};
 use iqa_models::Device;
 use iqa_models::backbones::pretrained::{PretrainedFile, PretrainedSource};
 use iqa_models::backbones::{Architecture, Backbone};
-use iqa_models::core::Precision;
 use iqa_models::datasets::augment::PairAugment;
 use iqa_models::heads::multi_branch::{Branches, MultiBranch, MultiBranchConfig};
 use iqa_models::metrics::agreement::{krcc, srcc};
+use iqa_models::nn::Precision;
 use iqa_models::train::multi_branch::{FrozenCache, MultiBranchRecipe, evaluate, train};
 
 use crate::report::report;

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use iqa_models::Device;
-use iqa_models::core::Precision;
 use iqa_models::datasets::augment::PairAugment;
 use iqa_models::heads::wadiqam::{Fusion, ScoreOptions, Wadiqam, WadiqamConfig};
+use iqa_models::nn::Precision;
 use iqa_models::train::wadiqam::{WadiqamRecipe, train};
 
 use crate::report::report;

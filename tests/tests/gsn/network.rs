@@ -3,9 +3,10 @@
 use burn::module::Module;
 use burn::tensor::Tensor;
 use iqa_models::Device;
-use iqa_models::core::{CoreError, Direction, NamedTensors, Precision, ReferenceNeed};
+use iqa_models::core::{Direction, ReferenceNeed};
 use iqa_models::heads::HeadError;
 use iqa_models::heads::gsn::{Gsn, GsnConfig, PairFusion, ScoreOptions};
+use iqa_models::nn::{NamedTensors, NnError, Precision};
 use iqa_testkit::{Arrays, Tolerance, assert_close, fixture_path};
 
 use super::{images, json, numbers, tensor, values};
@@ -185,11 +186,9 @@ fn a_file_that_does_not_fit_is_told() {
         Gsn::from_tensors(tensors, &GsnConfig::new().tiny(), &device).expect_err("incomplete")
     };
     let key = "blocks.1.2.norm.running_var";
-    assert!(
-        matches!(missing(key), HeadError::Core(CoreError::MissingTensor { key: found, .. }) if found == key)
-    );
+    assert!(matches!(missing(key), HeadError::Nn(NnError::MissingTensor { key: found, .. }) if found == key));
     let wide = Gsn::load(&fixture, &GsnConfig::new(), &device).expect_err("another width");
-    assert!(matches!(wide, HeadError::Core(CoreError::TensorShape { .. })), "{wide}");
+    assert!(matches!(wide, HeadError::Nn(NnError::TensorShape { .. })), "{wide}");
     let damaged = NamedTensors::read(&fixture).expect("a fixture").with_metadata("gsn_config", "{}");
     damaged.write_safetensors(&path, Precision::F32).expect("writes");
     let error = Gsn::load(&path, &GsnConfig::new(), &device).expect_err("damaged").to_string();

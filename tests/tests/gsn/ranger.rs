@@ -6,7 +6,7 @@ use burn::nn::{Linear, LinearConfig, PaddingConfig2d};
 use burn::optim::{GradientsParams, ModuleOptimizer, OptimizerRecord};
 use burn::tensor::{Tensor, TensorData};
 use iqa_models::Device;
-use iqa_models::core::NamedTensors;
+use iqa_models::nn::NamedTensors;
 use iqa_models::train::{Centralisation, QualityLoss, RangerConfig};
 use iqa_testkit::{Arrays, Tolerance, assert_close};
 

@@ -2,10 +2,10 @@
 
 use burn::tensor::Tensor;
 use image::RgbImage;
-use iqa_models::Device;
-use iqa_models::core::image_to_tensor;
 use iqa_models::heads::HeadError;
 use iqa_models::heads::gsn::{FusedGsn, ScoreOptions, five_crops};
+use iqa_models::nn::image_to_tensor;
+use iqa_models::{Device, ScoreError};
 use iqa_testkit::{Arrays, Tolerance, assert_close, textured};
 
 use super::network::tiny;
@@ -83,16 +83,22 @@ fn what_cannot_be_scored_is_told() {
     let model = scorer();
     let options = ScoreOptions::default();
     let (distorted, reference) = pair();
-    assert!(matches!(model.score(&distorted, None, &options), Err(HeadError::ReferenceMissing)));
+    assert!(matches!(
+        model.score(&distorted, None, &options),
+        Err(HeadError::Score(ScoreError::ReferenceMissing))
+    ));
     let other = textured(61, 48, 3);
     assert!(matches!(
         model.score(&distorted, Some(&other), &options),
-        Err(HeadError::SizeMismatch { distorted: (61, 47), reference: (61, 48) })
+        Err(HeadError::Score(ScoreError::SizeMismatch { distorted: (61, 47), reference: (61, 48) }))
     ));
     let prepared = model.prepare(&reference, &options).expect("prepares");
-    assert!(matches!(model.score_prepared(&other, &prepared), Err(HeadError::SizeMismatch { .. })));
+    assert!(matches!(
+        model.score_prepared(&other, &prepared),
+        Err(HeadError::Score(ScoreError::SizeMismatch { .. }))
+    ));
     let small = textured(31, 64, 4);
-    let told = HeadError::TooSmall { size: (31, 64), minimum: (32, 32) }.to_string();
+    let told = ScoreError::TooSmall { size: (31, 64), minimum: (32, 32) }.to_string();
     let errors = [
         model.score(&small, Some(&small), &options).map(|_| ()),
         model.prepare(&small, &options).map(|_| ()),
@@ -106,5 +112,8 @@ fn what_cannot_be_scored_is_told() {
         assert_eq!(error.expect_err("too small").to_string(), told);
     }
     let grey = Tensor::zeros([1, 1, 40, 40], &model.device());
-    assert!(matches!(model.score_tensor(grey.clone(), Some(grey)), Err(HeadError::TensorShape { .. })));
+    assert!(matches!(
+        model.score_tensor(grey.clone(), Some(grey)),
+        Err(HeadError::Score(ScoreError::TensorShape { .. }))
+    ));
 }

@@ -4,13 +4,12 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use iqa_models::heads::HeadError;
 use iqa_models::heads::gsn::{Gsn, GsnConfig, ScoreOptions};
 use iqa_models::train::gsn::{Ablation, GsnRecipe, train};
 use iqa_models::train::{
     Outcome, QualityLoss, Schedule, TrainError, TrainingPair, TrainingPairs, ValidationPairs,
 };
-use iqa_models::{Device, Direction, ModelError, Scorer};
+use iqa_models::{Device, Direction, ModelError, ScoreError, Scorer};
 use iqa_testkit::{fixture_path, textured};
 
 /// Pictures mixed with another one; the label is the part that is left of the first.
@@ -143,7 +142,7 @@ fn batches_without_a_loss_end_the_run_before_they_reach_the_weights() {
     let single = GsnRecipe { images: 1, ..recipe() };
     assert!(matches!(error(Mixed::new(8), &single), TrainError::InvalidRecipe { field: "images", .. }));
     let alone = Mixed { with_reference: false, ..Mixed::new(8) };
-    assert!(matches!(error(alone, &recipe()), TrainError::Head(HeadError::ReferenceMissing)));
+    assert!(matches!(error(alone, &recipe()), TrainError::Score(ScoreError::ReferenceMissing)));
     let small = error(Mixed { size: (40, 31), ..Mixed::new(8) }, &recipe()).to_string();
     assert!(small.contains("40x31") && small.contains("crop of 32x32"), "{small}");
     let empty = error(Mixed::new(0), &recipe());
@@ -211,7 +210,7 @@ fn the_scorer_opens_gsn_with_a_file_of_weights() {
     let device = Device::flex();
     let config = GsnConfig::new().tiny();
     let model = Gsn::load(fixture_path("gsn/tiny.safetensors"), &config, &device).expect("loads");
-    model.save(&path, iqa_models::core::Precision::F32).expect("writes");
+    model.save(&path, iqa_models::nn::Precision::F32).expect("writes");
     let scorer = Scorer::with_weights("gsn", &path, &device).expect("opens");
     assert_eq!(scorer.spec().direction, Direction::HigherIsBetter);
     let (distorted, reference) = (textured(50, 40, 1), textured(50, 40, 2));
@@ -221,5 +220,5 @@ fn the_scorer_opens_gsn_with_a_file_of_weights() {
     let prepared = scorer.prepare(&reference).expect("prepares");
     let again = scorer.score_prepared(&distorted, &prepared).expect("scores").value;
     assert!((again - expected).abs() < 1e-6);
-    assert!(matches!(scorer.score_single(&distorted), Err(ModelError::Head(HeadError::ReferenceMissing))));
+    assert!(matches!(scorer.score_single(&distorted), Err(ModelError::Score(ScoreError::ReferenceMissing))));
 }

@@ -1,8 +1,8 @@
 //! Weight files.
 
 use iqa_models::Device;
-use iqa_models::core::{NamedTensors, Precision};
 use iqa_models::heads::hiqa::{Hiqa, HiqaConfig, HiqaScoreOptions};
+use iqa_models::nn::{NamedTensors, Precision};
 use iqa_testkit::{fixture_path, textured};
 
 use super::{load, random};

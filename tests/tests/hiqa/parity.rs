@@ -3,11 +3,11 @@
 use burn::module::Module;
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor};
-use iqa_models::core::NamedTensors;
 use iqa_models::heads::hiqa::{
     Discriminator, DiscriminatorConfig, Generator, GeneratorConfig, Hallucination, Hiqa, HiqaConfig,
     Regression, Regressor, RegressorConfig, Statistics, discrepancy, to_unit,
 };
+use iqa_models::nn::NamedTensors;
 use iqa_models::train::hiqa::{
     Adversarial, Reduction, adversarial_loss, cross_entropy, feature_loss, pixel_loss,
 };

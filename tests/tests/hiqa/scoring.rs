@@ -1,13 +1,13 @@
 //! Scores and hallucinated references of images.
 
 use burn::tensor::Tensor;
-use iqa_models::Device;
-use iqa_models::core::image_to_tensor;
 use iqa_models::heads::HeadError;
 use iqa_models::heads::hiqa::{
     GeneratorConfig, GeneratorOutput, Hiqa, HiqaConfig, HiqaScoreOptions, MAP_GAIN, RegressorConfig,
 };
 use iqa_models::image::{RgbImage, imageops};
+use iqa_models::nn::image_to_tensor;
+use iqa_models::{Device, ScoreError};
 use iqa_testkit::{Tolerance, assert_close, textured};
 
 use super::{alone, random, values};
@@ -46,17 +46,26 @@ fn what_cannot_be_scored_is_an_error() {
     let model = model();
     let options = HiqaScoreOptions::default();
     let image = textured(64, 64, 1);
-    assert!(matches!(model.score(&textured(63, 90, 1), None, &options), Err(HeadError::TooSmall { .. })));
-    assert!(matches!(model.score(&image, Some(&image), &options), Err(HeadError::ReferenceUnexpected)));
+    assert!(matches!(
+        model.score(&textured(63, 90, 1), None, &options),
+        Err(HeadError::Score(ScoreError::TooSmall { .. }))
+    ));
+    assert!(matches!(
+        model.score(&image, Some(&image), &options),
+        Err(HeadError::Score(ScoreError::ReferenceUnexpected))
+    ));
     assert!(matches!(
         model.score_oracle(&image, &textured(64, 65, 1), &options),
-        Err(HeadError::SizeMismatch { .. })
+        Err(HeadError::Score(ScoreError::SizeMismatch { .. }))
     ));
     let stride = HiqaScoreOptions { stride: Some(0), ..options };
     assert!(matches!(model.score(&image, None, &stride), Err(HeadError::EmptySampler { .. })));
     let baseline = random(&HiqaConfig::baseline(4, 64), &Device::flex());
     assert!(baseline.score(&image, None, &options).is_ok());
-    assert!(matches!(baseline.score_oracle(&image, &image, &options), Err(HeadError::ReferenceUnexpected)));
+    assert!(matches!(
+        baseline.score_oracle(&image, &image, &options),
+        Err(HeadError::Score(ScoreError::ReferenceUnexpected))
+    ));
     assert!(matches!(baseline.hallucinate(&image, &options), Err(HeadError::WrongModel { .. })));
 }
 

@@ -3,7 +3,7 @@
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use iqa_backbones::{Architecture, BackboneConfig};
-use iqa_models::core::Precision;
+use iqa_models::nn::Precision;
 use iqa_models::train::hiqa::{
     Batch, Epsilon, HiqaRecipe, JointLosses, Perceptual, Rung, Trainer, agreement, cross_entropy,
 };

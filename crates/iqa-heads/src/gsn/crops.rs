@@ -2,8 +2,7 @@
 
 use image::RgbImage;
 use image::imageops::crop_imm;
-
-use crate::HeadError;
+use iqa_nn::{ScoreError, check_minimum};
 
 /// Top-left corner of a crop, in pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,11 +19,9 @@ pub struct CropPosition {
 /// Source: Cong et al. 2022, on the evaluation.
 ///
 /// # Errors
-/// [`HeadError::TooSmall`] for an image smaller than the crop: images are not scaled.
-pub fn five_crops((width, height): (u32, u32), side: u32) -> Result<[CropPosition; 5], HeadError> {
-    if width < side || height < side {
-        return Err(HeadError::TooSmall { size: (width, height), minimum: (side, side) });
-    }
+/// [`ScoreError::TooSmall`] for an image smaller than the crop: images are not scaled.
+pub fn five_crops((width, height): (u32, u32), side: u32) -> Result<[CropPosition; 5], ScoreError> {
+    check_minimum((width, height), (side, side))?;
     let (right, bottom) = (width - side, height - side);
     let half = |space: u32| (f64::from(space) / 2.0).round_ties_even() as u32;
     let at = |x, y| CropPosition { x, y };

@@ -2,7 +2,7 @@
 
 use burn::tensor::Tensor;
 use image::RgbImage;
-use iqa_core::image_to_tensor;
+use iqa_nn::{ScoreError, check_finite, check_sizes, check_tensors, image_to_tensor};
 use serde::{Deserialize, Serialize};
 
 use super::crops::{CropPosition, crop, five_crops};
@@ -65,16 +65,16 @@ impl FusedGsn {
     /// Images are not scaled.
     ///
     /// # Errors
-    /// [`HeadError::ReferenceMissing`], [`HeadError::SizeMismatch`], [`HeadError::TooSmall`] for images smaller than
-    /// the crop, [`HeadError::NonFiniteScore`].
+    /// [`ScoreError::ReferenceMissing`](iqa_nn::ScoreError::ReferenceMissing), [`ScoreError::SizeMismatch`](iqa_nn::ScoreError::SizeMismatch), [`ScoreError::TooSmall`](iqa_nn::ScoreError::TooSmall) for images smaller than
+    /// the crop, [`ScoreError::NonFiniteScore`](iqa_nn::ScoreError::NonFiniteScore).
     pub fn score(
         &self,
         distorted: &RgbImage,
         reference: Option<&RgbImage>,
         options: &ScoreOptions,
     ) -> Result<ImageScore, HeadError> {
-        let Some(reference) = reference else { return Err(HeadError::ReferenceMissing) };
-        same_size(distorted.dimensions(), reference.dimensions())?;
+        let reference = reference.ok_or(ScoreError::ReferenceMissing)?;
+        check_sizes(distorted.dimensions(), reference.dimensions())?;
         let positions = five_crops(distorted.dimensions(), self.crop_side())?;
         // Both images of a pair are in the pass.
         collect(positions, self.chunk(options, 2), |_, positions| {
@@ -85,7 +85,7 @@ impl FusedGsn {
     /// Computes and keeps the features of a reference image.
     ///
     /// # Errors
-    /// [`HeadError::TooSmall`].
+    /// [`ScoreError::TooSmall`](iqa_nn::ScoreError::TooSmall).
     pub fn prepare(
         &self,
         reference: &RgbImage,
@@ -103,13 +103,13 @@ impl FusedGsn {
     /// Scores an image against a prepared reference: the score of [`Self::score`], at half the work.
     ///
     /// # Errors
-    /// [`HeadError::SizeMismatch`], [`HeadError::NonFiniteScore`].
+    /// [`ScoreError::SizeMismatch`](iqa_nn::ScoreError::SizeMismatch), [`ScoreError::NonFiniteScore`](iqa_nn::ScoreError::NonFiniteScore).
     pub fn score_prepared(
         &self,
         distorted: &RgbImage,
         reference: &PreparedReference,
     ) -> Result<ImageScore, HeadError> {
-        same_size(distorted.dimensions(), reference.size)?;
+        check_sizes(distorted.dimensions(), reference.size)?;
         collect(reference.positions, reference.chunk, |index, positions| {
             let maps = graph::grid_maps(self, self.crops(distorted, positions));
             graph::scores(self, maps, reference.maps[index].clone())
@@ -126,30 +126,15 @@ impl FusedGsn {
     /// - returns `[n]`
     ///
     /// # Errors
-    /// As [`Self::score`], and [`HeadError::TensorShape`] for another number of channels or no image.
+    /// As [`Self::score`], and [`ScoreError::TensorShape`](iqa_nn::ScoreError::TensorShape) for another number of channels or no image.
     pub fn score_tensor(
         &self,
         distorted: Tensor<4>,
         reference: Option<Tensor<4>>,
     ) -> Result<Tensor<1>, HeadError> {
-        let Some(reference) = reference else { return Err(HeadError::ReferenceMissing) };
-        let shape = distorted.dims();
-        let [n, channels, height, width] = shape;
-        if channels != 3 || n == 0 {
-            return Err(HeadError::TensorShape {
-                expected: "[n, 3, height, width], n > 0",
-                found: shape.to_vec(),
-            });
-        }
-        let other = reference.dims();
-        let size = (width as u32, height as u32);
-        same_size(size, (other[3] as u32, other[2] as u32))?;
-        if other[..2] != shape[..2] {
-            return Err(HeadError::TensorShape {
-                expected: "of the reference as of the distorted image",
-                found: other.to_vec(),
-            });
-        }
+        let reference = reference.ok_or(ScoreError::ReferenceMissing)?;
+        let size = check_tensors(&distorted, Some(&reference))?;
+        let n = distorted.dims()[0];
         let side = self.config.crop;
         let positions = five_crops(size, self.crop_side())?;
         let crops = |images: &Tensor<4>, image: usize| {
@@ -180,10 +165,6 @@ impl FusedGsn {
     }
 }
 
-fn same_size(distorted: (u32, u32), reference: (u32, u32)) -> Result<(), HeadError> {
-    if distorted == reference { Ok(()) } else { Err(HeadError::SizeMismatch { distorted, reference }) }
-}
-
 /// Runs `network` over the crops, some at a time, and takes the mean.
 fn collect(
     positions: [CropPosition; 5],
@@ -199,9 +180,5 @@ fn collect(
         }
     }
     let score = crops.iter().map(|crop| crop.score).sum::<f64>() / crops.len() as f64;
-    if score.is_finite() {
-        Ok(ImageScore { score, crops })
-    } else {
-        Err(HeadError::NonFiniteScore { value: score })
-    }
+    Ok(ImageScore { score: check_finite(score)?, crops })
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use burn::tensor::Device;
-use iqa_core::{CoreError, NamedTensors, Precision};
+use iqa_nn::{NamedTensors, NnError, Precision};
 
 use super::config::GsnConfig;
 use super::model::Gsn;
@@ -21,7 +21,7 @@ impl Gsn {
     /// Our files carry their configuration; of a file without one, `expected` is the configuration.
     ///
     /// # Errors
-    /// [`HeadError::Core`] for a file that cannot be read, or that lacks a tensor, or has one too many or of another
+    /// [`HeadError::Nn`] for a file that cannot be read, or that lacks a tensor, or has one too many or of another
     /// shape; [`HeadError::StoredConfig`] for a damaged configuration.
     pub fn load(path: impl AsRef<Path>, expected: &GsnConfig, device: &Device) -> Result<Self, HeadError> {
         Self::from_tensors(NamedTensors::read(path)?, expected, device)
@@ -50,7 +50,7 @@ impl Gsn {
     /// Writes the weights, not folded, with their configuration as safetensors, atomically.
     ///
     /// # Errors
-    /// [`HeadError::Core`].
+    /// [`HeadError::Nn`].
     pub fn save(&self, path: &Path, precision: Precision) -> Result<(), HeadError> {
         self.to_tensors(path)?.write_safetensors(path, precision)?;
         Ok(())
@@ -59,10 +59,10 @@ impl Gsn {
     /// The weights by name, with the configuration as metadata.
     ///
     /// # Errors
-    /// [`HeadError::Core`].
+    /// [`HeadError::Nn`].
     pub fn to_tensors(&self, origin: &Path) -> Result<NamedTensors, HeadError> {
         let config = serde_json::to_string(&self.config)
-            .map_err(|source| CoreError::WeightsUnfit { path: origin.into(), source: source.into() })?;
+            .map_err(|source| NnError::WeightsUnfit { path: origin.into(), source: source.into() })?;
         Ok(NamedTensors::from_module(self, &self.config.shapes().names(), origin)?
             .with_metadata(CONFIG_KEY, config))
     }
@@ -72,7 +72,7 @@ impl GsnConfig {
     /// The configuration that our own files carry beside the weights; `None` in a file of another origin.
     ///
     /// # Errors
-    /// [`HeadError::Core`], [`HeadError::StoredConfig`] when it is damaged.
+    /// [`HeadError::Nn`], [`HeadError::StoredConfig`] when it is damaged.
     pub fn stored_in(tensors: &NamedTensors) -> Result<Option<Self>, HeadError> {
         stored_config(tensors, CONFIG_KEY, Self::validate)
     }

@@ -2,10 +2,10 @@
 
 use burn::tensor::{Device, Tensor};
 use image::{Rgb, RgbImage, imageops};
-use iqa_core::image_to_tensor;
+use iqa_core::PatchPosition;
+use iqa_nn::{check_minimum, image_to_tensor};
 
 use crate::HeadError;
-use crate::wadiqam::PatchPosition;
 
 /// Top-left corners of overlapped patches, row by row: a grid from the top-left corner, whose last column and row are
 /// moved in to end at the border.
@@ -14,16 +14,14 @@ use crate::wadiqam::PatchPosition;
 /// stride 128.
 ///
 /// # Errors
-/// [`HeadError::TooSmall`] for an image smaller than a patch, [`HeadError::EmptySampler`] for a stride of 0.
+/// [`ScoreError::TooSmall`](iqa_nn::ScoreError::TooSmall) for an image smaller than a patch, [`HeadError::EmptySampler`] for a stride of 0.
 pub fn overlapped_positions(
     (width, height): (u32, u32),
     patch: usize,
     stride: usize,
 ) -> Result<Vec<PatchPosition>, HeadError> {
     let patch = patch as u32;
-    if width < patch || height < patch {
-        return Err(HeadError::TooSmall { size: (width, height), minimum: (patch, patch) });
-    }
+    check_minimum((width, height), (patch, patch))?;
     if stride == 0 {
         return Err(HeadError::EmptySampler { what: "stride" });
     }

@@ -2,12 +2,13 @@
 
 use burn::tensor::Tensor;
 use image::RgbImage;
+use iqa_core::{PatchPosition, ReferenceNeed};
+use iqa_nn::{ScoreError, check_finite, check_minimum, check_reference, check_sizes, check_tensors};
 use serde::{Deserialize, Serialize};
 
 use super::model::Hiqa;
 use super::patches::{Blend, cut, cut_tensor, mirrored_to, overlapped_positions, picture};
 use crate::HeadError;
-use crate::wadiqam::PatchPosition;
 
 /// How bright a discrepancy is drawn: a quarter of the scale of the image is white.
 pub const MAP_GAIN: f32 = 4.0;
@@ -51,25 +52,23 @@ impl Hiqa {
     /// Scores an image without a reference: the mean over overlapped patches.
     ///
     /// # Errors
-    /// [`HeadError::ReferenceUnexpected`] when there is a reference (see [`Self::score_oracle`]);
-    /// [`HeadError::TooSmall`], [`HeadError::EmptySampler`], [`HeadError::NonFiniteScore`].
+    /// [`ScoreError::ReferenceUnexpected`](iqa_nn::ScoreError::ReferenceUnexpected) when there is a reference (see [`Self::score_oracle`]);
+    /// [`ScoreError::TooSmall`](iqa_nn::ScoreError::TooSmall), [`HeadError::EmptySampler`], [`ScoreError::NonFiniteScore`](iqa_nn::ScoreError::NonFiniteScore).
     pub fn score(
         &self,
         distorted: &RgbImage,
         reference: Option<&RgbImage>,
         options: &HiqaScoreOptions,
     ) -> Result<HiqaScore, HeadError> {
-        match reference {
-            Some(_) => Err(HeadError::ReferenceUnexpected),
-            None => self.score_patches(distorted, None, options),
-        }
+        check_reference(ReferenceNeed::NoReference, reference.is_some())?;
+        self.score_patches(distorted, None, options)
     }
 
     /// Scores an image by its discrepancy to the true reference in place of the hallucinated one: the bound that the
     /// paper calls oracle, and a full-reference measure in its own right.
     ///
     /// # Errors
-    /// [`HeadError::ReferenceUnexpected`] for the baseline, which has no discrepancy map; [`HeadError::SizeMismatch`];
+    /// [`ScoreError::ReferenceUnexpected`](iqa_nn::ScoreError::ReferenceUnexpected) for the baseline, which has no discrepancy map; [`ScoreError::SizeMismatch`](iqa_nn::ScoreError::SizeMismatch);
     /// and as [`Self::score`].
     pub fn score_oracle(
         &self,
@@ -78,14 +77,9 @@ impl Hiqa {
         options: &HiqaScoreOptions,
     ) -> Result<HiqaScore, HeadError> {
         if self.generator.is_none() {
-            return Err(HeadError::ReferenceUnexpected);
+            return Err(ScoreError::ReferenceUnexpected.into());
         }
-        if distorted.dimensions() != reference.dimensions() {
-            return Err(HeadError::SizeMismatch {
-                distorted: distorted.dimensions(),
-                reference: reference.dimensions(),
-            });
-        }
+        check_sizes(distorted.dimensions(), reference.dimensions())?;
         self.score_patches(distorted, Some(reference), options)
     }
 
@@ -104,11 +98,7 @@ impl Hiqa {
             patches.extend(scores.into_data().iter::<f32>());
         }
         let score = patches.iter().copied().map(f64::from).sum::<f64>() / patches.len() as f64;
-        if score.is_finite() {
-            Ok(HiqaScore { score, positions, patches })
-        } else {
-            Err(HeadError::NonFiniteScore { value: score })
-        }
+        Ok(HiqaScore { score: check_finite(score)?, positions, patches })
     }
 
     fn stride(&self, options: &HiqaScoreOptions) -> usize {
@@ -123,23 +113,17 @@ impl Hiqa {
     /// - returns `[n]`
     ///
     /// # Errors
-    /// [`HeadError::TensorShape`] for another number of channels or no image, [`HeadError::TooSmall`],
+    /// [`ScoreError::TensorShape`](iqa_nn::ScoreError::TensorShape) for another number of channels or no image, [`ScoreError::TooSmall`](iqa_nn::ScoreError::TooSmall),
     /// [`HeadError::EmptySampler`].
     pub fn score_tensor(
         &self,
         distorted: Tensor<4>,
         options: &HiqaScoreOptions,
     ) -> Result<Tensor<1>, HeadError> {
-        let shape = distorted.dims();
-        let [n, channels, height, width] = shape;
-        if channels != 3 || n == 0 {
-            return Err(HeadError::TensorShape {
-                expected: "[n, 3, height, width], n > 0",
-                found: shape.to_vec(),
-            });
-        }
+        let size = check_tensors(&distorted, None)?;
+        let n = distorted.dims()[0];
         let side = self.config.patch;
-        let positions = overlapped_positions((width as u32, height as u32), side, self.stride(options))?;
+        let positions = overlapped_positions(size, side, self.stride(options))?;
         let scores: Tensor<2> =
             self.forward(cut_tensor(&distorted, &positions, side), None).reshape([n, positions.len()]);
         Ok(scores.mean_dim(1).reshape([n]))
@@ -149,7 +133,7 @@ impl Hiqa {
     /// seams; an image smaller than a patch goes on as its mirror image.
     ///
     /// # Errors
-    /// [`HeadError::WrongModel`] for the baseline, which has no generator; [`HeadError::TooSmall`] for an empty image;
+    /// [`HeadError::WrongModel`] for the baseline, which has no generator; [`ScoreError::TooSmall`](iqa_nn::ScoreError::TooSmall) for an empty image;
     /// [`HeadError::EmptySampler`].
     pub fn hallucinate(
         &self,
@@ -164,9 +148,7 @@ impl Hiqa {
             });
         }
         let (width, height) = distorted.dimensions();
-        if width == 0 || height == 0 {
-            return Err(HeadError::TooSmall { size: (width, height), minimum: (1, 1) });
-        }
+        check_minimum((width, height), (1, 1))?;
         let (side, device) = (self.config.patch, self.device());
         let padded = mirrored_to(distorted, side as u32);
         let positions = overlapped_positions(padded.dimensions(), side, self.stride(options).min(side / 2))?;

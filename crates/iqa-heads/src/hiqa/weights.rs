@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use burn::tensor::Device;
-use iqa_core::{CoreError, NamedTensors, Precision};
+use iqa_nn::{NamedTensors, NnError, Precision};
 
 use super::config::{DEPTH, GeneratorConfig, HiqaConfig, RegressorConfig};
 use super::model::Hiqa;
@@ -103,7 +103,7 @@ impl Hiqa {
     /// Loads a weights file of ours, which carries its configuration.
     ///
     /// # Errors
-    /// [`HeadError::Core`], [`HeadError::UnknownLayout`] for a file of another kind, [`HeadError::InvalidConfig`].
+    /// [`HeadError::Nn`], [`HeadError::UnknownLayout`] for a file of another kind, [`HeadError::InvalidConfig`].
     pub fn load(path: impl AsRef<Path>, device: &Device) -> Result<Self, HeadError> {
         Self::from_tensors(NamedTensors::read(path)?, device)
     }
@@ -126,7 +126,7 @@ impl Hiqa {
     /// From tensors that carry no configuration, or another one.
     ///
     /// # Errors
-    /// [`HeadError::Core`], [`HeadError::InvalidConfig`].
+    /// [`HeadError::Nn`], [`HeadError::InvalidConfig`].
     pub fn from_tensors_of(
         tensors: NamedTensors,
         config: &HiqaConfig,
@@ -141,7 +141,7 @@ impl Hiqa {
     /// Writes the weights with their configuration as safetensors, atomically.
     ///
     /// # Errors
-    /// [`HeadError::Core`].
+    /// [`HeadError::Nn`].
     pub fn save(&self, path: &Path, precision: Precision) -> Result<(), HeadError> {
         self.to_tensors(path)?.write_safetensors(path, precision)?;
         Ok(())
@@ -150,10 +150,10 @@ impl Hiqa {
     /// The weights under their names in a file, with the configuration as metadata.
     ///
     /// # Errors
-    /// [`HeadError::Core`].
+    /// [`HeadError::Nn`].
     pub fn to_tensors(&self, origin: &Path) -> Result<NamedTensors, HeadError> {
         let config = serde_json::to_string(&self.config)
-            .map_err(|source| CoreError::WeightsUnfit { path: origin.into(), source: source.into() })?;
+            .map_err(|source| NnError::WeightsUnfit { path: origin.into(), source: source.into() })?;
         Ok(NamedTensors::from_module(self, &shapes(&self.config).names(), origin)?
             .with_metadata(CONFIG_KEY, config))
     }
@@ -163,7 +163,7 @@ impl HiqaConfig {
     /// The configuration that our own files carry beside the weights; `None` in a file of another origin.
     ///
     /// # Errors
-    /// [`HeadError::Core`], [`HeadError::StoredConfig`] when it is damaged.
+    /// [`HeadError::Nn`], [`HeadError::StoredConfig`] when it is damaged.
     pub fn stored_in(tensors: &NamedTensors) -> Result<Option<Self>, HeadError> {
         stored_config(tensors, CONFIG_KEY, Self::validate)
     }

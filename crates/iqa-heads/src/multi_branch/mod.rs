@@ -14,9 +14,13 @@
 
 mod config;
 mod model;
+mod models;
+mod quality;
 mod score;
 mod weights;
 
 pub use config::{Branches, MultiBranchConfig, TapRule};
 pub use model::{MultiBranch, PairBatch};
+pub use models::MODELS;
+pub use quality::MultiBranchModel;
 pub use score::PreparedReference;

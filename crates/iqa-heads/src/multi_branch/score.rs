@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use burn::tensor::Tensor;
 use image::RgbImage;
-use iqa_core::image_to_tensor;
+use iqa_nn::{ScoreError, check_finite, check_minimum, check_sizes, check_tensors, image_to_tensor};
 
 use super::model::MultiBranch;
 use crate::HeadError;
@@ -31,14 +31,14 @@ impl MultiBranch {
     /// Scores an image of any size that the network takes, whole.
     ///
     /// # Errors
-    /// [`HeadError::ReferenceMissing`], [`HeadError::SizeMismatch`], [`HeadError::TooSmall`],
-    /// [`HeadError::NonFiniteScore`].
+    /// [`ScoreError::ReferenceMissing`](iqa_nn::ScoreError::ReferenceMissing), [`ScoreError::SizeMismatch`](iqa_nn::ScoreError::SizeMismatch), [`ScoreError::TooSmall`](iqa_nn::ScoreError::TooSmall),
+    /// [`ScoreError::NonFiniteScore`](iqa_nn::ScoreError::NonFiniteScore).
     pub fn score(&self, distorted: &RgbImage, reference: Option<&RgbImage>) -> Result<f64, HeadError> {
-        let reference = reference.ok_or(HeadError::ReferenceMissing)?;
+        let reference = reference.ok_or(ScoreError::ReferenceMissing)?;
         self.check_pair(distorted, reference)?;
         let device = self.device();
         let [distorted, reference] = [distorted, reference].map(|image| image_to_tensor(image, &device));
-        finite(self.forward(distorted, reference).into_scalar::<f64>())
+        Ok(check_finite(self.forward(distorted, reference).into_scalar::<f64>())?)
     }
 
     /// Scores pairs of any sizes. Pairs of the same size go through the network together; nothing is resized.
@@ -62,7 +62,7 @@ impl MultiBranch {
             };
             let scores = self.forward(batch(|pair| pair.0.clone()), batch(|pair| pair.1.clone()));
             for (&index, score) in indices.iter().zip(scores.into_data().iter::<f64>()) {
-                results[index] = finite(score);
+                results[index] = check_finite(score).map_err(HeadError::from);
             }
         }
         results
@@ -71,7 +71,7 @@ impl MultiBranch {
     /// Computes and keeps the features of a reference image.
     ///
     /// # Errors
-    /// [`HeadError::TooSmall`].
+    /// [`ScoreError::TooSmall`](iqa_nn::ScoreError::TooSmall).
     pub fn prepare(&self, reference: &RgbImage) -> Result<PreparedReference, HeadError> {
         self.check_pair(reference, reference)?;
         let (frp, frnp) = self.reference_taps(image_to_tensor(reference, &self.device()));
@@ -82,7 +82,7 @@ impl MultiBranch {
     /// work.
     ///
     /// # Errors
-    /// [`HeadError::SizeMismatch`], [`HeadError::NonFiniteScore`].
+    /// [`ScoreError::SizeMismatch`](iqa_nn::ScoreError::SizeMismatch), [`ScoreError::NonFiniteScore`](iqa_nn::ScoreError::NonFiniteScore).
     pub fn score_prepared(
         &self,
         distorted: &RgbImage,
@@ -91,7 +91,7 @@ impl MultiBranch {
         self.check_size(distorted.dimensions(), reference.size)?;
         let image = image_to_tensor(distorted, &self.device());
         let features = self.features_against(image, &reference.frp, reference.frnp.as_deref());
-        finite(self.head(features).into_scalar::<f64>())
+        Ok(check_finite(self.head(features).into_scalar::<f64>())?)
     }
 
     /// Scores a batch of images given as tensors; on an autodiff device the scores are differentiable with respect to
@@ -102,47 +102,38 @@ impl MultiBranch {
     /// - returns `[n]`
     ///
     /// # Errors
-    /// As [`Self::score`], and [`HeadError::TensorShape`] for another number of channels or no image.
+    /// As [`Self::score`], and [`ScoreError::TensorShape`](iqa_nn::ScoreError::TensorShape) for another number of channels or no image.
     pub fn score_tensor(
         &self,
         distorted: Tensor<4>,
         reference: Option<Tensor<4>>,
     ) -> Result<Tensor<1>, HeadError> {
-        let reference = reference.ok_or(HeadError::ReferenceMissing)?;
-        let (shape, other) = (distorted.dims(), reference.dims());
-        let [n, channels, height, width] = shape;
-        if channels != 3 || n == 0 {
-            let expected = "[n, 3, height, width], n > 0";
-            return Err(HeadError::TensorShape { expected, found: shape.to_vec() });
-        }
-        self.check_size((width as u32, height as u32), (other[3] as u32, other[2] as u32))?;
-        if other[..2] != shape[..2] {
-            let expected = "of the reference as of the distorted image";
-            return Err(HeadError::TensorShape { expected, found: other.to_vec() });
-        }
+        let reference = reference.ok_or(ScoreError::ReferenceMissing)?;
+        let size = check_tensors(&distorted, Some(&reference))?;
+        self.check_size(size, size)?;
         Ok(self.forward(distorted, reference))
     }
 
     /// Whether the model can take the two images.
     ///
     /// # Errors
-    /// [`HeadError::SizeMismatch`], [`HeadError::TooSmall`].
+    /// [`ScoreError::SizeMismatch`](iqa_nn::ScoreError::SizeMismatch), [`ScoreError::TooSmall`](iqa_nn::ScoreError::TooSmall).
     pub fn check_pair(&self, distorted: &RgbImage, reference: &RgbImage) -> Result<(), HeadError> {
         self.check_size(distorted.dimensions(), reference.dimensions())
     }
 
-    fn check_size(&self, distorted: (u32, u32), reference: (u32, u32)) -> Result<(), HeadError> {
-        if distorted != reference {
-            return Err(HeadError::SizeMismatch { distorted, reference });
-        }
+    /// Smallest width and height that the network takes, in pixels.
+    ///
+    /// # Errors
+    /// [`HeadError::Backbone`] for an architecture that gives no features.
+    pub fn minimum_size(&self) -> Result<(u32, u32), HeadError> {
         let side = self.config.frp().minimum_size()? as u32;
-        if distorted.0 < side || distorted.1 < side {
-            return Err(HeadError::TooSmall { size: distorted, minimum: (side, side) });
-        }
+        Ok((side, side))
+    }
+
+    fn check_size(&self, distorted: (u32, u32), reference: (u32, u32)) -> Result<(), HeadError> {
+        check_sizes(distorted, reference)?;
+        check_minimum(distorted, self.minimum_size()?)?;
         Ok(())
     }
-}
-
-fn finite(score: f64) -> Result<f64, HeadError> {
-    if score.is_finite() { Ok(score) } else { Err(HeadError::NonFiniteScore { value: score }) }
 }

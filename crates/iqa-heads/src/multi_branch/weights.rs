@@ -7,7 +7,7 @@ use std::path::Path;
 
 use burn::tensor::Device;
 use iqa_backbones::{Backbone, BackboneConfig, BackboneError};
-use iqa_core::{NamedTensors, Precision};
+use iqa_nn::{NamedTensors, Precision};
 
 use super::config::{Branches, MultiBranchConfig};
 use super::model::MultiBranch;
@@ -56,7 +56,7 @@ impl MultiBranch {
     /// file.
     ///
     /// # Errors
-    /// [`HeadError::Core`], [`HeadError::UnknownLayout`], [`HeadError::StoredConfig`], [`HeadError::WrongModel`], [`HeadError::Backbone`].
+    /// [`HeadError::Nn`], [`HeadError::UnknownLayout`], [`HeadError::StoredConfig`], [`HeadError::WrongModel`], [`HeadError::Backbone`].
     pub fn load(
         path: impl AsRef<Path>,
         expected: &MultiBranchConfig,
@@ -99,7 +99,7 @@ impl MultiBranch {
     /// Writes the weights of all branches with their configuration as safetensors, atomically.
     ///
     /// # Errors
-    /// [`HeadError::Core`], [`HeadError::Backbone`] for a fused model.
+    /// [`HeadError::Nn`], [`HeadError::Backbone`] for a fused model.
     pub fn save(&self, path: &Path, precision: Precision) -> Result<(), HeadError> {
         self.to_tensors(path)?.write_safetensors(path, precision)?;
         Ok(())
@@ -116,9 +116,8 @@ impl MultiBranch {
                 return Err(BackboneError::Fused { architecture }.into());
             }
         }
-        let config = serde_json::to_string(&self.config).map_err(|source| {
-            iqa_core::CoreError::WeightsUnfit { path: origin.into(), source: source.into() }
-        })?;
+        let config = serde_json::to_string(&self.config)
+            .map_err(|source| iqa_nn::NnError::WeightsUnfit { path: origin.into(), source: source.into() })?;
         let frozen =
             NamedTensors::from_module(&self.frp, &branch_names(&self.config.frp(), "", FRP)?, origin)?;
         let learned = NamedTensors::from_module(self, &names(&self.config)?, origin)?;
@@ -130,7 +129,7 @@ impl MultiBranchConfig {
     /// The configuration that our own files carry beside the weights; `None` in a file of another origin.
     ///
     /// # Errors
-    /// [`HeadError::Core`], [`HeadError::StoredConfig`] when it is damaged.
+    /// [`HeadError::Nn`], [`HeadError::StoredConfig`] when it is damaged.
     pub fn stored_in(tensors: &NamedTensors) -> Result<Option<Self>, HeadError> {
         stored_config(tensors, CONFIG_KEY, Self::validate)
     }

@@ -13,7 +13,9 @@ mod config;
 #[cfg(feature = "learner")]
 mod learner;
 mod model;
+mod models;
 mod patches;
+mod quality;
 mod reduced;
 mod score;
 mod weights;
@@ -22,7 +24,9 @@ pub use config::{Fusion, Initialisation, PATCH, Pooling, WEIGHT_EPSILON, Wadiqam
 #[cfg(feature = "learner")]
 pub use learner::WadiqamBatch;
 pub use model::{PatchScores, Wadiqam};
-pub use patches::{MAX_PATCHES, PatchPosition, PatchSampler, cut_patches, patch_values, patches_to_tensor};
+pub use models::MODELS;
+pub use patches::{MAX_PATCHES, PatchSampler, cut_patches, patch_values, patches_to_tensor};
+pub use quality::WadiqamModel;
 pub use reduced::{FeaturePca, PcaFit, ReducedReference};
-pub use score::{ImageScore, PatchMap, PreparedReference, ScoreOptions};
+pub use score::{ImageScore, PreparedReference, ScoreOptions};
 pub use weights::WeightLayout;

@@ -2,7 +2,9 @@
 
 use burn::tensor::{Device, Tensor, TensorData};
 use image::RgbImage;
+use iqa_core::PatchPosition;
 use iqa_kernels::average_pool;
+use iqa_nn::check_minimum;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
@@ -12,25 +14,6 @@ use crate::HeadError;
 
 /// Most random patches of an image: its features are kept in memory.
 pub const MAX_PATCHES: usize = 1 << 16;
-
-/// Where a patch lies in an image.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PatchPosition {
-    /// Column of its top-left corner, in pixels of the image.
-    pub x: u32,
-    /// Row of its top-left corner, in pixels of the image.
-    pub y: u32,
-    /// Side of the square of pixels whose mean is one value of the patch: 1 for the image as it is, 2 for the image at
-    /// half its size.
-    pub shrink: u32,
-}
-
-impl PatchPosition {
-    /// A patch of the image as it is.
-    pub const fn new(x: u32, y: u32) -> Self {
-        Self { x, y, shrink: 1 }
-    }
-}
 
 /// Which patches of an image are looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -134,12 +117,10 @@ impl PatchSampler {
     /// The patches of an image at its own size.
     ///
     /// # Errors
-    /// [`HeadError::TooSmall`] for an image that holds no patch, and as [`Self::validate`].
+    /// [`ScoreError::TooSmall`](iqa_nn::ScoreError::TooSmall) for an image that holds no patch, and as [`Self::validate`].
     pub fn positions(&self, width: u32, height: u32) -> Result<Vec<PatchPosition>, HeadError> {
         let least = self.minimum_side();
-        if width < least || height < least {
-            return Err(HeadError::TooSmall { size: (width, height), minimum: (least, least) });
-        }
+        check_minimum((width, height), (least, least))?;
         self.validate()?;
         match *self {
             Self::Random { patches, seed } => {
@@ -158,25 +139,6 @@ impl PatchSampler {
             }
         }
     }
-}
-
-/// How much each patch counts beside its own weight, so that every scale counts the same however many patches it has:
-/// 1 on the finest scale, and there alone when there is no other.
-pub(super) fn shares(positions: &[PatchPosition]) -> Vec<f32> {
-    let count = |shrink: u32| positions.iter().filter(|at| at.shrink == shrink).count();
-    let finest = count(1) as f32;
-    let mut known = Vec::new();
-    positions
-        .iter()
-        .map(|at| match known.iter().find(|(shrink, _)| *shrink == at.shrink) {
-            Some((_, share)) => *share,
-            None => {
-                let share = finest / count(at.shrink) as f32;
-                known.push((at.shrink, share));
-                share
-            }
-        })
-        .collect()
 }
 
 /// Cuts patches out of an image.
@@ -325,7 +287,7 @@ mod tests {
         assert_eq!([count(1), count(2), count(4)], [192, 48, 12]);
         // Eight a row.
         assert_eq!(positions[192 + 17], PatchPosition { x: 64, y: 128, shrink: 2 });
-        let shares = shares(&positions);
+        let shares = iqa_core::scale_shares(&positions);
         assert_eq!([shares[0], shares[192], shares[240]], [1.0, 4.0, 16.0]);
         assert_eq!(at(127, 100).iter().map(|at| at.shrink).max(), Some(2), "too small for a quarter");
         assert_eq!(at(40, 40), PatchSampler::official().positions(40, 40).expect("large enough"));

@@ -9,10 +9,10 @@
 use std::path::Path;
 
 use burn::tensor::{Device, Tensor, TensorData};
-use iqa_core::{CoreError, NamedTensor, NamedTensors, Precision};
+use iqa_core::PatchPosition;
+use iqa_nn::{NamedTensor, NamedTensors, NnError, Precision};
 use nalgebra::{DMatrix, DMatrixView, DVector, RowDVector};
 
-use super::patches::PatchPosition;
 use super::score::PreparedReference;
 use crate::HeadError;
 
@@ -243,7 +243,7 @@ impl FeaturePca {
     /// row, and `variances [features]`.
     ///
     /// # Errors
-    /// [`HeadError::Core`].
+    /// [`HeadError::Nn`].
     pub fn save(&self, path: &Path) -> Result<(), HeadError> {
         let tensor = |shape: &[usize], values: &[f64]| NamedTensor {
             shape: shape.to_vec(),
@@ -262,14 +262,14 @@ impl FeaturePca {
     /// Reads what [`Self::save`] wrote.
     ///
     /// # Errors
-    /// [`HeadError::Core`]: a file that cannot be read; a tensor that is missing, unused, misshapen or not finite.
+    /// [`HeadError::Nn`]: a file that cannot be read; a tensor that is missing, unused, misshapen or not finite.
     pub fn load(path: &Path) -> Result<Self, HeadError> {
         let tensors = NamedTensors::read(path)?;
         let length = tensors.get(MEAN)?.values.len();
-        let values = |key: &str, expected: &[usize]| -> Result<Vec<f64>, CoreError> {
+        let values = |key: &str, expected: &[usize]| -> Result<Vec<f64>, NnError> {
             let tensor = tensors.get(key)?;
             if tensor.shape != expected {
-                return Err(CoreError::TensorShape {
+                return Err(NnError::TensorShape {
                     path: path.into(),
                     key: key.into(),
                     expected: expected.to_vec(),
@@ -291,7 +291,7 @@ impl FeaturePca {
         if unused.is_empty() {
             Ok(pca)
         } else {
-            Err(CoreError::UnusedTensors { path: path.into(), keys: unused }.into())
+            Err(NnError::UnusedTensors { path: path.into(), keys: unused }.into())
         }
     }
 }

@@ -2,11 +2,13 @@
 
 use burn::tensor::{Tensor, TensorData};
 use image::RgbImage;
+use iqa_core::{PatchMap, PatchPosition, scale_shares};
+use iqa_nn::{Scored, check_finite, check_reference, check_sizes, check_tensors};
 use serde::{Deserialize, Serialize};
 
 use super::config::PATCH;
 use super::model::{PatchScores, Wadiqam};
-use super::patches::{PatchPosition, PatchSampler, cut_patches, cut_patches_tensor, shares};
+use super::patches::{PatchSampler, cut_patches, cut_patches_tensor};
 use crate::HeadError;
 
 /// How an image is cut up for scoring.
@@ -33,34 +35,9 @@ pub struct ImageScore {
     pub patches: PatchMap,
 }
 
-/// Quality and weight of every patch of an image (figures 3 to 5 of Bosse et al.).
-#[derive(Clone, Debug, PartialEq)]
-pub struct PatchMap {
-    /// Width of the image, in pixels.
-    pub width: u32,
-    /// Height of the image, in pixels.
-    pub height: u32,
-    /// Where the patches lie; the order of the other two lists.
-    pub positions: Vec<PatchPosition>,
-    /// Patch qualities `y`, in the units of the score.
-    pub quality: Vec<f32>,
-    /// Patch weights `alpha*`, positive; all 1 for DIQaM.
-    pub weight: Vec<f32>,
-}
-
-impl PatchMap {
-    /// The image score: the mean of the qualities, weighted by the weights, summed in double precision
-    /// (Bosse et al., equations 2 and 6). Of several scales each counts the same.
-    pub fn pool(&self) -> f64 {
-        let shares = shares(&self.positions);
-        let weights = self.weight.iter().zip(&shares).map(|(&a, &share)| f64::from(a) * f64::from(share));
-        let pairs = || self.quality.iter().map(|&y| f64::from(y)).zip(weights.clone());
-        pairs().map(|(y, a)| y * a).sum::<f64>() / pairs().map(|(_, a)| a).sum::<f64>()
-    }
-
-    /// Side of a patch of the image as it is, in pixels; one of the half-size image covers twice as many.
-    pub fn patch_side(&self) -> u32 {
-        PATCH as u32
+impl From<ImageScore> for Scored {
+    fn from(ImageScore { score, patches }: ImageScore) -> Self {
+        Self { score, patches: Some(patches) }
     }
 }
 
@@ -92,8 +69,8 @@ impl Wadiqam {
     /// Patches are cut from the 8-bit image a chunk at a time, so memory does not grow with the image.
     ///
     /// # Errors
-    /// [`HeadError::ReferenceMissing`], [`HeadError::ReferenceUnexpected`], [`HeadError::SizeMismatch`],
-    /// [`HeadError::TooSmall`], [`HeadError::EmptySampler`], [`HeadError::NonFiniteScore`].
+    /// [`ScoreError::ReferenceMissing`](iqa_nn::ScoreError::ReferenceMissing), [`ScoreError::ReferenceUnexpected`](iqa_nn::ScoreError::ReferenceUnexpected), [`ScoreError::SizeMismatch`](iqa_nn::ScoreError::SizeMismatch),
+    /// [`ScoreError::TooSmall`](iqa_nn::ScoreError::TooSmall), [`HeadError::EmptySampler`], [`ScoreError::NonFiniteScore`](iqa_nn::ScoreError::NonFiniteScore).
     pub fn score(
         &self,
         distorted: &RgbImage,
@@ -101,11 +78,9 @@ impl Wadiqam {
         options: &ScoreOptions,
     ) -> Result<ImageScore, HeadError> {
         let device = self.device();
-        match (self.config.is_full_reference(), reference) {
-            (true, None) => return Err(HeadError::ReferenceMissing),
-            (false, Some(_)) => return Err(HeadError::ReferenceUnexpected),
-            (true, Some(reference)) => same_size(distorted.dimensions(), reference.dimensions())?,
-            (false, None) => {}
+        check_reference(self.config.reference, reference.is_some())?;
+        if let Some(reference) = reference {
+            check_sizes(distorted.dimensions(), reference.dimensions())?;
         }
         let positions = self.positions(options.sampler, distorted.dimensions())?;
         collect(distorted.dimensions(), positions, options.chunk, |_, positions| {
@@ -117,16 +92,14 @@ impl Wadiqam {
     /// Computes and keeps the features of a reference image.
     ///
     /// # Errors
-    /// [`HeadError::ReferenceUnexpected`] on a no-reference model, [`HeadError::TooSmall`],
+    /// [`ScoreError::ReferenceUnexpected`](iqa_nn::ScoreError::ReferenceUnexpected) on a no-reference model, [`ScoreError::TooSmall`](iqa_nn::ScoreError::TooSmall),
     /// [`HeadError::EmptySampler`].
     pub fn prepare(
         &self,
         reference: &RgbImage,
         options: &ScoreOptions,
     ) -> Result<PreparedReference, HeadError> {
-        if !self.config.is_full_reference() {
-            return Err(HeadError::ReferenceUnexpected);
-        }
+        check_reference(self.config.reference, true)?;
         let positions = self.positions(options.sampler, reference.dimensions())?;
         let device = self.device();
         let chunk = options.chunk.max(1);
@@ -140,13 +113,13 @@ impl Wadiqam {
     /// Scores an image against a prepared reference; the same score as [`Self::score`], at half the work.
     ///
     /// # Errors
-    /// [`HeadError::SizeMismatch`], [`HeadError::NonFiniteScore`].
+    /// [`ScoreError::SizeMismatch`](iqa_nn::ScoreError::SizeMismatch), [`ScoreError::NonFiniteScore`](iqa_nn::ScoreError::NonFiniteScore).
     pub fn score_prepared(
         &self,
         distorted: &RgbImage,
         reference: &PreparedReference,
     ) -> Result<ImageScore, HeadError> {
-        same_size(distorted.dimensions(), reference.size)?;
+        check_sizes(distorted.dimensions(), reference.size)?;
         let device = self.device();
         collect(distorted.dimensions(), reference.positions.clone(), reference.chunk, |index, positions| {
             let features = self.features(cut_patches(distorted, positions, &device));
@@ -164,44 +137,24 @@ impl Wadiqam {
     /// - returns `[n]`
     ///
     /// # Errors
-    /// As [`Self::score`], and [`HeadError::TensorShape`] for another number of channels or no image.
+    /// As [`Self::score`], and [`ScoreError::TensorShape`](iqa_nn::ScoreError::TensorShape) for another number of channels or no image.
     pub fn score_tensor(
         &self,
         distorted: Tensor<4>,
         reference: Option<Tensor<4>>,
         sampler: PatchSampler,
     ) -> Result<Tensor<1>, HeadError> {
-        let shape = distorted.dims();
-        let [n, channels, height, width] = shape;
-        if channels != 3 || n == 0 {
-            return Err(HeadError::TensorShape {
-                expected: "[n, 3, height, width], n > 0",
-                found: shape.to_vec(),
-            });
-        }
-        match (self.config.is_full_reference(), &reference) {
-            (true, None) => return Err(HeadError::ReferenceMissing),
-            (false, Some(_)) => return Err(HeadError::ReferenceUnexpected),
-            (false, None) => {}
-            (true, Some(reference)) => {
-                let other = reference.dims();
-                same_size((width as u32, height as u32), (other[3] as u32, other[2] as u32))?;
-                if other[..2] != shape[..2] {
-                    return Err(HeadError::TensorShape {
-                        expected: "of the reference as of the distorted image",
-                        found: other.to_vec(),
-                    });
-                }
-            }
-        }
+        check_reference(self.config.reference, reference.is_some())?;
+        let size = check_tensors(&distorted, reference.as_ref())?;
+        let n = distorted.dims()[0];
         let device = distorted.device();
-        let positions = self.positions(sampler, (width as u32, height as u32))?;
+        let positions = self.positions(sampler, size)?;
         let cut = |images| cut_patches_tensor(images, sampler, &positions);
         let scores = self.forward(cut(distorted), reference.map(cut));
         if self.config.scales == 1 {
             return Ok(scores.pool(n));
         }
-        let shares = TensorData::new(shares(&positions).repeat(n), [n * positions.len()]);
+        let shares = TensorData::new(scale_shares(&positions).repeat(n), [n * positions.len()]);
         Ok(scores.weighted_by(Tensor::from_data(shares, &device)).pool(n))
     }
 
@@ -212,10 +165,6 @@ impl Wadiqam {
     ) -> Result<Vec<PatchPosition>, HeadError> {
         sampler.positions_at_scales(width, height, self.config.scales)
     }
-}
-
-fn same_size(distorted: (u32, u32), reference: (u32, u32)) -> Result<(), HeadError> {
-    if distorted == reference { Ok(()) } else { Err(HeadError::SizeMismatch { distorted, reference }) }
 }
 
 /// Runs `network` over the chunks of `positions` and pools what it gives.
@@ -235,33 +184,11 @@ fn collect(
             None => weight.resize(quality.len(), 1.0),
         }
     }
-    let patches = PatchMap { width, height, positions, quality, weight };
-    let score = patches.pool();
-    if score.is_finite() {
-        Ok(ImageScore { score, patches })
-    } else {
-        Err(HeadError::NonFiniteScore { value: score })
-    }
+    let patches = PatchMap { width, height, side: PATCH as u32, positions, quality, weight };
+    let score = check_finite(patches.pool())?;
+    Ok(ImageScore { score, patches })
 }
 
 fn to_host(values: Tensor<1>) -> Vec<f32> {
     values.into_data().iter::<f32>().collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn map(quality: &[f32], weight: &[f32]) -> PatchMap {
-        let positions = vec![PatchPosition::new(0, 0); quality.len()];
-        PatchMap { width: 96, height: 32, positions, quality: quality.into(), weight: weight.into() }
-    }
-
-    #[test]
-    fn weighted_pooling_gives_the_closed_form() {
-        // y = [30, 50, 70], raw weights [0.2, -0.5, 0.8]: (0.200001*30 + 1e-6*50 + 0.800001*70) / 1.000003.
-        let weight = [0.2f32, -0.5, 0.8].map(|raw| raw.max(0.0) + 1e-6);
-        assert!((map(&[30.0, 50.0, 70.0], &weight).pool() - 61.999_964).abs() < 1e-5);
-        assert!((map(&[30.0, 50.0, 70.0], &[1.0; 3]).pool() - 50.0).abs() < 1e-12);
-    }
 }

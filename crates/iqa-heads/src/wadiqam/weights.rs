@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use burn::tensor::Device;
-use iqa_core::{Direction, NamedTensors, Precision};
+use iqa_core::Direction;
+use iqa_nn::{NamedTensors, Precision};
 
 use super::config::{Fusion, Pooling, WadiqamConfig};
 use super::model::Wadiqam;
@@ -159,7 +160,7 @@ impl Wadiqam {
     /// then left out. Any other tensor that is missing, unused or misshapen is an error.
     ///
     /// # Errors
-    /// [`HeadError::Core`], [`HeadError::UnknownLayout`], [`HeadError::StoredConfig`], [`HeadError::WrongModel`].
+    /// [`HeadError::Nn`], [`HeadError::UnknownLayout`], [`HeadError::StoredConfig`], [`HeadError::WrongModel`].
     pub fn load(
         path: impl AsRef<Path>,
         expected: &WadiqamConfig,
@@ -215,7 +216,7 @@ impl Wadiqam {
     /// Writes the weights with their configuration as safetensors, atomically.
     ///
     /// # Errors
-    /// [`HeadError::Core`].
+    /// [`HeadError::Nn`].
     pub fn save(&self, path: &Path, precision: Precision) -> Result<(), HeadError> {
         self.to_tensors(path)?.write_safetensors(path, precision)?;
         Ok(())
@@ -224,12 +225,11 @@ impl Wadiqam {
     /// The weights under their official names, with the configuration as metadata.
     ///
     /// # Errors
-    /// [`HeadError::Core`].
+    /// [`HeadError::Nn`].
     pub fn to_tensors(&self, origin: &Path) -> Result<NamedTensors, HeadError> {
         let names = names(&self.config, WeightLayout::Canonical);
-        let config = serde_json::to_string(&self.config).map_err(|source| {
-            iqa_core::CoreError::WeightsUnfit { path: origin.into(), source: source.into() }
-        })?;
+        let config = serde_json::to_string(&self.config)
+            .map_err(|source| iqa_nn::NnError::WeightsUnfit { path: origin.into(), source: source.into() })?;
         Ok(NamedTensors::from_module(self, &names, origin)?.with_metadata(CONFIG_KEY, config))
     }
 }
@@ -238,7 +238,7 @@ impl WadiqamConfig {
     /// The configuration that our own files carry beside the weights; `None` in a file of another origin.
     ///
     /// # Errors
-    /// [`HeadError::Core`], [`HeadError::StoredConfig`] when it is damaged.
+    /// [`HeadError::Nn`], [`HeadError::StoredConfig`] when it is damaged.
     pub fn stored_in(tensors: &NamedTensors) -> Result<Option<Self>, HeadError> {
         stored_config(tensors, CONFIG_KEY, Self::validate)
     }

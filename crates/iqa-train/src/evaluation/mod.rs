@@ -8,28 +8,25 @@
 //! use indicatif::ProgressBar;
 //! use iqa_core::{Direction, ReferenceNeed, ScoreSpec};
 //! use iqa_datasets::{DataSet, Direction as Better, ScoreKind, ScoreScale, Strictness};
-//! use iqa_train::evaluation::{EvaluatedModel, ReportConfig, report, score_set};
+//! use iqa_nn::{CheckedModel, Identity, ModelError, QualityModel, Scored};
+//! use iqa_train::evaluation::{ReportConfig, report, score_set};
 //!
 //! /// Takes dark pictures for bad ones.
+//! #[derive(Debug)]
 //! struct Darkness;
 //!
-//! impl EvaluatedModel for Darkness {
-//!     type Reference = ();
-//!     type Error = std::convert::Infallible;
-//!     fn name(&self) -> String {
-//!         "darkness".into()
-//!     }
-//!     fn weights(&self) -> String {
-//!         "none".into()
+//! impl QualityModel for Darkness {
+//!     fn name(&self) -> &str {
+//!         "darkness"
 //!     }
 //!     fn spec(&self) -> ScoreSpec {
 //!         ScoreSpec::new(Direction::LowerIsBetter, 0.0, 255.0, ReferenceNeed::NoReference)
 //!     }
-//!     fn prepare(&self, _: &RgbImage) -> Result<(), Self::Error> {
-//!         Ok(())
+//!     fn identity(&self) -> Identity {
+//!         Identity::formula()
 //!     }
-//!     fn score(&self, distorted: &RgbImage, _: Option<&()>) -> Result<f64, Self::Error> {
-//!         Ok(255.0 - f64::from(distorted.get_pixel(0, 0)[0]))
+//!     fn score(&self, distorted: &RgbImage, _: Option<&RgbImage>) -> Result<Scored, ModelError> {
+//!         Ok((255.0 - f64::from(distorted.get_pixel(0, 0)[0])).into())
 //!     }
 //! }
 //!
@@ -43,7 +40,8 @@
 //! # std::fs::write(folder.join("list.csv"), list)?;
 //! let scale = ScoreScale::new(ScoreKind::Mos, Better::HigherIsBetter, 1.0, 5.0)?;
 //! let set = DataSet::open_csv(&folder.join("list.csv"), folder, "five", scale, Strictness::Strict)?;
-//! let scores = score_set(&Darkness, &set, &folder.join("scores.csv"), &ProgressBar::hidden())?;
+//! let model = CheckedModel::new(Box::new(Darkness));
+//! let scores = score_set(&model, &set, &folder.join("scores.csv"), &ProgressBar::hidden())?;
 //! let report = report(&set, &scores, None, &ReportConfig::default())?;
 //! // Of ten pairs of pictures, one is in the wrong order.
 //! assert!((report.whole.figures.expect("defined").krcc - 0.8).abs() < 1e-12);
@@ -63,7 +61,7 @@ pub use comparison::{Comparison, Difference, Significance};
 pub use dots::write_dots;
 pub use figures::{FIGURES, Figure, Figures, Fitted, Part};
 pub use report::{Intervals, Report, ReportConfig, SplitSummary, Summary, report};
-pub use run::{EvaluatedModel, score_set};
+pub use run::score_set;
 pub use scatter::write_scatter;
 pub use scores::{ScoreKey, Scores};
 pub use table::{Table, TableCell, TableRow, TableSet};

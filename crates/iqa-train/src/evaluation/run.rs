@@ -3,47 +3,17 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use image::RgbImage;
 use indicatif::ProgressBar;
-use iqa_core::{ReferenceNeed, ScoreSpec};
+use iqa_core::ReferenceNeed;
 use iqa_datasets::loader::{Loader, LoaderConfig, ReferenceCache};
 use iqa_datasets::{DataSet, DatasetError};
+use iqa_nn::{CheckedModel, ModelError, PreparedReference};
 
 use super::scores::{ScoreFile, ScoreKey, Scores};
 use crate::TrainError;
 
 /// Decoded references held; they are asked for one after the other.
 const CACHE_BYTES: usize = 64 << 20;
-
-/// A model or measure as an evaluation sees it.
-pub trait EvaluatedModel {
-    /// What is computed once of a reference, for all its distorted versions.
-    type Reference;
-    /// Why an image has no score.
-    type Error: std::error::Error + Send + Sync + 'static;
-
-    /// Its name.
-    fn name(&self) -> String;
-
-    /// A digest of its weights and of every option that changes scores: scores under another one are not mixed with
-    /// these.
-    fn weights(&self) -> String;
-
-    /// Direction, range and reference need of its scores.
-    fn spec(&self) -> ScoreSpec;
-
-    /// Prepares a reference.
-    ///
-    /// # Errors
-    /// When the image is not one that the model can work on.
-    fn prepare(&self, reference: &RgbImage) -> Result<Self::Reference, Self::Error>;
-
-    /// Scores an image; the reference is there if and only if [`Self::spec`] asks for one.
-    ///
-    /// # Errors
-    /// When the image is not one that the model can work on.
-    fn score(&self, distorted: &RgbImage, reference: Option<&Self::Reference>) -> Result<f64, Self::Error>;
-}
 
 /// Scores every image of a set, into a file that grows by a line an image. Images that the file holds already are not
 /// scored again; a line that was being written when an earlier run ended is.
@@ -61,8 +31,8 @@ pub trait EvaluatedModel {
 /// [`CoreError::NotResults`]: iqa_core::CoreError::NotResults
 /// [`CoreError::InUse`]: iqa_core::CoreError::InUse
 /// [`CoreError::Io`]: iqa_core::CoreError::Io
-pub fn score_set<M: EvaluatedModel>(
-    model: &M,
+pub fn score_set(
+    model: &CheckedModel,
     set: &DataSet,
     path: &Path,
     bar: &ProgressBar,
@@ -72,13 +42,13 @@ pub fn score_set<M: EvaluatedModel>(
     if needs_reference && set.samples().iter().any(|sample| sample.reference.is_none()) {
         return Err(DatasetError::SplitUnit { name: set.name().into(), expected: "with" }.into());
     }
-    let key = ScoreKey::new(set, model.name(), model.weights(), spec);
+    let key = ScoreKey::new(set, model.name().into(), model.identity().to_string(), spec);
     let mut file = ScoreFile::open(path, key, set)?;
     let order: Vec<usize> = by_reference(set).into_iter().filter(|&index| !file.has(index)).collect();
     bar.set_length(set.samples().len() as u64);
     bar.set_position((set.samples().len() - order.len()) as u64);
 
-    let mut prepared: Option<(PathBuf, M::Reference)> = None;
+    let mut prepared: Option<(PathBuf, PreparedReference)> = None;
     // The first image that cannot be read, and how many others.
     let mut unread: Option<(DatasetError, usize)> = None;
     for loaded in Loader::new(set, &order, LoaderConfig::default(), &ReferenceCache::new(CACHE_BYTES))? {
@@ -94,7 +64,7 @@ pub fn score_set<M: EvaluatedModel>(
             }
         };
         let sample = &set.samples()[loaded.index];
-        let refused = |image: &Path, source: M::Error| TrainError::Scoring {
+        let refused = |image: &Path, source: ModelError| TrainError::Scoring {
             image: image.into(),
             source: Box::new(source),
         };
@@ -106,9 +76,11 @@ pub fn score_set<M: EvaluatedModel>(
             let reference = model.prepare(image).map_err(|source| refused(path, source))?;
             prepared = Some((path.clone(), reference));
         }
-        let reference = prepared.as_ref().map(|(_, reference)| reference);
-        let score =
-            model.score(&loaded.distorted, reference).map_err(|source| refused(&sample.distorted, source))?;
+        let score = match &prepared {
+            Some((_, reference)) => model.score_prepared(&loaded.distorted, reference),
+            None => model.score(&loaded.distorted, None),
+        };
+        let score = score.map_err(|source| refused(&sample.distorted, source))?.score;
         file.push(loaded.index, score)?;
         bar.inc(1);
     }

@@ -4,10 +4,9 @@ use std::path::Path;
 
 use burn::tensor::{Device, Tensor};
 use image::RgbImage;
-use iqa_core::{Precision, image_to_tensor};
 use iqa_datasets::augment::PairAugment;
-use iqa_heads::HeadError;
 use iqa_heads::gsn::Gsn;
+use iqa_nn::{Precision, ScoreError, image_to_tensor};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
@@ -91,7 +90,7 @@ impl Task for Run<'_> {
                 let seed = seed::derive(self.recipe.seed, &[seed::AUGMENT, step as u64, index as u64]);
                 let rng = &mut ChaCha8Rng::seed_from_u64(seed);
                 let (distorted, reference) = augment.apply(&pair.distorted, pair.reference.as_ref(), rng)?;
-                let reference = reference.ok_or(HeadError::ReferenceMissing)?;
+                let reference = reference.ok_or(ScoreError::ReferenceMissing)?;
                 let target = target(&self.recipe.model.score_spec(), pair.quality01);
                 Ok(Example { distorted, reference, target, source: pair.source })
             })

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use burn::tensor::Tensor;
 use image::RgbImage;
-use iqa_heads::HeadError;
 use iqa_heads::gsn::{FusedGsn, PreparedReference, ScoreOptions};
+use iqa_nn::ScoreError;
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
@@ -70,7 +70,7 @@ impl<'a> ValidationImages<'a> {
         let mut prepared: Option<(RgbImage, PreparedReference)> = None;
         for index in 0..samples {
             let pair = self.pair(index)?;
-            let reference = pair.reference.as_ref().ok_or(HeadError::ReferenceMissing)?;
+            let reference = pair.reference.as_ref().ok_or(ScoreError::ReferenceMissing)?;
             let features = match prepared.take() {
                 Some((image, features)) if image == *reference => (image, features),
                 _ => (reference.clone(), model.prepare(reference, &options)?),

@@ -2,7 +2,7 @@
 
 use burn::tensor::{Device, Tensor, TensorData};
 use image::RgbImage;
-use iqa_heads::HeadError;
+use iqa_nn::ScoreError;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -46,19 +46,19 @@ impl HostBatch {
         let mut batch = Self { distorted, reference, targets, sources, side };
         for (image, pair) in data.batch(index, recipe.images)?.into_iter().enumerate() {
             let mut reference = match &mut batch.reference {
-                Some(values) => Some((pair.reference.ok_or(HeadError::ReferenceMissing)?, values)),
+                Some(values) => Some((pair.reference.ok_or(ScoreError::ReferenceMissing)?, values)),
                 None => None,
             };
             let (width, height) = pair.distorted.dimensions();
             let least = side as u32;
             if width < least || height < least {
-                return Err(HeadError::TooSmall { size: (width, height), minimum: (least, least) }.into());
+                return Err(ScoreError::TooSmall { size: (width, height), minimum: (least, least) }.into());
             }
             if let Some((reference, _)) = &reference
                 && reference.dimensions() != (width, height)
             {
                 let (distorted, reference) = ((width, height), reference.dimensions());
-                return Err(HeadError::SizeMismatch { distorted, reference }.into());
+                return Err(ScoreError::SizeMismatch { distorted, reference }.into());
             }
             let seed = seed::derive(recipe.seed, &[seed::PATCHES, index as u64, image as u64]);
             let mut rng = ChaCha8Rng::seed_from_u64(seed);

@@ -9,8 +9,8 @@ use burn::module::Module;
 use burn::tensor::Device;
 use image::{ImageFormat, RgbImage, imageops};
 use indicatif::{ProgressBar, ProgressStyle};
-use iqa_core::{CoreError, Precision, write_atomically};
-use iqa_heads::HeadError;
+use iqa_core::{CoreError, write_atomically};
+use iqa_nn::{Precision, ScoreError};
 
 use super::batch::HostBatch;
 use super::curve::write_curves;
@@ -238,7 +238,7 @@ fn pairs_to_show(set: &dyn ValidationPairs) -> Result<Vec<(RgbImage, RgbImage)>,
     (0..rows)
         .map(|row| {
             let pair = set.pair(row * set.samples() / rows)?;
-            let reference = pair.reference.ok_or(HeadError::ReferenceMissing)?;
+            let reference = pair.reference.ok_or(ScoreError::ReferenceMissing)?;
             Ok((middle(&pair.distorted), middle(&reference)))
         })
         .collect()

@@ -9,9 +9,9 @@ use burn::optim::AdamConfig;
 use burn::tensor::{Device, Tensor, TensorData};
 use image::RgbImage;
 use iqa_backbones::Backbone;
-use iqa_core::{Precision, image_to_tensor};
 use iqa_heads::HeadError;
 use iqa_heads::multi_branch::{MultiBranch, PairBatch};
+use iqa_nn::{Precision, ScoreError, image_to_tensor};
 use serde::{Deserialize, Serialize};
 
 use super::cache::FrozenCache;
@@ -112,7 +112,7 @@ struct Prepared {
 /// `frozen` is a model of which only the frozen branch is used.
 fn prepare(frozen: &MultiBranch, pair: TrainingPair, cache: &FrozenCache) -> Result<Prepared, TrainError> {
     let TrainingPair { distorted, reference, quality01, source } = pair;
-    let reference = reference.ok_or(HeadError::ReferenceMissing)?;
+    let reference = reference.ok_or(ScoreError::ReferenceMissing)?;
     frozen.check_pair(&distorted, &reference)?;
     let device = frozen.device();
     let kept = cache.get(&distorted, &reference, || {

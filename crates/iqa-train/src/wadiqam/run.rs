@@ -5,11 +5,9 @@ use std::path::Path;
 use burn::optim::AdamConfig;
 use burn::tensor::{Device, Tensor};
 use image::RgbImage;
-use iqa_core::{NamedTensors, Precision};
-use iqa_heads::HeadError;
-use iqa_heads::wadiqam::{
-    PATCH, PatchPosition, PatchSampler, Wadiqam, WadiqamConfig, patch_values, patches_to_tensor,
-};
+use iqa_core::PatchPosition;
+use iqa_heads::wadiqam::{PATCH, PatchSampler, Wadiqam, WadiqamConfig, patch_values, patches_to_tensor};
+use iqa_nn::{NamedTensors, Precision, ScoreError};
 use rayon::prelude::*;
 
 use super::learner::Learner;
@@ -95,7 +93,7 @@ impl Task for Run<'_> {
             let positions = random_patches(recipe, recipe.patches, seed, &pair.distorted)?;
             let mut values = vec![patch_values(&pair.distorted, &positions)];
             if recipe.model.is_full_reference() {
-                let reference = pair.reference.as_ref().ok_or(HeadError::ReferenceMissing)?;
+                let reference = pair.reference.as_ref().ok_or(ScoreError::ReferenceMissing)?;
                 values.push(patch_values(reference, &positions));
             }
             Ok(values)
@@ -150,7 +148,7 @@ pub(super) fn random_patches(
     let positions = sampler.positions_at_scales(width, height, recipe.model.scales)?;
     if positions.len() < patches * recipe.model.scales {
         let least = (PATCH as u32) << (recipe.model.scales - 1);
-        return Err(HeadError::TooSmall { size: (width, height), minimum: (least, least) }.into());
+        return Err(ScoreError::TooSmall { size: (width, height), minimum: (least, least) }.into());
     }
     Ok(positions)
 }

@@ -1,8 +1,8 @@
 //! Loss and correlations on patches drawn once.
 
 use image::RgbImage;
-use iqa_heads::HeadError;
 use iqa_heads::wadiqam::{PATCH, Pooling, patch_values, patches_to_tensor};
+use iqa_nn::ScoreError;
 
 use super::learner::Learner;
 use super::recipe::WadiqamRecipe;
@@ -48,7 +48,7 @@ impl ValidationPatches {
             };
             drawn.distorted.extend(bytes(&pair.distorted));
             if let Some(reference) = &mut drawn.reference {
-                reference.extend(bytes(pair.reference.as_ref().ok_or(HeadError::ReferenceMissing)?));
+                reference.extend(bytes(pair.reference.as_ref().ok_or(ScoreError::ReferenceMissing)?));
             }
             drawn.targets.push(target(&recipe.model.score_spec(), pair.quality01));
             drawn.sources.push(pair.source);

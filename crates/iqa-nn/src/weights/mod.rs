@@ -14,7 +14,9 @@ use burn_store::{ApplyError, BurnToPyTorchAdapter, ModuleSnapshot, PyTorchToBurn
 use half::f16;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
-use crate::{CoreError, write_atomically};
+use iqa_core::{CoreError, sha256, sha256_of_file, write_atomically};
+
+use crate::NnError;
 
 #[cfg(feature = "hdf5")]
 mod hdf5;
@@ -59,6 +61,18 @@ pub struct NamedTensors {
     tensors: BTreeMap<String, NamedTensor>,
     metadata: BTreeMap<String, String>,
     remark: Option<String>,
+    content: Content,
+}
+
+/// What the digest of tensors is of.
+#[derive(Clone, Debug)]
+enum Content {
+    /// The file at `origin`.
+    File,
+    /// Bytes in memory; their digest.
+    Bytes(String),
+    /// The tensors themselves.
+    Tensors,
 }
 
 impl NamedTensors {
@@ -70,9 +84,9 @@ impl NamedTensors {
     /// same names; [`Self::remark`] says which.
     ///
     /// # Errors
-    /// [`CoreError::Io`], [`CoreError::UnknownWeights`], [`CoreError::WeightsFormat`],
-    /// [`CoreError::WeightsNotCompiled`], [`CoreError::NoTensors`], [`CoreError::TensorNotFinite`].
-    pub fn read(path: impl AsRef<Path>) -> Result<Self, CoreError> {
+    /// [`CoreError::Io`], [`NnError::UnknownWeights`], [`NnError::WeightsFormat`],
+    /// [`NnError::WeightsNotCompiled`], [`NnError::NoTensors`], [`NnError::TensorNotFinite`].
+    pub fn read(path: impl AsRef<Path>) -> Result<Self, NnError> {
         let path = path.as_ref();
         let io = |source| CoreError::Io { path: path.into(), source };
         let mut file = std::fs::File::open(path).map_err(io)?;
@@ -81,13 +95,13 @@ impl NamedTensors {
         file.by_ref().take(pytorch::HEAD as u64).read_to_end(&mut head).map_err(io)?;
         // A header's length may look like the start of a pickle: safetensors first.
         if is_safetensors(&head) {
-            Self::from_safetensors(&std::fs::read(path).map_err(io)?, path)
+            Self::parse(&std::fs::read(path).map_err(io)?, path.into(), Content::File)
         } else if pytorch::is_pytorch(&head) {
             Self::read_pytorch(path)
         } else if is_hdf5(&mut file, length).map_err(io)? {
             Self::read_hdf5(path)
         } else {
-            Err(CoreError::UnknownWeights { path: path.into() })
+            Err(NnError::UnknownWeights { path: path.into() })
         }
     }
 
@@ -95,12 +109,14 @@ impl NamedTensors {
     /// [`Self::read`] does from a file; `origin` is what errors call the source.
     ///
     /// # Errors
-    /// [`CoreError::WeightsFormat`] when the bytes are damaged or hold another element type,
-    /// [`CoreError::NoTensors`], [`CoreError::TensorNotFinite`].
-    pub fn from_safetensors(bytes: &[u8], origin: impl Into<PathBuf>) -> Result<Self, CoreError> {
-        let origin = origin.into();
-        let format =
-            |source| CoreError::WeightsFormat { path: origin.clone(), format: "safetensors", source };
+    /// [`NnError::WeightsFormat`] when the bytes are damaged or hold another element type,
+    /// [`NnError::NoTensors`], [`NnError::TensorNotFinite`].
+    pub fn from_safetensors(bytes: &[u8], origin: impl Into<PathBuf>) -> Result<Self, NnError> {
+        Self::parse(bytes, origin.into(), Content::Bytes(sha256(bytes)))
+    }
+
+    fn parse(bytes: &[u8], origin: PathBuf, content: Content) -> Result<Self, NnError> {
+        let format = |source| NnError::WeightsFormat { path: origin.clone(), format: "safetensors", source };
         let (_, header) = SafeTensors::read_metadata(bytes).map_err(|error| format(error.into()))?;
         let file = SafeTensors::deserialize(bytes).map_err(|error| format(error.into()))?;
         let views = file.iter().map(|(key, view)| (key.to_owned(), view)).collect();
@@ -113,17 +129,36 @@ impl NamedTensors {
             tensors.insert(key, NamedTensor { shape: view.shape().to_vec(), values });
         }
         let metadata = header.metadata().clone().unwrap_or_default().into_iter().collect();
-        Self { origin, tensors, metadata, remark: selected.remark }.checked(&[])
+        Self { origin, tensors, metadata, remark: selected.remark, content }.checked(&[])
     }
 
     /// Tensors made in memory; `origin` is what errors call the source.
     pub fn new(origin: impl Into<PathBuf>, tensors: impl IntoIterator<Item = (String, NamedTensor)>) -> Self {
         let tensors = tensors.into_iter().collect();
-        Self { origin: origin.into(), tensors, metadata: BTreeMap::new(), remark: None }
+        Self {
+            origin: origin.into(),
+            tensors,
+            metadata: BTreeMap::new(),
+            remark: None,
+            content: Content::Tensors,
+        }
     }
 
-    fn read_pytorch(path: &Path) -> Result<Self, CoreError> {
-        let format = |source: pytorch::PytorchFailure| CoreError::WeightsFormat {
+    /// SHA-256 of the file that the tensors were read from, as 64 hexadecimal digits; of tensors made in memory that of
+    /// the safetensors file which would hold them.
+    ///
+    /// # Errors
+    /// [`CoreError::Io`] for a file that is gone, [`NnError::WeightsUnfit`].
+    pub fn digest(&self) -> Result<String, NnError> {
+        match &self.content {
+            Content::File => Ok(sha256_of_file(&self.origin)?),
+            Content::Bytes(digest) => Ok(digest.clone()),
+            Content::Tensors => Ok(sha256(&self.to_safetensors(Precision::F32)?)),
+        }
+    }
+
+    fn read_pytorch(path: &Path) -> Result<Self, NnError> {
+        let format = |source: pytorch::PytorchFailure| NnError::WeightsFormat {
             path: path.into(),
             format: "PyTorch",
             source: source.into(),
@@ -135,13 +170,13 @@ impl NamedTensors {
             let values = file.values(&key, &tensor).map_err(format)?;
             tensors.insert(key, values);
         }
-        Self { origin: path.into(), tensors, metadata: BTreeMap::new(), remark: selected.remark }
-            .checked(&file.keys)
+        let (metadata, content) = (BTreeMap::new(), Content::File);
+        Self { origin: path.into(), tensors, metadata, remark: selected.remark, content }.checked(&file.keys)
     }
 
     #[cfg(feature = "hdf5")]
-    fn read_hdf5(path: &Path) -> Result<Self, CoreError> {
-        let format = |source: hdf5::Hdf5Failure| CoreError::WeightsFormat {
+    fn read_hdf5(path: &Path) -> Result<Self, NnError> {
+        let format = |source: hdf5::Hdf5Failure| NnError::WeightsFormat {
             path: path.into(),
             format: "HDF5",
             source: source.into(),
@@ -151,28 +186,29 @@ impl NamedTensors {
             arrays.map(|(key, shape, values)| (key, NamedTensor { shape, values })).collect(),
         );
         let tensors = selected.tensors.into_iter().collect();
-        Self { origin: path.into(), tensors, metadata: BTreeMap::new(), remark: selected.remark }.checked(&[])
+        let (metadata, content) = (BTreeMap::new(), Content::File);
+        Self { origin: path.into(), tensors, metadata, remark: selected.remark, content }.checked(&[])
     }
 
     #[cfg(not(feature = "hdf5"))]
-    fn read_hdf5(path: &Path) -> Result<Self, CoreError> {
-        Err(CoreError::WeightsNotCompiled { path: path.into(), format: "HDF5", feature: "hdf5" })
+    fn read_hdf5(path: &Path) -> Result<Self, NnError> {
+        Err(NnError::WeightsNotCompiled { path: path.into(), format: "HDF5", feature: "hdf5" })
     }
 
     /// There are tensors, all of them finite; `others` is what else there is, for the message.
-    fn checked(self, others: &[String]) -> Result<Self, CoreError> {
+    fn checked(self, others: &[String]) -> Result<Self, NnError> {
         if self.tensors.is_empty() {
-            return Err(CoreError::NoTensors { path: self.origin, found: first_names(others) });
+            return Err(NnError::NoTensors { path: self.origin, found: first_names(others) });
         }
         let bad = self.tensors.iter().find(|(_, tensor)| !tensor.values.iter().all(|v| v.is_finite()));
         match bad {
-            Some((key, _)) => Err(CoreError::TensorNotFinite { path: self.origin.clone(), key: key.clone() }),
+            Some((key, _)) => Err(NnError::TensorNotFinite { path: self.origin.clone(), key: key.clone() }),
             None => Ok(self),
         }
     }
 
-    fn missing(&self, key: &str) -> CoreError {
-        CoreError::MissingTensor { path: self.origin.clone(), key: key.into(), found: self.first_names() }
+    fn missing(&self, key: &str) -> NnError {
+        NnError::MissingTensor { path: self.origin.clone(), key: key.into(), found: self.first_names() }
     }
 
     /// Where the tensors came from, as errors name it.
@@ -203,16 +239,16 @@ impl NamedTensors {
     /// A tensor to inspect.
     ///
     /// # Errors
-    /// [`CoreError::MissingTensor`].
-    pub fn get(&self, key: &str) -> Result<&NamedTensor, CoreError> {
+    /// [`NnError::MissingTensor`].
+    pub fn get(&self, key: &str) -> Result<&NamedTensor, NnError> {
         self.tensors.get(key).ok_or_else(|| self.missing(key))
     }
 
     /// A tensor to change, for layouts that differ by more than names.
     ///
     /// # Errors
-    /// [`CoreError::MissingTensor`].
-    pub fn get_mut(&mut self, key: &str) -> Result<&mut NamedTensor, CoreError> {
+    /// [`NnError::MissingTensor`].
+    pub fn get_mut(&mut self, key: &str) -> Result<&mut NamedTensor, NnError> {
         if !self.contains(key) {
             return Err(self.missing(key));
         }
@@ -247,12 +283,12 @@ impl NamedTensors {
     /// damaged file: before a network of it is made.
     ///
     /// # Errors
-    /// [`CoreError::MissingTensor`], [`CoreError::TensorShape`].
-    pub fn check_shapes(&self, expected: &[(String, Vec<usize>)]) -> Result<(), CoreError> {
+    /// [`NnError::MissingTensor`], [`NnError::TensorShape`].
+    pub fn check_shapes(&self, expected: &[(String, Vec<usize>)]) -> Result<(), NnError> {
         for (key, expected) in expected {
             let found = &self.get(key)?.shape;
             if found != expected {
-                return Err(CoreError::TensorShape {
+                return Err(NnError::TensorShape {
                     path: self.origin.clone(),
                     key: key.clone(),
                     expected: expected.clone(),
@@ -269,9 +305,9 @@ impl NamedTensors {
     /// Linear layers are transposed from PyTorch's `[out, in]` to Burn's `[in, out]`.
     ///
     /// # Errors
-    /// [`CoreError::MissingTensor`] for a name that the file lacks, [`CoreError::UnusedTensors`] for tensors
-    /// of the file that `names` does not list, [`CoreError::TensorShape`].
-    pub fn load_into<M: Module>(mut self, mut module: M, names: &[(String, String)]) -> Result<M, CoreError> {
+    /// [`NnError::MissingTensor`] for a name that the file lacks, [`NnError::UnusedTensors`] for tensors
+    /// of the file that `names` does not list, [`NnError::TensorShape`].
+    pub fn load_into<M: Module>(mut self, mut module: M, names: &[(String, String)]) -> Result<M, NnError> {
         // On a device set to half precision the weights are too.
         let float = module.devices().first().map(|device| DType::from(device.settings().float_dtype));
         let mut file_names = HashMap::new();
@@ -292,7 +328,7 @@ impl NamedTensors {
             file_names.insert(path.as_str(), key.as_str());
         }
         if !self.tensors.is_empty() {
-            return Err(CoreError::UnusedTensors {
+            return Err(NnError::UnusedTensors {
                 path: self.origin,
                 keys: self.tensors.into_keys().collect(),
             });
@@ -306,14 +342,14 @@ impl NamedTensors {
                         2 => vec![shape[1], shape[0]],
                         _ => shape,
                     };
-                    CoreError::TensorShape {
+                    NnError::TensorShape {
                         path: self.origin,
                         key: in_file(&path),
                         expected: in_file_order(expected.to_vec()),
                         found: in_file_order(found.to_vec()),
                     }
                 }
-                other => return Err(CoreError::WeightsUnfit { path: self.origin, source: Box::new(other) }),
+                other => return Err(NnError::WeightsUnfit { path: self.origin, source: Box::new(other) }),
             });
         }
         if let Some((path, _)) = result.missing.first() {
@@ -325,15 +361,15 @@ impl NamedTensors {
     /// The parameters of `module` under the file names of `names`, in PyTorch's axis order.
     ///
     /// # Errors
-    /// [`CoreError::WeightsUnfit`] when a tensor cannot be read back from its device,
-    /// [`CoreError::MissingTensor`] when `names` lacks one.
+    /// [`NnError::WeightsUnfit`] when a tensor cannot be read back from its device,
+    /// [`NnError::MissingTensor`] when `names` lacks one.
     pub fn from_module<M: Module>(
         module: &M,
         names: &[(String, String)],
         origin: impl Into<PathBuf>,
-    ) -> Result<Self, CoreError> {
+    ) -> Result<Self, NnError> {
         let origin = origin.into();
-        let unfit = |source| CoreError::WeightsUnfit { path: origin.clone(), source };
+        let unfit = |source| NnError::WeightsUnfit { path: origin.clone(), source };
         let names: HashMap<&str, &str> =
             names.iter().map(|(path, key)| (path.as_str(), key.as_str())).collect();
         let mut tensors = BTreeMap::new();
@@ -341,26 +377,26 @@ impl NamedTensors {
             let path = snapshot.name.clone();
             let Some(key) = names.get(path.as_str()) else {
                 let found = first_names(&names.keys().map(|&name| name.into()).collect::<Vec<_>>());
-                return Err(CoreError::MissingTensor { path: origin, key: path, found });
+                return Err(NnError::MissingTensor { path: origin, key: path, found });
             };
             let data = bridge::into_data(snapshot).map_err(|error| unfit(error.into()))?.convert::<f32>();
             let shape = data.shape().to_vec();
             let values = data.try_to_vec::<f32>().map_err(|error| unfit(format!("{error:?}").into()))?;
             tensors.insert((*key).to_owned(), NamedTensor { shape, values });
         }
-        Ok(Self { origin, tensors, metadata: BTreeMap::new(), remark: None })
+        Ok(Self { origin, tensors, metadata: BTreeMap::new(), remark: None, content: Content::Tensors })
     }
 
     /// Writes a safetensors file, atomically.
     ///
     /// # Errors
-    /// [`CoreError::Io`], [`CoreError::WeightsUnfit`].
-    pub fn write_safetensors(&self, path: &Path, precision: Precision) -> Result<(), CoreError> {
-        write_atomically(path, &self.to_safetensors(precision)?)
+    /// [`CoreError::Io`], [`NnError::WeightsUnfit`].
+    pub fn write_safetensors(&self, path: &Path, precision: Precision) -> Result<(), NnError> {
+        Ok(write_atomically(path, &self.to_safetensors(precision)?)?)
     }
 
-    fn to_safetensors(&self, precision: Precision) -> Result<Vec<u8>, CoreError> {
-        let format = |source: safetensors::SafeTensorError| CoreError::WeightsUnfit {
+    fn to_safetensors(&self, precision: Precision) -> Result<Vec<u8>, NnError> {
+        let format = |source: safetensors::SafeTensorError| NnError::WeightsUnfit {
             path: self.origin.clone(),
             source: source.into(),
         };
@@ -457,7 +493,7 @@ mod tests {
     }
 
     /// What a file of these bytes reads as.
-    fn read(name: &str, bytes: &[u8]) -> Result<NamedTensors, CoreError> {
+    fn read(name: &str, bytes: &[u8]) -> Result<NamedTensors, NnError> {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join(name);
         std::fs::write(&path, bytes).expect("writes");

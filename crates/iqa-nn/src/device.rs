@@ -4,7 +4,9 @@ use std::panic;
 
 use burn::tensor::{DType, Device, FloatDType, Tensor};
 
-use crate::{CoreError, panics};
+use iqa_core::panics;
+
+use crate::NnError;
 
 /// A backend this workspace can be built with.
 struct Backend {
@@ -48,8 +50,8 @@ const BACKENDS: &[Backend] = &[
 /// The names of the devices compiled into this build.
 ///
 /// ```
-/// let names = iqa_core::available_devices();
-/// assert!(names.iter().all(|name| iqa_core::DEVICE_NAMES.contains(name)));
+/// let names = iqa_nn::available_devices();
+/// assert!(names.iter().all(|name| iqa_nn::DEVICE_NAMES.contains(name)));
 /// ```
 pub fn available_devices() -> Vec<&'static str> {
     BACKENDS.iter().filter(|backend| backend.open.is_some()).map(|backend| backend.name).collect()
@@ -69,10 +71,10 @@ pub const DEVICE_NAMES: [&str; 5] = ["flex", "wgpu", "libtorch", "libtorch-cuda"
 /// | `cuda` | NVIDIA GPU, Burn's own kernels | `cuda` | the CUDA toolkit |
 ///
 /// # Errors
-/// [`CoreError::UnknownDevice`] for a name that is not in the table;
-/// [`CoreError::DeviceNotCompiled`] for one whose feature is off; [`CoreError::DeviceUnavailable`] where a tensor cannot
+/// [`NnError::UnknownDevice`] for a name that is not in the table;
+/// [`NnError::DeviceNotCompiled`] for one whose feature is off; [`NnError::DeviceUnavailable`] where a tensor cannot
 /// be made on it and read back.
-pub fn device_by_name(name: &str) -> Result<Device, CoreError> {
+pub fn device_by_name(name: &str) -> Result<Device, NnError> {
     find(name, None)
 }
 
@@ -82,19 +84,19 @@ pub fn device_by_name(name: &str) -> Result<Device, CoreError> {
 /// Holds for the whole process, and only once for a device: before anything was made on it.
 ///
 /// # Errors
-/// As [`device_by_name`]; [`CoreError::DeviceUnavailable`] also where the device does not compute in that type or is in
+/// As [`device_by_name`]; [`NnError::DeviceUnavailable`] also where the device does not compute in that type or is in
 /// use with another.
-pub fn device_with_float(name: &str, float: FloatDType) -> Result<Device, CoreError> {
+pub fn device_with_float(name: &str, float: FloatDType) -> Result<Device, NnError> {
     find(name, Some(float))
 }
 
-fn find(name: &str, float: Option<FloatDType>) -> Result<Device, CoreError> {
+fn find(name: &str, float: Option<FloatDType>) -> Result<Device, NnError> {
     let Some(backend) = BACKENDS.iter().find(|backend| backend.name == name) else {
-        return Err(CoreError::UnknownDevice { name: name.into(), known: DEVICE_NAMES.to_vec() });
+        return Err(NnError::UnknownDevice { name: name.into(), known: DEVICE_NAMES.to_vec() });
     };
     match backend.open {
         Some(open) => probe(backend, open, float),
-        None => Err(CoreError::DeviceNotCompiled {
+        None => Err(NnError::DeviceNotCompiled {
             name: backend.name,
             feature: backend.feature,
             available: available_devices(),
@@ -103,7 +105,7 @@ fn find(name: &str, float: Option<FloatDType>) -> Result<Device, CoreError> {
 }
 
 /// Makes a tensor on the device and reads it back. Backends panic where there is no such device.
-fn probe(backend: &Backend, open: fn() -> Device, float: Option<FloatDType>) -> Result<Device, CoreError> {
+fn probe(backend: &Backend, open: fn() -> Device, float: Option<FloatDType>) -> Result<Device, NnError> {
     if backend.name == "flex" && float.is_none() {
         return Ok(open());
     }
@@ -135,7 +137,7 @@ fn probe(backend: &Backend, open: fn() -> Device, float: Option<FloatDType>) -> 
         Ok(Err(refused)) => refused,
         Err(payload) => (panics::reason(&*payload), backend.needs),
     };
-    Err(CoreError::DeviceUnavailable { name: backend.name, reason, needs })
+    Err(NnError::DeviceUnavailable { name: backend.name, reason, needs })
 }
 
 #[cfg(test)]
@@ -158,7 +160,7 @@ mod tests {
     fn a_device_that_is_not_there_is_an_error() {
         for name in available_devices() {
             if let Err(error) = device_by_name(name) {
-                assert!(matches!(error, CoreError::DeviceUnavailable { .. }), "{error}");
+                assert!(matches!(error, NnError::DeviceUnavailable { .. }), "{error}");
             }
         }
     }

@@ -3,7 +3,7 @@
 use burn::tensor::{Device, Tensor, TensorData};
 use image::{Rgb, RgbImage};
 
-use crate::CoreError;
+use crate::NnError;
 
 /// An image as a tensor.
 ///
@@ -27,11 +27,11 @@ pub fn image_to_tensor(image: &RgbImage, device: &Device) -> Tensor<4> {
 /// - `tensor`: `[1, 3, height, width]`
 ///
 /// # Errors
-/// [`CoreError::ImageTensorShape`] for another shape.
-pub fn tensor_to_image(tensor: Tensor<4>) -> Result<RgbImage, CoreError> {
+/// [`NnError::ImageTensorShape`] for another shape.
+pub fn tensor_to_image(tensor: Tensor<4>) -> Result<RgbImage, NnError> {
     let shape = tensor.dims();
     let [1, 3, height, width] = shape else {
-        return Err(CoreError::ImageTensorShape { found: shape.to_vec() });
+        return Err(NnError::ImageTensorShape { found: shape.to_vec() });
     };
     let values: Vec<f32> = tensor.into_data().iter::<f32>().collect();
     let plane = width * height;

@@ -1,0 +1,16 @@
+//! HIQA by name.
+
+use iqa_core::ReferenceNeed::NoReference;
+use iqa_nn::{Make, ModelInfo, WeightSource};
+
+use super::quality::HiqaModel;
+
+/// The models of the family.
+pub static MODELS: &[ModelInfo] = &[ModelInfo {
+    name: "hiqa",
+    reference: NoReference,
+    paper: "Lin and Wang, CVPR 2018",
+    weights: WeightSource::File("none were published; `train --recipe hiqa` makes them"),
+    options: &[],
+    make: Make::Network(|tensors, _, device| Ok(Box::new(HiqaModel::from_tensors(tensors, device)?))),
+}];

@@ -1,0 +1,120 @@
+//! DIQaM and WaDIQaM as models that score.
+
+use burn::tensor::{Device, Tensor};
+use image::RgbImage;
+use iqa_core::ScoreSpec;
+use iqa_nn::{Identity, ModelError, NamedTensors, Prepared, QualityModel, Scored};
+
+use super::config::{Pooling, WadiqamConfig};
+use super::model::Wadiqam;
+use super::patches::PatchSampler;
+use super::score::ScoreOptions;
+use crate::HeadError;
+
+/// A [`Wadiqam`] with the patches that it looks at.
+#[derive(Debug)]
+pub struct WadiqamModel {
+    network: Wadiqam,
+    options: ScoreOptions,
+    digest: String,
+}
+
+impl WadiqamModel {
+    /// The network of a weights file, ours or one of those that [`WeightLayout`](super::WeightLayout) lists; `expected`
+    /// says of which kind.
+    ///
+    /// # Errors
+    /// As [`Wadiqam::from_tensors`].
+    pub fn from_tensors(
+        tensors: NamedTensors,
+        expected: &WadiqamConfig,
+        device: &Device,
+    ) -> Result<Self, HeadError> {
+        let digest = tensors.digest()?;
+        let network = Wadiqam::from_tensors(tensors, expected, device)?;
+        Ok(Self { network, options: ScoreOptions::default(), digest })
+    }
+
+    /// A network as it is now.
+    ///
+    /// # Errors
+    /// [`HeadError::Nn`] when its weights cannot be read back from the device.
+    pub fn new(network: Wadiqam) -> Result<Self, HeadError> {
+        let digest = network.to_tensors("model".as_ref())?.digest()?;
+        Ok(Self { network, options: ScoreOptions::default(), digest })
+    }
+
+    /// Changes which patches are looked at.
+    ///
+    /// # Errors
+    /// As [`PatchSampler::validate`].
+    pub fn with_sampler(mut self, sampler: PatchSampler) -> Result<Self, HeadError> {
+        sampler.validate()?;
+        self.options.sampler = sampler;
+        Ok(self)
+    }
+
+    /// The network.
+    pub fn network(&self) -> &Wadiqam {
+        &self.network
+    }
+}
+
+impl QualityModel for WadiqamModel {
+    fn name(&self) -> &str {
+        let config = self.network.config();
+        match (config.pooling, config.is_full_reference()) {
+            (Pooling::Weighted, true) => "wadiqam_fr",
+            (Pooling::Weighted, false) => "wadiqam_nr",
+            (Pooling::Mean, true) => "diqam_fr",
+            (Pooling::Mean, false) => "diqam_nr",
+        }
+    }
+
+    fn spec(&self) -> ScoreSpec {
+        self.network.score_spec()
+    }
+
+    fn identity(&self) -> Identity {
+        let patches = match self.options.sampler {
+            sampler if sampler == PatchSampler::official() => String::new(),
+            PatchSampler::Grid { stride, inclusive } => {
+                format!(
+                    "a grid with stride {stride}{}",
+                    if inclusive { "" } else { ", less its last places" }
+                )
+            }
+            PatchSampler::Random { patches, seed } => format!("{patches} random patches with seed {seed}"),
+        };
+        Identity::weights(&self.digest, &self.network.device()).with("choice of patches", patches)
+    }
+
+    fn minimum_size(&self) -> (u32, u32) {
+        let side = self.options.sampler.minimum_side();
+        (side, side)
+    }
+
+    fn has_patches(&self) -> bool {
+        true
+    }
+
+    fn score(&self, distorted: &RgbImage, reference: Option<&RgbImage>) -> Result<Scored, ModelError> {
+        Ok(self.network.score(distorted, reference, &self.options)?.into())
+    }
+
+    fn prepare(&self, reference: &RgbImage) -> Result<Prepared, ModelError> {
+        Ok(Prepared::new(self.network.prepare(reference, &self.options)?))
+    }
+
+    fn score_prepared(&self, distorted: &RgbImage, reference: &Prepared) -> Result<Scored, ModelError> {
+        Ok(self.network.score_prepared(distorted, reference.get()?)?.into())
+    }
+
+    fn score_tensors(
+        &self,
+        distorted: Tensor<4>,
+        reference: Option<Tensor<4>>,
+    ) -> Result<Tensor<1>, ModelError> {
+        Ok(self.network.score_tensor(distorted, reference, self.options.sampler)?)
+    }
+}

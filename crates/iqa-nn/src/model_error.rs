@@ -1,0 +1,104 @@
+use std::error::Error;
+use std::path::PathBuf;
+
+use iqa_core::CoreError;
+use thiserror::Error;
+
+use crate::{NnError, ScoreError};
+
+/// What can go wrong when a model is opened or scores.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ModelError {
+    /// Reading images.
+    #[error(transparent)]
+    Core(#[from] CoreError),
+    /// Reading weights, or opening a device.
+    #[error(transparent)]
+    Nn(#[from] NnError),
+    /// Images of unequal or too small size, a reference too many or too few, a score that is no number.
+    #[error(transparent)]
+    Score(#[from] ScoreError),
+    /// The model's own reason.
+    #[error(transparent)]
+    Model(Box<dyn Error + Send + Sync>),
+    /// The model scores images of 8 bits alone.
+    #[error("`{name}` scores images, not tensors")]
+    ImagesOnly {
+        /// The model.
+        name: String,
+    },
+    /// A model name that does not exist.
+    #[error("unknown model `{name}`: expected one of {}", .known.join(", "))]
+    UnknownModel {
+        /// The name given.
+        name: String,
+        /// The names there are.
+        known: Vec<&'static str>,
+    },
+    /// A model without bundled weights was opened without a weights file.
+    #[error("`{name}` has no bundled weights: give a file ({origin})")]
+    WeightsNeeded {
+        /// The model.
+        name: &'static str,
+        /// Where to get weights.
+        origin: &'static str,
+    },
+    /// A formula was opened with a weights file.
+    #[error("`{name}` is a formula: it takes no weights")]
+    WeightsUnexpected {
+        /// The formula.
+        name: &'static str,
+    },
+    /// An option that the model does not have.
+    #[error("`{name}` has no option `{option}`{}", if .known.is_empty() { "; it has none".into() } else { format!(": expected one of {}", .known.join(", ")) })]
+    UnknownOption {
+        /// The model.
+        name: &'static str,
+        /// The option given.
+        option: String,
+        /// The options there are.
+        known: Vec<&'static str>,
+    },
+    /// An option with a value that it cannot have.
+    #[error("option `{option}` of `{name}`: expected {expected}, found `{found}`")]
+    OptionValue {
+        /// The model.
+        name: &'static str,
+        /// The option.
+        option: &'static str,
+        /// What it takes.
+        expected: &'static str,
+        /// What was given.
+        found: String,
+    },
+    /// A reference was prepared by a model that gives other scores, and whose features mean something else.
+    #[error("the reference was prepared with another {what}: expected {expected}, found {found}")]
+    ForeignReference {
+        /// What differs.
+        what: &'static str,
+        /// That of the model.
+        expected: String,
+        /// That of the model that prepared the reference.
+        found: String,
+    },
+    /// What was prepared by a model of another kind.
+    #[error("the reference was prepared by a model of another kind")]
+    ForeignKind,
+    /// An image could not be scored; says which file it was.
+    #[error("{distorted}: {source}", distorted = distorted.display())]
+    Pair {
+        /// The distorted image's file.
+        distorted: PathBuf,
+        /// What happened.
+        #[source]
+        source: Box<ModelError>,
+    },
+}
+
+impl ModelError {
+    /// [`Self::Model`] of any error.
+    pub fn model(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self::Model(error.into())
+    }
+}
