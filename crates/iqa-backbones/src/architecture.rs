@@ -3,7 +3,7 @@
 use burn::tensor::{Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
-use crate::{FeatureInfo, inception, resnet, vgg};
+use crate::{FeatureInfo, alexnet, inception, resnet, vgg};
 
 /// A network of this crate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -23,13 +23,17 @@ pub enum Architecture {
     /// Inception-v3.
     #[serde(rename = "inception_v3")]
     InceptionV3,
+    /// AlexNet as torchvision has it, on one GPU.
+    #[serde(rename = "alexnet")]
+    AlexNet,
 }
 
 impl Architecture {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Vgg16, Self::Vgg19, Self::ResNet18, Self::ResNet50, Self::InceptionV3];
+    pub const ALL: [Self; 6] =
+        [Self::Vgg16, Self::Vgg19, Self::ResNet18, Self::ResNet50, Self::InceptionV3, Self::AlexNet];
 
-    /// torchvision's name: `vgg16`, `vgg19`, `resnet18`, `resnet50` or `inception_v3`.
+    /// torchvision's name: `vgg16`, `vgg19`, `resnet18`, `resnet50`, `inception_v3` or `alexnet`.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Vgg16 => "vgg16",
@@ -37,6 +41,7 @@ impl Architecture {
             Self::ResNet18 => "resnet18",
             Self::ResNet50 => "resnet50",
             Self::InceptionV3 => "inception_v3",
+            Self::AlexNet => "alexnet",
         }
     }
 
@@ -51,6 +56,7 @@ impl Architecture {
             Self::ResNet18 => resnet::layers(resnet::RESNET18),
             Self::ResNet50 => resnet::layers(resnet::RESNET50),
             Self::InceptionV3 => inception::layers(),
+            Self::AlexNet => alexnet::layers(),
         }
     }
 
@@ -83,6 +89,7 @@ impl Architecture {
             Self::Vgg16 | Self::Vgg19 => layer.reduction,
             Self::ResNet18 | Self::ResNet50 => 1,
             Self::InceptionV3 => inception::minimum_size(&layer.name),
+            Self::AlexNet => alexnet::minimum_size(&layer.name),
         }
     }
 }
@@ -165,7 +172,15 @@ mod tests {
             ("Mixed_6e", 768, 16),
             ("Mixed_7c", 2048, 32),
         ];
-        let expected: [&[(&str, usize, usize)]; 5] = [&vgg16, &vgg19, &resnet18, &resnet50, &inception];
+        // Not in timm: by torchvision's `alexnet.py`.
+        let alexnet = [
+            ("features.1", 64, 4),
+            ("features.4", 192, 8),
+            ("features.11", 256, 16),
+            ("features.12", 256, 32),
+        ];
+        let expected: [&[(&str, usize, usize)]; 6] =
+            [&vgg16, &vgg19, &resnet18, &resnet50, &inception, &alexnet];
         for (architecture, expected) in Architecture::ALL.into_iter().zip(expected) {
             let found = architecture.deepest_layers();
             let found: Vec<_> =

@@ -4,7 +4,7 @@ use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 
 use crate::layers::Statistics;
-use crate::{BackboneConfig, InceptionV3, ResNet, Vgg};
+use crate::{AlexNet, BackboneConfig, InceptionV3, ResNet, Vgg};
 
 /// What a tapped layer gives (timm's `feature_info`).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,6 +57,8 @@ pub enum Backbone {
     ResNet(ResNet),
     /// Inception-v3.
     Inception(InceptionV3),
+    /// AlexNet.
+    AlexNet(AlexNet),
 }
 
 impl Backbone {
@@ -66,6 +68,7 @@ impl Backbone {
             Self::Vgg(network) => &network.config,
             Self::ResNet(network) => &network.config,
             Self::Inception(network) => &network.config,
+            Self::AlexNet(network) => &network.config,
         }
     }
 
@@ -75,13 +78,14 @@ impl Backbone {
             Self::Vgg(network) => network.device(),
             Self::ResNet(network) => network.device(),
             Self::Inception(network) => network.device(),
+            Self::AlexNet(network) => network.device(),
         }
     }
 
     /// Whether batch norms have been folded into the convolutions ([`FeatureExtractor::fuse`]).
     pub fn is_fused(&self) -> bool {
         match self {
-            Self::Vgg(_) => false,
+            Self::Vgg(_) | Self::AlexNet(_) => false,
             Self::ResNet(network) => network.is_fused(),
             Self::Inception(network) => network.is_fused(),
         }
@@ -93,6 +97,7 @@ impl Backbone {
             Self::Vgg(network) => network.features(images),
             Self::ResNet(network) => network.features(images, statistics),
             Self::Inception(network) => network.features(images, statistics),
+            Self::AlexNet(network) => network.features(images),
         }
     }
 }
@@ -103,6 +108,7 @@ impl FeatureExtractor for Backbone {
             Self::Vgg(network) => network.plan.feature_info(),
             Self::ResNet(network) => network.plan.feature_info(),
             Self::Inception(network) => network.plan.feature_info(),
+            Self::AlexNet(network) => network.plan.feature_info(),
         }
     }
 
@@ -119,6 +125,7 @@ impl FeatureExtractor for Backbone {
             Self::Vgg(network) => Self::Vgg(network),
             Self::ResNet(network) => Self::ResNet(network.fuse()),
             Self::Inception(network) => Self::Inception(network.fuse()),
+            Self::AlexNet(network) => Self::AlexNet(network),
         }
     }
 }

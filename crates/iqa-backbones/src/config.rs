@@ -3,7 +3,7 @@
 use burn::config::Config;
 use burn::tensor::Device;
 
-use crate::{Architecture, Backbone, BackboneError, FeatureInfo, InceptionV3, ResNet, Vgg};
+use crate::{AlexNet, Architecture, Backbone, BackboneError, FeatureInfo, InceptionV3, ResNet, Vgg};
 
 /// Configuration of a [`Backbone`].
 ///
@@ -67,8 +67,8 @@ impl BackboneConfig {
         self.plan().map(|_| ())
     }
 
-    /// A network with random weights, drawn as torchvision draws them: normal with variance `2 / fan_out` (VGG and
-    /// ResNet), normal with deviation 0.1 (Inception; torchvision cuts that at 20 deviations), zero bias.
+    /// A network with random weights, drawn as torchvision draws them: normal with variance `2 / fan_out` (VGG,
+    /// ResNet and AlexNet, which torchvision leaves to PyTorch), normal with deviation 0.1 (Inception; torchvision cuts that at 20 deviations), zero bias.
     ///
     /// # Panics
     /// When [`Self::validate`] would fail.
@@ -80,6 +80,7 @@ impl BackboneConfig {
                 Backbone::ResNet(ResNet::new(self, plan, device))
             }
             Architecture::InceptionV3 => Backbone::Inception(InceptionV3::new(self, plan, device)),
+            Architecture::AlexNet => Backbone::AlexNet(AlexNet::new(self, plan, device)),
         }
     }
 

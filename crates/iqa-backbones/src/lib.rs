@@ -1,4 +1,4 @@
-//! Convolutional networks for features: VGG16, VGG19, ResNet18, ResNet50 and Inception-v3, as in torchvision.
+//! Convolutional networks for features: VGG16, VGG19, ResNet18, ResNet50, Inception-v3 and AlexNet, as in torchvision.
 //!
 //! [`BackboneConfig`] says which network and which layers are wanted; the [`Backbone`] made from it is cut off behind
 //! the deepest of them and gives their outputs through [`FeatureExtractor`]. Layer names, shapes for every input size,
@@ -8,6 +8,7 @@
 //! |---|---|
 //! | VGG | Simonyan, Zisserman, "Very Deep Convolutional Networks for Large-Scale Image Recognition", ICLR 2015 |
 //! | ResNet | He et al., "Deep Residual Learning for Image Recognition", CVPR 2016 |
+//! | AlexNet | Krizhevsky, "One weird trick for parallelizing convolutional neural networks", 2014, arXiv:1404.5997 |
 //! | Inception-v3 | Szegedy et al., "Rethinking the Inception Architecture for Computer Vision", CVPR 2016 |
 //!
 //! Images come normalised ([`Architecture::normalisation`]).
@@ -25,6 +26,7 @@
 //! # }
 //! ```
 
+mod alexnet;
 mod architecture;
 mod backbone;
 mod config;
@@ -36,6 +38,7 @@ mod resnet;
 mod vgg;
 mod weights;
 
+pub use alexnet::AlexNet;
 pub use architecture::{Architecture, Normalisation};
 pub use backbone::{Backbone, FeatureExtractor, FeatureInfo};
 pub use config::BackboneConfig;

@@ -76,6 +76,11 @@ impl Vgg {
         Self { convs, kinds, plan, config: config.clone() }
     }
 
+    /// The convolutions, first to last: for networks that put something else between them.
+    pub fn convs(&self) -> &[Conv2d] {
+        &self.convs
+    }
+
     pub(crate) fn device(&self) -> Device {
         self.convs[0].weight.device()
     }

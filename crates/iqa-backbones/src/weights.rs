@@ -6,7 +6,7 @@ use std::path::Path;
 use burn::tensor::Device;
 use iqa_nn::NamedTensors;
 
-use crate::{Architecture, Backbone, BackboneConfig, BackboneError, inception, resnet, vgg};
+use crate::{Architecture, Backbone, BackboneConfig, BackboneError, alexnet, inception, resnet, vgg};
 
 /// Tensors of torchvision's files that no features come from: the classifiers, and a counter that nothing reads.
 const IGNORED: [&str; 3] = ["classifier.", "fc.", "AuxLogits."];
@@ -70,6 +70,7 @@ impl BackboneConfig {
         let plan = self.plan()?;
         let units = match self.architecture {
             Architecture::Vgg16 | Architecture::Vgg19 => return Ok(vgg::names(self, &plan)),
+            Architecture::AlexNet => return Ok(alexnet::names(&plan)),
             Architecture::ResNet18 | Architecture::ResNet50 => resnet::units(self, &plan),
             Architecture::InceptionV3 => inception::units(&plan),
         };

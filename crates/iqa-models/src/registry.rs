@@ -1,13 +1,20 @@
 //! The models by name, of all families.
 
-use iqa_heads::{gsn, hiqa, multi_branch, wadiqam};
+use iqa_heads::{dists, gsn, hiqa, lpips, multi_branch, wadiqam};
 use iqa_nn::{ModelError, ModelInfo};
 
 use crate::measures;
 
 /// Each family's models stand beside its networks; a family more is a line more.
-const FAMILIES: &[&[ModelInfo]] =
-    &[wadiqam::MODELS, gsn::MODELS, multi_branch::MODELS, measures::MODELS, hiqa::MODELS];
+const FAMILIES: &[&[ModelInfo]] = &[
+    wadiqam::MODELS,
+    gsn::MODELS,
+    multi_branch::MODELS,
+    hiqa::MODELS,
+    lpips::MODELS,
+    dists::MODELS,
+    measures::MODELS,
+];
 
 /// Every model there is.
 pub fn models() -> impl Iterator<Item = &'static ModelInfo> {
@@ -40,6 +47,7 @@ mod tests {
                     assert!(!sources.is_empty() && licence.is_some(), "{}", model.name);
                 }
                 WeightSource::None => assert!(sources.is_empty() && licence.is_some(), "{}", model.name),
+                WeightSource::Partly(..) => assert!(sources.is_empty() && licence.is_some()),
                 WeightSource::File(_) => assert!(sources.is_empty() && licence.is_none(), "{}", model.name),
             }
         }

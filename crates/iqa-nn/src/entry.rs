@@ -28,6 +28,8 @@ pub struct ModelInfo {
 pub enum WeightSource {
     /// Safetensors inside the crate, and what they have learned from.
     Bundled(&'static [u8], &'static [TrainingSource]),
+    /// A part inside the crate, on top of a published network that is looked for in the cache; its licence.
+    Partly(&'static [u8], &'static str),
     /// There are none to give: the model is a formula.
     None,
     /// A file that the caller gives; the text says where to get one.
@@ -82,7 +84,7 @@ impl Chosen<'_> {
 impl ModelInfo {
     /// Whether the model scores without a file of weights.
     pub fn is_bundled(&self) -> bool {
-        !matches!(self.weights, WeightSource::File(_))
+        !matches!(self.weights, WeightSource::File(_) | WeightSource::Partly(..))
     }
 
     /// What the bundled weights have learned from, with its terms; nothing where there are none.
@@ -96,6 +98,7 @@ impl ModelInfo {
         match self.weights {
             WeightSource::Bundled(_, sources) => Some(provenance::licence(sources)),
             WeightSource::None => Some(provenance::OWN),
+            WeightSource::Partly(_, licence) => Some(licence),
             WeightSource::File(_) => None,
         }
     }
@@ -125,7 +128,7 @@ impl ModelInfo {
         };
         let tensors = match (weights, self.weights) {
             (Some(tensors), _) => tensors,
-            (None, WeightSource::Bundled(bytes, _)) => {
+            (None, WeightSource::Bundled(bytes, _) | WeightSource::Partly(bytes, _)) => {
                 NamedTensors::from_safetensors(bytes, format!("bundled weights of {}", self.name))?
             }
             (None, WeightSource::File(origin)) => {

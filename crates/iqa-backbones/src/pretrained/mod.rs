@@ -53,7 +53,7 @@ const TORCHVISION_TERMS: &str =
     "torchvision (BSD 3-Clause); trained on ImageNet-1k, whose images are for research";
 
 /// Torchvision's weights of the networks in [`Architecture::ALL`], trained on ImageNet-1k (`IMAGENET1K_V1` there).
-pub static TORCHVISION: [PretrainedFile; 5] = [
+pub static TORCHVISION: [PretrainedFile; 6] = [
     PretrainedFile {
         name: "vgg16.tv_in1k",
         file_name: "vgg16-397923af.pth",
@@ -87,6 +87,13 @@ pub static TORCHVISION: [PretrainedFile; 5] = [
         file_name: "inception_v3_google-0cc3c7bd.pth",
         url: "https://download.pytorch.org/models/inception_v3_google-0cc3c7bd.pth",
         sha256: "0cc3c7bd",
+        terms: TORCHVISION_TERMS,
+    },
+    PretrainedFile {
+        name: "alexnet.tv_in1k",
+        file_name: "alexnet-owt-7be5be79.pth",
+        url: "https://download.pytorch.org/models/alexnet-owt-7be5be79.pth",
+        sha256: "7be5be79",
         terms: TORCHVISION_TERMS,
     },
 ];
