@@ -56,10 +56,7 @@ fn a_model_of_ones_own_is_scored_as_any_other() {
     assert_eq!(scorer.score_prepared(&plain(30), &prepared).expect("scores").value, 18.0);
 
     // What it need not look at itself.
-    assert!(matches!(
-        scorer.score_single(&plain(1)),
-        Err(ModelError::Score(ScoreError::ReferenceMissing))
-    ));
+    assert!(matches!(scorer.score_single(&plain(1)), Err(ModelError::Score(ScoreError::ReferenceMissing))));
     let other = RgbImage::new(9, 6);
     assert!(matches!(
         scorer.score_pair(&other, &plain(1)),
