@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use iqa_models::Scorer;
-use iqa_models::core::{create_folder, write_atomically};
+use iqa_models::core::{FolderClaim, write_atomically};
 use iqa_models::datasets::DataSet;
 use iqa_models::train::evaluation::{
     Comparison, Figures, Part, Report, ReportConfig, Scores, SplitSummary, report, score_set, write_scatter,
@@ -41,7 +41,9 @@ pub fn evaluate(
 ) -> Result<Evaluation, Box<dyn Error>> {
     // Read first: a wrong file is told before the work.
     let against = against.map(|path| Scores::read(path, set)).transpose()?;
-    create_folder(folder)?;
+    let report_file = folder.join("report.json");
+    let names = ["report.json", "report.md", "scatter.svg"];
+    let _claim = FolderClaim::adopting(folder, "evaluate", &names, || is_report(&report_file))?;
     let bar = ProgressBar::no_length();
     bar.set_style(ProgressStyle::with_template("{bar:30} {pos}/{len} images, {eta} left")?);
     let start = Instant::now();
@@ -50,14 +52,16 @@ pub fn evaluate(
     bar.finish_and_clear();
     let report = report(set, &scores, against.as_ref(), config)?;
     let text = describe(&report);
-    write_atomically(
-        &folder.join("report.json"),
-        format!("{}\n", serde_json::to_string_pretty(&report)?).as_bytes(),
-    )?;
+    write_atomically(&report_file, format!("{}\n", serde_json::to_string_pretty(&report)?).as_bytes())?;
     write_atomically(&folder.join("report.md"), text.as_bytes())?;
     write_scatter(&folder.join("scatter.svg"), set, &scores)?;
     let scored = set.samples().len() - scores.found;
     Ok(Evaluation { report, text, scored, found: scores.found, seconds })
+}
+
+/// Whether a file is a report: a folder with one is an evaluation's, also from before folders had lists of what is ours.
+fn is_report(path: &Path) -> bool {
+    std::fs::read(path).is_ok_and(|bytes| serde_json::from_slice::<Report>(&bytes).is_ok())
 }
 
 fn describe(report: &Report) -> String {
@@ -78,6 +82,9 @@ fn describe(report: &Report) -> String {
             end(low, "-inf"),
             end(high, "inf")
         );
+    }
+    if report.range.iter().any(Option::is_none) {
+        text += "; the model's scores have no range that could be mapped onto that of the ratings: no RMSE";
     }
     text += "\n\n";
     let parts = [("types", &report.types), ("subsets", &report.subsets)];
@@ -138,7 +145,7 @@ fn table<'a>(text: &mut String, parts: impl Iterator<Item = &'a Part>) {
                 );
             }
         }
-        if let Some(reason) = &part.undefined {
+        for reason in part.undefined.iter().chain(&part.missing) {
             let _ = writeln!(text, "| | {reason} | | | | | | | | |");
         }
     }

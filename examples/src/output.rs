@@ -27,6 +27,25 @@ macro_rules! note {
     ($($text:tt)*) => { $crate::output::note(format_args!($($text)*)) };
 }
 
+/// Whether the program may have been started with its standard output closed (`>&-`); told on Linux alone.
+///
+/// The Rust runtime opens `/dev/null` in place of a closed descriptor, for reading and writing, before `main`. A shell's
+/// `> /dev/null` is for writing alone, but Python's `subprocess.DEVNULL`, libuv and `daemon` of the C library open it as the
+/// runtime does, and mean it: nothing that a program can ask after its start tells these apart. So this is enough for a
+/// warning, and not for an error.
+pub fn may_be_closed() -> bool {
+    /// `O_ACCMODE` and `O_RDWR`, the same on all of Linux.
+    const ACCESS: u32 = 0o3;
+    const BOTH: u32 = 0o2;
+    if !std::fs::read_link("/proc/self/fd/1").is_ok_and(|path| path == std::path::Path::new("/dev/null")) {
+        return false;
+    }
+    let info = std::fs::read_to_string("/proc/self/fdinfo/1").unwrap_or_default();
+    let flags = info.lines().find_map(|line| line.strip_prefix("flags:"));
+    let flags = flags.and_then(|flags| u32::from_str_radix(flags.trim(), 8).ok());
+    flags.is_some_and(|flags| flags & ACCESS == BOTH)
+}
+
 /// Writes to standard output. What goes wrong is told by [`finish`].
 pub fn print(text: Arguments<'_>) {
     let mut out = io::stdout().lock();

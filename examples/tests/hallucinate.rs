@@ -103,8 +103,34 @@ fn hallucinate_and_score(folder: &Path, weights: &Path) {
             assert_eq!(image::open(&path).expect("a picture").into_rgb8().dimensions(), size);
         }
     }
-    let output = example("hallucinate").arg(folder.join("none.png")).arg("--weights").arg(weights).output();
-    let output = output.expect("starts");
+    // The same pictures by another way are drawn again; others of these names are not drawn over them.
+    let drawn = folder.join("drawn/small.map.png");
+    let draw = |image: &Path| {
+        let mut command = example("hallucinate");
+        command.arg(image).arg("--weights").arg(weights).arg("--output").arg(folder.join("drawn"));
+        command.output().expect("starts")
+    };
+    let before = std::fs::read(&drawn).expect("reads");
+    let output = draw(&folder.join("drawn/../small.png"));
+    assert!(output.status.success(), "{}", stderr(&output));
+    std::fs::create_dir(folder.join("elsewhere")).expect("makes it");
+    let other = folder.join("elsewhere/small.png");
+    textured(50, 40, 9).save(&other).expect("saves");
+    let output = draw(&other);
+    let expected =
+        "small.hallucinated.png: would be overwritten, and was made by `hallucinate` of another input";
+    assert!(!output.status.success() && stderr(&output).contains(expected), "{}", stderr(&output));
+    assert!(std::fs::read(&drawn).expect("reads") == before);
+    // A picture that no run has drawn.
+    let foreign = folder.join("drawn/third.map.png");
+    std::fs::write(&foreign, "mine").expect("writes");
+    let third = folder.join("third.png");
+    textured(50, 40, 9).save(&third).expect("saves");
+    let output = draw(&third);
+    let expected = "third.map.png: would be overwritten, and no run in this folder has made it";
+    assert!(!output.status.success() && stderr(&output).contains(expected), "{}", stderr(&output));
+    assert_eq!(std::fs::read(&foreign).expect("reads"), b"mine");
+    let output = draw(&folder.join("none.png"));
     assert_eq!(output.status.code(), Some(1));
     assert!(stderr(&output).contains("none.png"), "{}", stderr(&output));
 

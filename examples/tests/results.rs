@@ -399,7 +399,7 @@ fn two_evaluations_at_once_are_one() {
         let runs = [start(), start()].map(|run| run.wait_with_output().expect("ends"));
         assert!(runs.iter().any(|run| run.status.success()));
         for run in runs.iter().filter(|run| !run.status.success()) {
-            assert!(stderr(run).contains("scores.csv: another run is writing this file"), "{}", stderr(run));
+            assert!(stderr(run).contains("another run is writing into this folder"), "{}", stderr(run));
         }
         let text = String::from_utf8(read(&run.join("scores.csv"))).expect("text");
         assert_eq!(text.lines().count(), 2 + 6, "{text}");

@@ -81,13 +81,15 @@ fn what_makes_no_sense_is_refused_before_there_is_a_folder() {
     let folder = tempfile::tempdir().expect("a folder");
     photographs(folder.path());
     let run = folder.path().join("run");
-    let cases: [(&[&str], &str); 14] = [
+    let cases: [(&[&str], &str); 16] = [
         (&["--size", "0", "0"], "a crop of 0x0 has no pixels"),
         (&["--size", "100000", "100000"], "smaller than the crop of 100000x100000"),
         (&["--patches", "1000000000000"], "patches is 1000000000000"),
         (&["--images", "18446744073709551615"], "images is 18446744073709551615"),
         (&["--steps", "18446744073709551615"], "steps_per_epoch is 18446744073709551615"),
         (&["--learning-rate", "nan"], "learning_rate is NaN"),
+        (&["--learning-rate", "1e300"], "learning_rate is 1e300, expected a number above 0 and up to 1,000"),
+        (&["--recipe", "gsn", "--flips"], "--flips is for the recipe wadiqam, not for gsn"),
         (&["--recipe", "gsn", "--gsn-width", "1e9"], "above 0 and up to 16"),
         (&["--recipe", "gsn", "--gsn-width", "nan"], "above 0 and up to 16"),
         (&["--recipe", "gsn", "--gsn-width=-1"], "above 0 and up to 16"),

@@ -30,6 +30,19 @@ pub fn sha256_of_file(path: &Path) -> Result<String, CoreError> {
     }
 }
 
+/// Hexadecimal digits of a digest in a record of results: 64 bits.
+const SHORT: usize = 16;
+
+/// The first 16 hexadecimal digits of the SHA-256 of a file's content, by which a record of results names a picture.
+///
+/// # Errors
+/// [`CoreError::Io`].
+pub fn short_sha256_of_file(path: &Path) -> Result<String, CoreError> {
+    let mut digest = sha256_of_file(path)?;
+    digest.truncate(SHORT);
+    Ok(digest)
+}
+
 fn hexadecimal(hasher: Sha256) -> String {
     hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
@@ -47,6 +60,7 @@ mod tests {
         std::fs::write(&path, vec![0; 200_000]).expect("writes");
         assert_eq!(sha256_of_file(&path).expect("reads"), ZEROS);
         assert_eq!(sha256(&vec![0; 200_000]), ZEROS);
+        assert_eq!(short_sha256_of_file(&path).expect("reads"), ZEROS[..16]);
         assert!(sha256_of_file(folder.path()).is_err());
     }
 

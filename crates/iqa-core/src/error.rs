@@ -25,6 +25,47 @@ pub enum CoreError {
         /// The file.
         path: PathBuf,
     },
+    /// A folder that another run is writing into.
+    #[error("{path}: another run is writing into this folder", path = path.display())]
+    FolderInUse {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A file that a run would overwrite, and that none has made.
+    #[error(
+        "{path}: would be overwritten, and no run in this folder has made it; move it away, or use another folder",
+        path = path.display()
+    )]
+    ForeignFile {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A file that a run would overwrite, and that was made by another program, or of another input.
+    #[error(
+        "{path}: would be overwritten, and was made by `{maker}`{}; move it away, or use another folder",
+        if *same { " of another input" } else { "" },
+        path = path.display()
+    )]
+    OtherMaker {
+        /// The file.
+        path: PathBuf,
+        /// The program that made it.
+        maker: String,
+        /// Whether it is the one that runs.
+        same: bool,
+    },
+    /// A file of results has the score of a picture that is no longer what it was.
+    #[error(
+        "{path}: holds a score of {picture} from when that file had other content; use another file or folder",
+        path = path.display(),
+        picture = picture.display()
+    )]
+    OtherPicture {
+        /// The file of results.
+        path: PathBuf,
+        /// The picture, or the reference.
+        picture: PathBuf,
+    },
     /// A file that should hold results, and holds something else.
     #[error("{path}, line {line}: expected {expected}, found `{found}`", path = path.display())]
     NotResults {

@@ -72,10 +72,23 @@ fn clean_once(folder: &Path) {
     }
 }
 
-/// As far as it can: what cannot be removed does no harm but for its size.
+/// Removes what killed processes of the first version left in a folder: `.tmp` and six letters or digits. Many programs
+/// name their temporary files so: only for a folder that is known to hold nothing but what that version made.
+pub fn remove_unnamed_temporaries(folder: &Path) {
+    remove_unheld(folder, |name| {
+        let rest = name.strip_prefix(b".tmp");
+        rest.is_some_and(|rest| rest.len() == 6 && rest.iter().all(u8::is_ascii_alphanumeric))
+    });
+}
+
 fn clean(folder: &Path) {
+    remove_unheld(folder, |name| name.starts_with(TEMPORARY.as_bytes()));
+}
+
+/// As far as it can: what cannot be removed does no harm but for its size.
+fn remove_unheld(folder: &Path, ours: impl Fn(&[u8]) -> bool) {
     for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-        let ours = entry.file_name().as_encoded_bytes().starts_with(TEMPORARY.as_bytes());
+        let ours = ours(entry.file_name().as_encoded_bytes());
         if !ours || !entry.file_type().is_ok_and(|kind| kind.is_file()) {
             continue;
         }
@@ -131,6 +144,19 @@ mod tests {
         let mut expected = [".tmp-abcdef", ".tmp-iqa-folder", &name, "kept.txt", "out.bin", "tmp-iqa-abcdef"];
         expected.sort_unstable();
         assert_eq!(names(folder.path()), expected);
+    }
+
+    #[test]
+    fn temporary_files_without_our_name_are_removed_on_demand_alone() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let all = [".tmp-Abc12", ".tmpAbc12", ".tmpAbc123", ".tmpAbc1234", "tmpAbc123"];
+        for name in all {
+            std::fs::write(folder.path().join(name), b"part of a file").expect("writes");
+        }
+        write_atomically(&folder.path().join("out.bin"), b"whole").expect("writes");
+        assert_eq!(names(folder.path()).len(), all.len() + 1);
+        remove_unnamed_temporaries(folder.path());
+        assert_eq!(names(folder.path()), [".tmp-Abc12", ".tmpAbc12", ".tmpAbc1234", "out.bin", "tmpAbc123"]);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //!
 //! Images are RGB, 8 bits a channel.
 
+mod claim;
 mod decode;
 mod digest;
 mod error;
@@ -14,10 +15,11 @@ pub mod panics;
 mod results;
 mod score;
 
+pub use claim::FolderClaim;
 pub use decode::{AlphaPolicy, DecodeOptions, decode_image, ignored_profile, read_image, to_rgb8};
-pub use digest::{sha256, sha256_of_file};
+pub use digest::{sha256, sha256_of_file, short_sha256_of_file};
 pub use error::CoreError;
-pub use file::{create_folder, write_atomically};
+pub use file::{create_folder, remove_unnamed_temporaries, write_atomically};
 pub use folder::images_in;
 pub use maps::{PatchMap, PatchPosition, scale_shares};
 pub use notice::notice;

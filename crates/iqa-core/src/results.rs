@@ -1,7 +1,7 @@
 //! Results in a file that grows as they come, and that a run which was stopped goes on with.
 
 use std::fs::{File, TryLockError};
-use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use crate::CoreError;
@@ -117,10 +117,13 @@ impl ResultsFile {
         let at = |source| CoreError::Io { path: path.into(), source };
         let file = File::options().read(true).write(true).create(true).truncate(false).open(path);
         let mut file = file.map_err(at)?;
-        file.try_lock().map_err(|error| match error {
-            TryLockError::WouldBlock => CoreError::InUse { path: path.into() },
-            TryLockError::Error(source) => at(source),
-        })?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(CoreError::InUse { path: path.into() }.into()),
+            // A file system without locks: nothing tells one run from another there.
+            Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Unsupported => {}
+            Err(TryLockError::Error(source)) => return Err(at(source).into()),
+        }
         let mut beginning = Vec::new();
         (&mut file).take(start.len() as u64).read_to_end(&mut beginning).map_err(at)?;
         if beginning.len() < start.len() && start.starts_with(&beginning) {

@@ -44,9 +44,9 @@ impl ScoreScale {
     /// A scale from `low` to `high`, whatever its direction.
     ///
     /// # Errors
-    /// [`DatasetError::ScoreRange`] unless both ends are finite and `low < high`.
+    /// [`DatasetError::ScoreRange`] unless both ends and their difference are finite and `low < high`.
     pub fn new(kind: ScoreKind, direction: Direction, low: f64, high: f64) -> Result<Self, DatasetError> {
-        if low.is_finite() && high.is_finite() && low < high {
+        if low < high && (high - low).is_finite() {
             Ok(Self { kind, direction, low, high })
         } else {
             Err(DatasetError::ScoreRange { low, high })
@@ -251,7 +251,7 @@ mod tests {
 
     #[test]
     fn a_scale_without_extent_is_refused() {
-        for (low, high) in [(1.0, 1.0), (5.0, 1.0), (f64::NAN, 1.0), (0.0, f64::INFINITY)] {
+        for (low, high) in [(1.0, 1.0), (5.0, 1.0), (f64::NAN, 1.0), (0.0, f64::INFINITY), (-1e308, 1e308)] {
             assert!(ScoreScale::new(ScoreKind::Mos, Direction::HigherIsBetter, low, high).is_err());
         }
     }

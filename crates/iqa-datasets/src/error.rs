@@ -190,8 +190,10 @@ pub enum DatasetError {
         /// The names there are.
         known: Vec<&'static str>,
     },
-    /// A range of scores whose ends are not finite or not in order.
-    #[error("a range of scores from {low} to {high}: expected finite ends, the lower first")]
+    /// A range of scores whose ends, or whose width, are not finite, or whose ends are not in order.
+    #[error(
+        "a range of scores from {low:?} to {high:?}: expected finite ends and a finite width, the lower first"
+    )]
     ScoreRange {
         /// The lower end given.
         low: f64,

@@ -204,22 +204,38 @@ impl Scorer {
         reference: Option<&PreparedReference>,
         mut each: impl FnMut(usize, Result<Score, ModelError>) -> Result<(), E>,
     ) -> Result<(), E> {
+        self.score_each_after(distorted, reference, |_| (), |index, (), score| each(index, score))
+    }
+
+    /// As [`Self::score_each`], with something to do before each image is read, on the thread that reads it: what it gives
+    /// comes with the score. A digest of a file, say, that is to be of the picture that was scored, or of one before it.
+    ///
+    /// # Errors
+    /// As [`Self::score_each`].
+    pub fn score_each_after<T: Send, E: From<ModelError>>(
+        &self,
+        distorted: &[ImageInput<'_>],
+        reference: Option<&PreparedReference>,
+        before: impl Fn(usize) -> T + Send,
+        mut each: impl FnMut(usize, T, Result<Score, ModelError>) -> Result<(), E>,
+    ) -> Result<(), E> {
         self.model.check_reference(reference.is_some())?;
         std::thread::scope(|scope| {
             // Dropped at the end of this closure, before the thread is waited for.
             let (sender, images) = sync_channel(READ_AHEAD);
             scope.spawn(move || {
-                for input in distorted {
-                    if sender.send(input.open(&self.decode)).is_err() {
+                for (index, input) in distorted.iter().enumerate() {
+                    let before = before(index);
+                    if sender.send((before, input.open(&self.decode))).is_err() {
                         return;
                     }
                 }
             });
-            for (index, image) in images.iter().enumerate() {
+            for (index, (before, image)) in images.iter().enumerate() {
                 let score = image
                     .map_err(ModelError::from)
                     .and_then(|image| self.named(&distorted[index], self.score_decoded(&image, reference)));
-                each(index, score)?;
+                each(index, before, score)?;
             }
             Ok(())
         })

@@ -1,11 +1,11 @@
 //! What the recipes ask of their data, and the sets that give it.
 
-use std::collections::HashMap;
-use std::path::PathBuf;
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use image::RgbImage;
-use iqa_core::{Direction, ScoreSpec};
+use iqa_core::{Direction, ScoreSpec, sha256, sha256_of_file};
 use iqa_datasets::DataSet;
 use iqa_datasets::augment::PairAugment;
 use iqa_datasets::loader::{ReferenceCache, load_sample};
@@ -35,6 +35,21 @@ pub struct TrainingPair {
     pub source: usize,
 }
 
+/// What samples depend on, by names in the plural (`images`, `labels`): numbers as they are, contents of files by digests.
+pub type DataKey = BTreeMap<String, String>;
+
+/// The keys of both sets of a run.
+pub(crate) fn data_key(
+    training: &dyn TrainingPairs,
+    validation: &dyn ValidationPairs,
+) -> Result<DataKey, TrainError> {
+    let named = |set: &str, key: DataKey| {
+        let set = set.to_owned();
+        key.into_iter().map(move |(name, value)| (format!("{set} {name}"), value))
+    };
+    Ok(named("training", training.key()?).chain(named("validation", validation.key()?)).collect())
+}
+
 /// A training set: samples that may differ from epoch to epoch, but not from call to call.
 pub trait TrainingPairs: Sync {
     /// Samples in an epoch.
@@ -50,6 +65,12 @@ pub trait TrainingPairs: Sync {
     /// # Errors
     /// When the sample cannot be read.
     fn pair(&self, epoch: u64, index: usize) -> Result<TrainingPair, TrainError>;
+
+    /// All that the samples depend on: a checkpoint keeps it, and a run goes on only on samples of the same key.
+    ///
+    /// # Errors
+    /// When a file cannot be read.
+    fn key(&self) -> Result<DataKey, TrainError>;
 
     /// The mean label, from 0 to 1: by default that of 64 samples of the first epoch, evenly spread.
     ///
@@ -82,6 +103,12 @@ pub trait ValidationPairs: Sync {
     /// # Errors
     /// When the sample cannot be read.
     fn pair(&self, index: usize) -> Result<TrainingPair, TrainError>;
+
+    /// As [`TrainingPairs::key`].
+    ///
+    /// # Errors
+    /// As [`TrainingPairs::key`].
+    fn key(&self) -> Result<DataKey, TrainError>;
 
     /// The mean label, from 0 to 1: by default that of 64 samples, evenly spread.
     ///
@@ -117,6 +144,10 @@ impl TrainingPairs for SyntheticTrain {
     fn pair(&self, epoch: u64, index: usize) -> Result<TrainingPair, TrainError> {
         Ok(self.sample(epoch, index)?.into())
     }
+
+    fn key(&self) -> Result<DataKey, TrainError> {
+        Ok(Self::key(self))
+    }
 }
 
 impl ValidationPairs for SyntheticGrid {
@@ -126,6 +157,10 @@ impl ValidationPairs for SyntheticGrid {
 
     fn pair(&self, index: usize) -> Result<TrainingPair, TrainError> {
         Ok(self.sample(index)?.into())
+    }
+
+    fn key(&self) -> Result<DataKey, TrainError> {
+        Ok(Self::key(self))
     }
 }
 
@@ -186,6 +221,13 @@ impl<V: ValidationPairs> TrainingPairs for Shuffled<V> {
         let (distorted, reference) =
             self.augment.apply(&pair.distorted, pair.reference.as_ref(), &mut rng)?;
         Ok(TrainingPair { distorted, reference, ..pair })
+    }
+
+    fn key(&self) -> Result<DataKey, TrainError> {
+        let mut key = self.samples.key()?;
+        key.insert("flips and crops".into(), format!("{:?}", self.augment));
+        key.insert("orders".into(), format!("seed {}", self.seed));
+        Ok(key)
     }
 
     fn mean_quality01(&self) -> Result<f64, TrainError> {
@@ -271,6 +313,29 @@ impl ValidationPairs for SetValidation<'_> {
         };
         let quality01 = self.set.scale().quality01(sample.raw);
         Ok(TrainingPair { distorted, reference, quality01, source: 0 })
+    }
+
+    /// Of the contents of the files, wherever they lie, and of the labels on the scale of 0 to 1.
+    fn key(&self) -> Result<DataKey, TrainError> {
+        let samples = || self.indices.iter().map(|&index| &self.set.samples()[index]);
+        let labels = samples().map(|sample| format!("{}\n", self.set.scale().quality01(sample.raw)));
+        let images: Vec<&Path> = samples().map(|sample| sample.distorted.as_path()).collect();
+        let references: Vec<Option<&Path>> = samples().map(|sample| sample.reference.as_deref()).collect();
+        let mut each: Vec<&Path> = references.iter().flatten().copied().chain(images.clone()).collect();
+        each.sort_unstable();
+        each.dedup();
+        let digest = |path: &&Path| Ok::<_, TrainError>(sha256_of_file(path)?);
+        let digests = each.par_iter().map(digest).collect::<Result<Vec<String>, _>>()?;
+        let digests: HashMap<&Path, String> = each.into_iter().zip(digests).collect();
+        let digest = |path: Option<&Path>| path.map_or("none", |path| digests[path].as_str());
+        let all = |paths: &mut dyn Iterator<Item = Option<&Path>>| {
+            sha256(paths.map(|path| format!("{}\n", digest(path))).collect::<String>().as_bytes())
+        };
+        Ok(DataKey::from([
+            ("images".into(), all(&mut images.iter().copied().map(Some))),
+            ("references".into(), all(&mut references.iter().copied())),
+            ("labels".into(), sha256(labels.collect::<String>().as_bytes())),
+        ]))
     }
 
     fn mean_quality01(&self) -> Result<f64, TrainError> {

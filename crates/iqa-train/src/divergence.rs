@@ -10,7 +10,7 @@ use crate::TrainError;
 pub(crate) struct Check {
     /// The step, from 0.
     pub(crate) step: usize,
-    /// Its learning rate.
+    /// The learning rate that the schedule starts from.
     pub(crate) learning_rate: f64,
 }
 

@@ -8,18 +8,29 @@ use burn::module::Module;
 use burn::optim::{GradientsParams, ModuleOptimizer};
 use burn::tensor::Tensor;
 use indicatif::{ProgressBar, ProgressStyle};
+use iqa_core::FolderClaim;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::checkpoint::{self, RunState};
+use crate::checkpoint::{self, RunState, same_run};
+use crate::data::DataKey;
 use crate::divergence::Check;
-use crate::folder::Claim;
 use crate::within::places;
 use crate::{EpochLog, Schedule, TrainError, curve, log};
 
 /// Batches prepared ahead of the network.
 const READ_AHEAD: usize = 4;
 const CHECKPOINT: &str = "checkpoint.safetensors";
+/// What is written into the folder of a run; the last two by the program `train`, after it.
+const FILES: [&str; 7] = [
+    CHECKPOINT,
+    "best.safetensors",
+    "last.safetensors",
+    "log.csv",
+    "loss.svg",
+    "best.f16.safetensors",
+    "report.md",
+];
 
 /// Whether a run in that folder has a checkpoint to go on from.
 pub(crate) fn is_begun(folder: &Path) -> bool {
@@ -102,10 +113,14 @@ pub(crate) trait Task: Sync {
     type Model: Module;
     /// What one step learns from, made ahead on a thread of its own.
     type Batch: Send;
-    /// The numbers of the run, kept in its checkpoints: a run goes on only under the same.
+    /// The numbers of the run, kept in its checkpoints: a run goes on only under the same. A file that the run reads
+    /// stands in it with its digest for a path.
     type Recipe: Serialize + DeserializeOwned + Clone;
 
     fn recipe(&self) -> &Self::Recipe;
+
+    /// What the samples depend on: a run goes on only on the same.
+    fn data(&self) -> &DataKey;
 
     /// The batch of `step`, from 0: a pure function of it, so that a resumed run sees the same.
     fn batch(&self, step: usize) -> Result<Self::Batch, TrainError>;
@@ -132,7 +147,7 @@ pub(crate) fn run<T: Task>(
     folder: &Path,
 ) -> Result<Outcome, TrainError> {
     let mut first_batch = if is_begun(folder) { None } else { Some(task.batch(0)?) };
-    let _claim = Claim::new(folder)?;
+    let _claim = FolderClaim::new(folder, "train", &FILES)?;
     let file = |name: &str| folder.join(name);
     let (best, last) = (file("best.safetensors"), file("last.safetensors"));
     let checkpoint_file = file(CHECKPOINT);
@@ -141,11 +156,16 @@ pub(crate) fn run<T: Task>(
         curve::write_loss_curve(&file("loss.svg"), rows)
     };
 
-    let mut state = RunState { recipe: task.recipe().clone(), log: Vec::new() };
+    let mut state = RunState { recipe: task.recipe().clone(), data: task.data().clone(), log: Vec::new() };
     if checkpoint_file.exists() {
         let found: RunState<T::Recipe>;
-        (model, optimiser, found) = checkpoint::read(&checkpoint_file, model, optimiser)?;
-        same_recipe(&found.recipe, task.recipe(), plan, &checkpoint_file)?;
+        // More epochs change nothing about those done, under a constant rate.
+        let longest = (plan.schedule == Schedule::Constant).then_some(plan.epochs);
+        let asked = (task.recipe(), task.data());
+        let same = |found: &RunState<T::Recipe>| {
+            same_run((&found.recipe, &found.data), asked, longest, &checkpoint_file)
+        };
+        (model, optimiser, found) = checkpoint::read(&checkpoint_file, model, optimiser, same)?;
         state.log = found.log;
     }
     // The run may have ended between a checkpoint and its row.
@@ -176,7 +196,7 @@ pub(crate) fn run<T: Task>(
             let mut rate = 0.0;
             for step in epoch * steps_per_epoch..(epoch + 1) * steps_per_epoch {
                 rate = plan.learning_rate * plan.schedule.factor(step, steps);
-                let check = Check { step, learning_rate: rate };
+                let check = Check { step, learning_rate: plan.learning_rate };
                 let loss = check.scores(task.loss(&model, next()?, step))?;
                 let value = loss.clone().into_scalar::<f64>();
                 check.finite("the training loss", value)?;
@@ -187,7 +207,8 @@ pub(crate) fn run<T: Task>(
                 bar.set_message(format!("loss {:.4}", sum / (step % steps_per_epoch + 1) as f64));
             }
             let plain = model.valid();
-            let check = Check { step: (epoch + 1) * steps_per_epoch - 1, learning_rate: rate };
+            let step = (epoch + 1) * steps_per_epoch - 1;
+            let check = Check { step, learning_rate: plan.learning_rate };
             check.weights(&plain)?;
             let found = check.scores(task.validate(&plain))?;
             check.finite("the validation loss", found.loss)?;
@@ -228,24 +249,6 @@ pub(crate) fn run<T: Task>(
 /// The first epoch with the lowest validation loss.
 fn best_epoch(log: &[EpochLog]) -> usize {
     (0..log.len()).min_by(|&a, &b| log[a].validation_loss.total_cmp(&log[b].validation_loss)).unwrap_or(0)
-}
-
-/// A run goes on under the recipe it was started with; only the number of epochs may grow, and only under a
-/// constant schedule.
-fn same_recipe<R: Serialize>(found: &R, asked: &R, plan: &Plan, path: &Path) -> Result<(), TrainError> {
-    let fields = |recipe: &R| match serde_json::to_value(recipe) {
-        Ok(serde_json::Value::Object(fields)) => fields,
-        _ => serde_json::Map::new(),
-    };
-    let (found, asked) = (fields(found), fields(asked));
-    let epochs = found.get("epochs").and_then(serde_json::Value::as_u64).unwrap_or(u64::MAX);
-    let longer = plan.epochs as u64 >= epochs && plan.schedule == Schedule::Constant;
-    for (field, value) in &asked {
-        if found.get(field) != Some(value) && !(field == "epochs" && longer) {
-            return Err(TrainError::RecipeChanged { path: path.into(), field: field.clone() });
-        }
-    }
-    Ok(())
 }
 
 fn progress_bar(steps: usize, done: usize) -> ProgressBar {

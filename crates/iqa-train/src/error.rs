@@ -44,7 +44,7 @@ pub enum TrainError {
     },
     /// A run diverges: a number of it became NaN or infinite. Weights and checkpoint are those from before.
     #[error(
-        "step {step}: {what} is {value}: the run diverges; try a learning rate below {learning_rate:.1e}, in another folder"
+        "step {step}: {what} is {value}: the run diverges; try a learning rate below its {learning_rate:.1e}, in another folder"
     )]
     NonFiniteLoss {
         /// The step, from 0.
@@ -53,7 +53,7 @@ pub enum TrainError {
         what: &'static str,
         /// Its value.
         value: f64,
-        /// Learning rate of the step.
+        /// The learning rate that the schedule starts from.
         learning_rate: f64,
     },
     /// A label is NaN or infinite.
@@ -104,11 +104,13 @@ pub enum TrainError {
         /// The first field that differs.
         field: String,
     },
-    /// Another run is training in the folder.
-    #[error("{path}: another run is training in this folder", path = path.display())]
-    FolderInUse {
-        /// The folder.
+    /// A run is to be resumed on other data than it was started on.
+    #[error("{path}: the run was started with other {what}; use another folder", path = path.display())]
+    DataChanged {
+        /// The checkpoint.
         path: PathBuf,
+        /// What differs first: `training images`, say.
+        what: String,
     },
     /// The learning curve could not be drawn.
     #[error("{path}: cannot draw the learning curve: {reason}", path = path.display())]

@@ -9,7 +9,10 @@
 //! | `checkpoint.safetensors` | all that is needed to go on: weights, optimiser state, log |
 //! | `log.csv` | one line an epoch |
 //! | `loss.svg` | the learning curves |
-//! | `.lock` | locked while the run lasts: a second one in the folder is refused |
+//! | `.iqa-models` | the names of these files, and of those that the program `train` adds; locked while the run lasts |
+//!
+//! A second run in the folder is refused meanwhile ([`iqa_core::FolderClaim`]), and so is a folder in which files of these
+//! names are not of a run.
 //!
 //! Every file is written to a temporary name and renamed, after each epoch. A run that was killed goes on from
 //! its last epoch and, on a deterministic backend such as `flex`, ends with the same weights bit for bit. A run that
@@ -26,7 +29,6 @@ mod epochs;
 mod error;
 pub mod evaluation;
 mod float;
-mod folder;
 pub mod gsn;
 pub mod hiqa;
 mod limits;
@@ -40,7 +42,7 @@ mod seed;
 pub mod wadiqam;
 mod within;
 
-pub use data::{SetTraining, SetValidation, Shuffled, TrainingPair, TrainingPairs, ValidationPairs};
+pub use data::{DataKey, SetTraining, SetValidation, Shuffled, TrainingPair, TrainingPairs, ValidationPairs};
 pub use epochs::Outcome;
 pub use error::TrainError;
 pub use log::{EpochLog, read_log};

@@ -39,8 +39,13 @@ impl Limit {
 /// # Errors
 /// [`TrainError::InvalidRecipe`] naming the field.
 pub(crate) fn learning_rate(field: &'static str, value: f64) -> Result<(), TrainError> {
-    if value > 0.0 && value.is_finite() {
+    if value > 0.0 && value <= 1000.0 {
         return Ok(());
     }
-    Err(TrainError::InvalidRecipe { field, found: value.to_string(), expected: "a positive number" })
+    let found = format!("{value:?}");
+    Err(TrainError::InvalidRecipe {
+        field,
+        found,
+        expected: "a number above 0 and up to 1,000 (0.0001 to 0.01 are usual)",
+    })
 }

@@ -1,6 +1,6 @@
 //! Several sources in one run: sets whose labels come from different studies.
 
-use crate::data::{TrainingPair, TrainingPairs, ValidationPairs};
+use crate::data::{DataKey, TrainingPair, TrainingPairs, ValidationPairs};
 use crate::{TrainError, data};
 
 /// Training sets side by side, each with a share of every batch.
@@ -73,6 +73,13 @@ impl TrainingPairs for Mixture<'_> {
         Ok(TrainingPair { source, ..self.sources[source].0.pair(epoch, index)? })
     }
 
+    fn key(&self) -> Result<DataKey, TrainError> {
+        let mut key = joined(self.sources.iter().map(|(pairs, _)| pairs.key()))?;
+        let shares: Vec<String> = self.sources.iter().map(|(_, share)| share.to_string()).collect();
+        key.insert("weights of sources".into(), shares.join(", "));
+        Ok(key)
+    }
+
     /// The pairs of each source follow each other; every source goes through its own epochs.
     fn batch(&self, step: usize, count: usize) -> Result<Vec<TrainingPair>, TrainError> {
         let mut batch = Vec::with_capacity(count);
@@ -105,6 +112,19 @@ impl ValidationPairs for ValidationMixture<'_> {
         let (source, index) = data::place(self.sources.iter().map(|pairs| pairs.samples()), index);
         Ok(TrainingPair { source, ..self.sources[source].pair(index)? })
     }
+
+    fn key(&self) -> Result<DataKey, TrainError> {
+        joined(self.sources.iter().map(|pairs| pairs.key()))
+    }
+}
+
+/// The keys of several sources, each under its number.
+fn joined(keys: impl Iterator<Item = Result<DataKey, TrainError>>) -> Result<DataKey, TrainError> {
+    let mut joined = DataKey::new();
+    for (key, number) in keys.zip(1..) {
+        joined.extend(key?.into_iter().map(|(name, value)| (format!("{name} of source {number}"), value)));
+    }
+    Ok(joined)
 }
 
 #[cfg(test)]
@@ -127,6 +147,10 @@ mod tests {
         fn pair(&self, epoch: u64, index: usize) -> Result<TrainingPair, TrainError> {
             let distorted = RgbImage::from_pixel(1, 1, image::Rgb([epoch as u8, index as u8, 0]));
             Ok(TrainingPair { distorted, reference: None, quality01: self.quality01, source: 0 })
+        }
+
+        fn key(&self) -> Result<DataKey, TrainError> {
+            Ok(DataKey::from([("labels".into(), self.quality01.to_string())]))
         }
     }
 
@@ -153,6 +177,19 @@ mod tests {
         assert_eq!(seen, [[1, 1], [1, 2], [2, 0], [2, 1]]);
         let qualities: Vec<f64> = batch.iter().map(|pair| pair.quality01).collect();
         assert_eq!(qualities, [0.1, 0.1, 0.1, 0.1, 0.2, 0.2, 0.3, 0.3]);
+    }
+
+    #[test]
+    fn the_key_tells_sources_and_their_shares() {
+        let key = |shares| mixture(shares).key().expect("a key");
+        let expected = [
+            ("labels of source 1", "0.1"),
+            ("labels of source 2", "0.2"),
+            ("labels of source 3", "0.3"),
+            ("weights of sources", "2, 1, 1"),
+        ];
+        assert_eq!(key([2.0, 1.0, 1.0]), expected.map(|(name, value)| (name.into(), value.into())).into());
+        assert_ne!(key([1.0, 1.0, 1.0]), key([2.0, 1.0, 1.0]));
     }
 
     #[test]

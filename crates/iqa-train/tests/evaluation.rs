@@ -204,7 +204,7 @@ fn scores_of_another_run_are_not_mixed_in() {
     );
 
     for (from, to, message) in [
-        ("0.3333", "x", "line 3: expected an image, its score and its rating"),
+        ("0.3333", "x", "line 3: expected an image, its score, its rating and two digests"),
         ("\"0, 1.png\"", "\"0, 0.png\"", "line 4: expected an image of the set, not listed before"),
         ("\"0, 1.png\"", "nowhere.png", "line 4: expected an image of the set, not listed before"),
         ("image,score", "picture,score", "line 2: expected image,score,subjective"),

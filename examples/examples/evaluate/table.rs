@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use iqa_examples::evaluate;
-use iqa_models::core::write_atomically;
+use iqa_models::core::{FolderClaim, write_atomically};
 use iqa_models::datasets::DataSet;
 use iqa_models::train::evaluation::{ReportConfig, Table, TableCell, TableRow, TableSet, write_dots};
 use iqa_models::{ReferenceNeed, Scorer};
@@ -24,6 +24,7 @@ pub(crate) fn evaluate_all(
     folder: &Path,
     config: &ReportConfig,
 ) -> Result<(String, Vec<String>), Box<dyn Error>> {
+    let _claim = FolderClaim::new(folder, "evaluate", &["table.json", "table.md", "table.svg"])?;
     let columns = sets.iter().map(|set| TableSet { name: set.name().into(), images: set.samples().len() });
     let rows = models.iter().map(|model| TableRow { model: model.label.clone(), cells: Vec::new() });
     let mut table = Table { sets: columns.collect(), rows: rows.collect() };

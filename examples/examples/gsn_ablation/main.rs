@@ -16,7 +16,7 @@ use std::sync::Arc;
 use clap::Parser;
 use iqa_examples::output::finish;
 use iqa_examples::{note, say, width};
-use iqa_models::core::write_atomically;
+use iqa_models::core::{FolderClaim, write_atomically};
 use iqa_models::datasets::synthetic::{SyntheticConfig, SyntheticGrid, SyntheticTrain, load_references};
 use iqa_models::heads::gsn::GsnConfig;
 use iqa_models::nn::device_by_name;
@@ -91,6 +91,7 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
         validation.len(),
         validation_set.len()
     );
+    let _claim = FolderClaim::new(&options.output, "gsn_ablation", &["ablation.md", "ablation.svg"])?;
     let mut cells = Vec::new();
     for cell in Ablation::ALL {
         note!("{}", cell.name());

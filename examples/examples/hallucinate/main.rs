@@ -15,15 +15,18 @@ use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
 use iqa_examples::output::finish;
 use iqa_examples::{note, say, within};
-use iqa_models::core::{create_folder, write_atomically};
+use iqa_models::core::{FolderClaim, sha256, write_atomically};
 use iqa_models::heads::hiqa::{Hiqa, HiqaScoreOptions};
 use iqa_models::image::{ImageFormat, RgbImage};
 use iqa_models::{DecodeOptions, Device, device_by_name, read_image};
 
+/// What is drawn of each image.
+const KINDS: [&str; 2] = ["hallucinated", "map"];
+
 /// Draws the reference that HIQA hallucinates for an image of any size, and the discrepancy between the two (black: none,
 /// white: a quarter of the scale and more).
 ///
-/// Writes NAME.hallucinated.png and NAME.map.png for each image. The exit status is 1 when one could not be read.
+/// Writes NAME.hallucinated.png and NAME.map.png for each image, and over nothing but what it drew of the same file. The exit status is 1 when one could not be read.
 #[derive(Parser)]
 struct Options {
     /// Images, PNG, JPEG, BMP, TIFF or WebP.
@@ -57,7 +60,13 @@ fn run(options: &Options) -> Result<bool, Box<dyn Error>> {
     if model.generator().is_none() {
         return Err(format!("{}: the baseline, which has no generator", options.weights.display()).into());
     }
-    create_folder(&options.output)?;
+    let files: Vec<(OsString, String)> = options
+        .images
+        .iter()
+        .zip(&names)
+        .flat_map(|(image, name)| KINDS.map(|kind| (picture(name, kind), maker(image))))
+        .collect();
+    let _claim = FolderClaim::of_inputs(&options.output, &files)?;
     let bar = ProgressBar::new(options.images.len() as u64);
     bar.set_style(ProgressStyle::with_template("{bar:30} {pos}/{len} images, {eta} left")?);
     let mut complete = true;
@@ -90,17 +99,25 @@ fn names(images: &[PathBuf]) -> Result<Vec<OsString>, Box<dyn Error>> {
     Ok(names)
 }
 
+/// The name of a picture.
+fn picture(name: &OsStr, kind: &str) -> OsString {
+    let mut name = name.to_owned();
+    name.push(format!(".{kind}.png"));
+    name
+}
+
+/// Who makes the pictures of an image: this program, of the file at its place, by whatever way it is named.
+fn maker(image: &Path) -> String {
+    let place = std::fs::canonicalize(image).unwrap_or_else(|_| image.to_owned());
+    format!("hallucinate {}", sha256(place.as_os_str().as_encoded_bytes()))
+}
+
 /// The pictures of one image, as they were written.
 fn draw(model: &Hiqa, file: &Path, name: &OsStr, options: &Options) -> Result<[PathBuf; 2], Box<dyn Error>> {
     let image = read_image(file, &DecodeOptions::default())?;
     let score = HiqaScoreOptions { stride: options.stride, ..HiqaScoreOptions::default() };
     let found = model.hallucinate(&image, &score).map_err(|error| format!("{}: {error}", file.display()))?;
-    let picture = |kind: &str| {
-        let mut name = name.to_owned();
-        name.push(format!(".{kind}.png"));
-        options.output.join(name)
-    };
-    let pictures = [picture("hallucinated"), picture("map")];
+    let pictures = KINDS.map(|kind| options.output.join(picture(name, kind)));
     write_png(&pictures[0], &found.image)?;
     write_png(&pictures[1], &found.map)?;
     Ok(pictures)

@@ -16,7 +16,7 @@ use clap::{Parser, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 use iqa_examples::output::finish;
 use iqa_examples::say;
-use iqa_models::core::{create_folder, write_atomically};
+use iqa_models::core::{FolderClaim, write_atomically};
 use iqa_models::datasets::synthetic::{Reference, SyntheticConfig, SyntheticGrid, load_references};
 use iqa_models::heads::wadiqam::{
     FeaturePca, PatchSampler, PcaFit, PreparedReference, ScoreOptions, Wadiqam, WadiqamConfig,
@@ -78,7 +78,8 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
         Model::DiqamFr => WadiqamConfig::diqam_fr(),
     };
     let model = Wadiqam::load(&options.weights, &expected, &device)?;
-    create_folder(&options.output)?;
+    let files = ["components.safetensors", "reduced_reference.md", "reduced_reference.svg"];
+    let _claim = FolderClaim::new(&options.output, "reduced_reference", &files)?;
     let references = Arc::new(load_references(&options.photographs)?);
     let test = indices(&references, &options.test)?;
     let training: Vec<usize> = (0..references.len()).filter(|index| !test.contains(index)).collect();

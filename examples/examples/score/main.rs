@@ -22,7 +22,7 @@ use iqa_models::{
     FloatDType, ImageInput, ModelError, ReferenceNeed, Score, Scorer, available_devices, device_by_name,
     device_with_float, heatmap, model_by_name, models, read_image,
 };
-use output::{Format, ReaderGone, Writer};
+use output::{Content, Format, ReaderGone, Writer};
 
 /// Scores how good images look to a person.
 ///
@@ -60,7 +60,7 @@ struct Options {
     #[arg(long)]
     output: Option<PathBuf>,
     /// Score one part of the images: `2/5` is the second of five. The parts' outputs one after another are that of a
-    /// single run.
+    /// single run; of more parts than images some have none, which is told, and no error.
     #[arg(long, value_parser = Shard::parse)]
     shard: Option<Shard>,
     /// Also draw image, local distortion and patch weights side by side (PNG); for one image, which is scored anew: not with
@@ -141,7 +141,11 @@ fn run(options: &Options) -> Result<bool, Box<dyn Error>> {
     // With one image the reference is not kept: less memory for the same work.
     let alone = files.len() == 1;
     if let Some(shard) = options.shard {
-        files = files[shard.of(files.len())].to_vec();
+        let all = files.len();
+        files = files[shard.of(all)].to_vec();
+        if files.is_empty() && all > 0 {
+            note!("part {} of {} has none of the {all} images", shard.index + 1, shard.count);
+        }
     }
     let default = if options.output.is_some() { Format::Json } else { Format::Text };
     let format = options.format.unwrap_or(default);
@@ -159,26 +163,33 @@ fn run(options: &Options) -> Result<bool, Box<dyn Error>> {
     }
     let bar = ProgressBar::new(files.len() as u64);
     bar.set_style(ProgressStyle::with_template("{bar:30} {pos}/{len} images, {eta} left")?);
-    let mut report = |file: &Path, score: Result<Score, ModelError>| -> Result<(), Box<dyn Error>> {
-        match score {
-            Ok(score) => {
-                draw(options, file, &score)?;
-                bar.suspend(|| writer.write(file, &score))?;
+    let mut report =
+        |file: &Path, content: Content, score: Result<Score, ModelError>| -> Result<(), Box<dyn Error>> {
+            match score {
+                Ok(score) => {
+                    draw(options, file, &score)?;
+                    bar.suspend(|| writer.write(file, &content, &score))?;
+                }
+                Err(error) => {
+                    complete = false;
+                    bar.suspend(|| note!("error: {error}"));
+                }
             }
-            Err(error) => {
-                complete = false;
-                bar.suspend(|| note!("error: {error}"));
-            }
-        }
-        bar.inc(1);
-        Ok(())
-    };
+            bar.inc(1);
+            Ok(())
+        };
     match (&options.reference, files.as_slice()) {
-        (Some(reference), [file]) if alone => report(file, scorer.score_pair(file, reference))?,
+        (Some(reference), [file]) if alone => {
+            report(file, Content::of(file), scorer.score_pair(file, reference))?;
+        }
         (reference, _) => {
             let prepared = reference.as_ref().map(|reference| scorer.prepare(reference)).transpose()?;
             let inputs: Vec<ImageInput<'_>> = files.iter().map(ImageInput::from).collect();
-            scorer.score_each(&inputs, prepared.as_ref(), |index, score| report(&files[index], score))?;
+            // Before it is decoded: a picture that is replaced meanwhile is refused later, and never taken for scored.
+            let content = |index: usize| Content::of(&files[index]);
+            scorer.score_each_after(&inputs, prepared.as_ref(), content, |index, content, score| {
+                report(&files[index], content, score)
+            })?;
         }
     }
     bar.finish_and_clear();

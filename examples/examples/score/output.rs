@@ -7,7 +7,9 @@ use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
-use iqa_models::core::{CoreError, RecordForm, ResultsFile, sha256, sha256_of_file};
+use iqa_examples::note;
+use iqa_examples::output::may_be_closed;
+use iqa_models::core::{CoreError, RecordForm, ResultsFile, sha256, sha256_of_file, short_sha256_of_file};
 use iqa_models::{Score, Scorer};
 use serde::Serialize;
 
@@ -60,6 +62,22 @@ pub(crate) struct Writer {
     sink: Sink,
 }
 
+/// Which picture was scored: a digest of its file's content.
+pub(crate) struct Content(String);
+
+impl Content {
+    /// What there is to compare with later. A pipe is read once, for its picture; of a file that cannot be read the
+    /// decoder says why.
+    pub(crate) fn of(path: &Path) -> Self {
+        let digest = path.is_file().then(|| short_sha256_of_file(path).ok()).flatten();
+        Self(digest.unwrap_or_else(|| "unknown".into()))
+    }
+
+    fn is_known(&self) -> bool {
+        self.0 != "unknown"
+    }
+}
+
 /// The reader of standard output has gone: there is nothing left to do.
 #[derive(Debug)]
 pub(crate) struct ReaderGone;
@@ -93,6 +111,11 @@ impl Writer {
 
     /// Writes the header, if the format has one and this is the `first` part of the images.
     pub(crate) fn begin(&mut self, first: bool) -> Result<(), Box<dyn Error>> {
+        if matches!(self.sink, Sink::Standard) && may_be_closed() {
+            note!(
+                "warning: standard output is closed, or a /dev/null for reading and writing: the scores are lost"
+            );
+        }
         if first && self.format == Format::Csv { self.put(CSV_HEADER) } else { Ok(()) }
     }
 
@@ -102,7 +125,7 @@ impl Writer {
     ///
     /// # Errors
     /// When another run is writing the file, or it holds something else than scores of this run's model, weights,
-    /// options and reference in this format.
+    /// options and reference in this format, or the score of an image that had other content then.
     pub(crate) fn go_on_in(
         &mut self,
         path: &Path,
@@ -126,6 +149,10 @@ impl Writer {
         };
         // An image may be listed more than once: each record stands for one of them.
         let mut done: HashMap<String, usize> = HashMap::new();
+        // Of each image that the file has a record of, once.
+        let paths: HashMap<String, &PathBuf> =
+            images.iter().map(|image| (digest_of_path(image), image)).collect();
+        let mut contents: HashMap<String, Content> = HashMap::new();
         let file = ResultsFile::open(
             path,
             form,
@@ -135,7 +162,17 @@ impl Writer {
                 if csv && line == 1 && (first || record == CSV_HEADER.trim_end().as_bytes()) {
                     return header(path, record);
                 }
-                *done.entry(self.image_of(path, line, record)?).or_default() += 1;
+                let (image, content) = self.image_of(path, line, record)?;
+                let Some(picture) = paths.get(&image) else { return Ok(()) };
+                let now = contents.entry(image.clone()).or_insert_with(|| Content::of(picture));
+                // One that cannot be compared is scored again, or its error told.
+                if now.is_known() {
+                    if now.0 != content {
+                        let (path, picture) = (path.into(), picture.to_path_buf());
+                        return Err(CoreError::OtherPicture { path, picture });
+                    }
+                    *done.entry(image).or_default() += 1;
+                }
                 Ok::<(), CoreError>(())
             },
         )?;
@@ -162,23 +199,26 @@ impl Writer {
         })
     }
 
-    /// The image of a record, as a digest of its path, if this run could have written it.
-    fn image_of(&self, path: &Path, line: usize, record: &[u8]) -> Result<String, CoreError> {
+    /// The image of a record, as digests of its path and of its content, if this run could have written it.
+    fn image_of(&self, path: &Path, line: usize, record: &[u8]) -> Result<(String, String), CoreError> {
         let text = String::from_utf8_lossy(record);
-        let (reference, model, key) = self.parts(record).ok_or_else(|| {
-            CoreError::not_results(path, line, "a score as this version writes it, in this format", &text)
-        })?;
+        let earlier =
+            || CoreError::not_results(path, line, "a score as this version writes it, in this format", &text);
+        let (reference, model, key) = self.parts(record).ok_or_else(earlier)?;
         let here = self.reference.as_deref().unwrap_or("none");
         let other = |what, expected: &str, found: &str| {
             let (expected, found) = (expected.into(), found.into());
             Err(CoreError::OtherResults { path: path.into(), what, expected, found })
         };
-        match key.split_once('-') {
+        match &key.split('-').collect::<Vec<_>>()[..] {
             _ if model != self.model => other("model", &self.model, &model),
             _ if reference.as_deref().unwrap_or("none") != here => {
                 other("reference", here, reference.as_deref().unwrap_or("none"))
             }
-            Some((settings, image)) if settings == self.settings => Ok(image.into()),
+            [settings, image, content] if *settings == self.settings => {
+                Ok(((*image).into(), (*content).into()))
+            }
+            [_, _] => Err(earlier()),
             _ => other(
                 "set of weights, float type, device, options or reference content",
                 &self.settings,
@@ -201,8 +241,13 @@ impl Writer {
         }
     }
 
-    pub(crate) fn write(&mut self, path: &Path, score: &Score) -> Result<(), Box<dyn Error>> {
-        let key = format!("{}-{}", self.settings, digest_of_path(path));
+    pub(crate) fn write(
+        &mut self,
+        path: &Path,
+        content: &Content,
+        score: &Score,
+    ) -> Result<(), Box<dyn Error>> {
+        let key = format!("{}-{}-{}", self.settings, digest_of_path(path), content.0);
         let path = path.display().to_string();
         let (low, high) = score.range;
         let record = match self.format {

@@ -7,8 +7,7 @@
 mod sheets;
 
 use std::error::Error;
-use std::fs::{File, TryLockError};
-use std::io::Cursor;
+use std::io::{Cursor, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -18,7 +17,9 @@ use clap::{Parser, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 use iqa_examples::output::finish;
 use iqa_examples::say;
-use iqa_models::core::{CoreError, create_folder, sha256_of_file, write_atomically};
+use iqa_models::core::{
+    CoreError, FolderClaim, create_folder, remove_unnamed_temporaries, sha256_of_file, write_atomically,
+};
 use iqa_models::datasets::synthetic::{
     Opinions, Photograph, PublishedCrop, SetStyle, SyntheticSet, load_reference, reference_files,
 };
@@ -125,12 +126,9 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
 fn make(set: &SyntheticSet, files: &[PathBuf], folder: &Path) -> Result<(), Box<dyn Error>> {
     let start = Instant::now();
     set.check_sizes(files)?;
-    let _lock = claim(set, files, folder)?;
-    for path in [set.style.reference_path(1)].into_iter().chain(set.items(1).take(1).map(|item| item.path()))
-    {
-        if let Some(parent) = folder.join(path).parent() {
-            create_folder(parent)?;
-        }
+    let _claim = claim(set, files, folder)?;
+    for images in image_folders(set) {
+        create_folder(&folder.join(images))?;
     }
     let bar = ProgressBar::new(set.len() as u64);
     bar.set_style(ProgressStyle::with_template("{bar:30} {pos}/{len} images, {per_sec}, {eta} left")?);
@@ -175,22 +173,18 @@ fn make(set: &SyntheticSet, files: &[PathBuf], folder: &Path) -> Result<(), Box<
     Ok(())
 }
 
+/// The folders of a set's images, in its own.
+fn image_folders(set: &SyntheticSet) -> Vec<String> {
+    let paths = [set.style.reference_path(1)].into_iter().chain(set.items(1).take(1).map(|item| item.path()));
+    let mut folders: Vec<String> =
+        paths.filter_map(|path| path.split_once('/').map(|(folder, _)| folder.to_owned())).collect();
+    folders.dedup();
+    folders
+}
+
 /// Writes down what the folder is for, or makes sure that it is for this set. As long as what it returns is held, no other
 /// run takes the folder.
-fn claim(set: &SyntheticSet, files: &[PathBuf], folder: &Path) -> Result<File, Box<dyn Error>> {
-    create_folder(folder)?;
-    let path = folder.join(".lock");
-    let io = |source| CoreError::Io { path: path.clone(), source };
-    let lock = File::options().create(true).truncate(false).write(true).open(&path).map_err(io)?;
-    match lock.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => {
-            return Err(format!("{}: another run is making a set in this folder", folder.display()).into());
-        }
-        // A file system without locks: nothing tells one run from another there.
-        Err(TryLockError::Error(error)) if error.kind() == std::io::ErrorKind::Unsupported => {}
-        Err(TryLockError::Error(source)) => return Err(io(source).into()),
-    }
+fn claim(set: &SyntheticSet, files: &[PathBuf], folder: &Path) -> Result<FolderClaim, Box<dyn Error>> {
     let digests = files.iter().map(|file| sha256_of_file(file)).collect::<Result<Vec<_>, _>>()?;
     let path = folder.join("synthesis.json");
     let photographs: Vec<_> = set.photographs.iter().map(|photograph| &photograph.name).collect();
@@ -204,23 +198,48 @@ fn claim(set: &SyntheticSet, files: &[PathBuf], folder: &Path) -> Result<File, B
         "digests": digests,
         "version": env!("CARGO_PKG_VERSION"),
     });
-    if path.exists() {
-        let bytes = std::fs::read(&path).map_err(|source| CoreError::Io { path: path.clone(), source })?;
-        let found: serde_json::Value = serde_json::from_slice(&bytes)
-            .map_err(|error| format!("{}: expected the settings of a set: {error}", path.display()))?;
-        for name in ["set", "crop", "places", "seed", "photographs", "digests", "version"] {
-            if found[name] != settings[name] {
-                return Err(format!(
-                    "{}: another set was begun in this folder ({name} differs)",
-                    path.display()
-                )
-                .into());
-            }
+    // In this order: whoever begins a set of this version has a list before.
+    let begun = is_begun(&path, &settings)?;
+    let listed = folder.join(".iqa-models").exists();
+    let image_folders = image_folders(set);
+    let labels = set.label_files(&vec![0.0; set.len()]);
+    let names = ["synthesis.json", "images.csv"].into_iter().chain(labels.iter().map(|(name, _)| *name));
+    let names: Vec<&str> = names.chain(image_folders.iter().map(String::as_str)).collect();
+    // The settings alone say whose a folder of an earlier version is.
+    let claim = FolderClaim::adopting(folder, "synthesize", &names, || begun)?;
+    if begun && !listed {
+        for images in
+            [folder.to_owned()].into_iter().chain(image_folders.iter().map(|name| folder.join(name)))
+        {
+            remove_unnamed_temporaries(&images);
         }
-        return Ok(lock);
     }
-    write_atomically(&path, format!("{settings:#}\n").as_bytes())?;
-    Ok(lock)
+    // Once more: another run may have had the folder before the claim.
+    if !is_begun(&path, &settings)? {
+        write_atomically(&path, format!("{settings:#}\n").as_bytes())?;
+    }
+    Ok(claim)
+}
+
+/// Whether a set was begun, which must then be this one.
+fn is_begun(path: &Path, settings: &serde_json::Value) -> Result<bool, Box<dyn Error>> {
+    let bytes = match std::fs::read(path) {
+        // The latter where the folder cannot be made: it is named then.
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            return Ok(false);
+        }
+        read => read.map_err(|source| CoreError::Io { path: path.into(), source })?,
+    };
+    let found: serde_json::Value = serde_json::from_slice(&bytes)
+        .map_err(|error| format!("{}: expected the settings of a set: {error}", path.display()))?;
+    for name in ["set", "crop", "places", "seed", "photographs", "digests", "version"] {
+        if found[name] != settings[name] {
+            return Err(
+                format!("{}: another set was begun in this folder ({name} differs)", path.display()).into()
+            );
+        }
+    }
+    Ok(true)
 }
 
 fn write_png(path: &Path, image: &RgbImage) -> Result<(), Box<dyn Error>> {

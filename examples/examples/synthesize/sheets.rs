@@ -3,8 +3,8 @@
 use std::error::Error;
 use std::path::Path;
 
-use iqa_models::core::{create_folder, write_atomically};
-use iqa_models::datasets::synthetic::{Photograph, Reference, SyntheticSet};
+use iqa_models::core::{FolderClaim, write_atomically};
+use iqa_models::datasets::synthetic::{Photograph, Reference, SetItem, SyntheticSet};
 use iqa_models::image::codecs::jpeg::JpegEncoder;
 use iqa_models::image::{Rgb, RgbImage, imageops};
 
@@ -16,12 +16,16 @@ const QUALITY: u8 = 72;
 
 /// Draws one JPEG for each type: the undistorted tile, then its levels from 1 to 5.
 pub(crate) fn draw(set: &SyntheticSet, photograph: &Reference, folder: &Path) -> Result<(), Box<dyn Error>> {
-    create_folder(folder)?;
+    let items: Vec<_> = set.items(1).collect();
+    let name = |item: &SetItem| format!("{}_{:02}_{}.jpg", set.style.name(), item.type_id, item.type_name());
+    let names: Vec<String> =
+        items.chunk_by(|a, b| a.type_id == b.type_id).map(|levels| name(&levels[0])).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let _claim = FolderClaim::new(folder, "synthesize", &names)?;
     let photographs = Photograph::numbered([photograph.name.clone()]);
     let set = SyntheticSet { size: TILE, photographs, ..set.clone() };
     let tile = set.crop(&set.photographs[0], photograph)?;
     let (width, height) = tile.dimensions();
-    let items: Vec<_> = set.items(1).collect();
     for levels in items.chunk_by(|a, b| a.type_id == b.type_id) {
         let columns = levels.len() as u32 + 1;
         let mut sheet = RgbImage::from_pixel(columns * (width + GAP) - GAP, height, Rgb([255; 3]));
@@ -32,9 +36,7 @@ pub(crate) fn draw(set: &SyntheticSet, photograph: &Reference, folder: &Path) ->
         }
         let mut bytes = Vec::new();
         JpegEncoder::new_with_quality(&mut bytes, QUALITY).encode_image(&sheet)?;
-        let item = levels[0];
-        let name = format!("{}_{:02}_{}.jpg", set.style.name(), item.type_id, item.type_name());
-        write_atomically(&folder.join(name), &bytes)?;
+        write_atomically(&folder.join(name(&levels[0])), &bytes)?;
     }
     Ok(())
 }

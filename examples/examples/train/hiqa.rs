@@ -155,6 +155,12 @@ impl HiqaOptions {
                         own (--baseline-steps, --steps, --regressor-steps)"
                 .into());
         }
+        if self.practical && !matches!(common.preset, Preset::Paper) {
+            return Err("--practical is for --preset paper: the other presets are".into());
+        }
+        if !self.vgg_layers.is_empty() && self.vgg19.is_none() && self.vgg16.is_none() {
+            return Err("--vgg-layers is for --vgg19 or --vgg16".into());
+        }
         let recipe = self.recipe(common);
         let training = source.training(PairAugment::default())?;
         let outcome = train(&recipe, &*training, &*source.validation()?, output, device)?;

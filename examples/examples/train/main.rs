@@ -15,7 +15,8 @@ use std::error::Error;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, ValueEnum};
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, ValueEnum};
 use gsn::GsnOptions;
 use hiqa::HiqaOptions;
 use iqa_models::core::write_atomically;
@@ -107,9 +108,28 @@ fn select<T>(value: &mut T, asked: Option<T>) {
 }
 
 fn main() -> ExitCode {
-    let done = run(&Options::parse());
+    let matches = Options::command().get_matches();
+    let options = Options::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    let done = options.of_its_recipe(&matches).and_then(|()| run(&options));
     iqa_examples::warn_of_profile();
     iqa_examples::output::finish(done.map(|()| ExitCode::SUCCESS), 1)
+}
+
+impl Options {
+    /// That no option is given which another recipe alone looks at.
+    fn of_its_recipe(&self, matches: &ArgMatches) -> Result<(), Box<dyn Error>> {
+        let recipe = self.recipe.to_possible_value().ok_or("a recipe without a name")?;
+        for option in Self::command().get_arguments() {
+            let of = option.get_help_heading().and_then(|heading| heading.strip_prefix("Recipe "));
+            let given = matches.value_source(option.get_id().as_str()) == Some(ValueSource::CommandLine);
+            if let (true, Some(of), Some(name)) = (given, of, option.get_long())
+                && of != recipe.get_name()
+            {
+                return Err(format!("--{name} is for the recipe {of}, not for {}", recipe.get_name()).into());
+            }
+        }
+        Ok(())
+    }
 }
 
 fn run(options: &Options) -> Result<(), Box<dyn Error>> {

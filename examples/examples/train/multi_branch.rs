@@ -8,6 +8,7 @@ use clap::{Args, ValueEnum};
 use iqa_models::Device;
 use iqa_models::backbones::pretrained::{PretrainedFile, PretrainedSource};
 use iqa_models::backbones::{Architecture, Backbone};
+use iqa_models::core::FolderClaim;
 use iqa_models::datasets::augment::PairAugment;
 use iqa_models::heads::multi_branch::{Branches, MultiBranch, MultiBranchConfig};
 use iqa_models::metrics::agreement::{krcc, srcc};
@@ -213,6 +214,7 @@ impl MultiBranchOptions {
     ) -> Result<String, Box<dyn Error>> {
         let (training, validation) = (source.training(self.augment())?, source.validation()?);
         let tests = source.tests()?;
+        let _claim = FolderClaim::new(output, "train", &["report.md"])?;
         let mut text =
             String::from("| model | images kept out | seed | SRCC | KRCC |\n|---|---|---|---|---|\n");
         let mut cache = FrozenCache::new();

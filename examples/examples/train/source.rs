@@ -303,16 +303,16 @@ fn split(set: &DataSet, options: &OneSource, seed: u64) -> Result<Sides, Box<dyn
         return by_name(set, &options.validation, &options.test);
     }
     let text = options.split.as_str();
-    if let Ok(preset) = text.parse::<SplitPreset>() {
-        if options.leaky_image_split {
-            return Err(
-                format!("--split {text} splits by reference: give shares with --leaky-image-split").into()
-            );
-        }
+    let (preset, file) = (text.parse::<SplitPreset>(), Path::new(text));
+    if options.leaky_image_split && (preset.is_ok() || file.is_file()) {
+        return Err(
+            format!("--split {text} is a split of its own: give shares with --leaky-image-split").into()
+        );
+    }
+    if let Ok(preset) = preset {
         let split = preset.splits(set, seed)?.into_iter().next().ok_or("a preset without splits")?;
         return Ok(split.into());
     }
-    let file = Path::new(text);
     if file.is_file() {
         return Ok(Split::from_file(set, file)?.into());
     }

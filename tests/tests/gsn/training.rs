@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use iqa_models::heads::gsn::{Gsn, GsnConfig, ScoreOptions};
 use iqa_models::train::gsn::{Ablation, GsnRecipe, train};
 use iqa_models::train::{
-    Outcome, QualityLoss, Schedule, TrainError, TrainingPair, TrainingPairs, ValidationPairs,
+    DataKey, Outcome, QualityLoss, Schedule, TrainError, TrainingPair, TrainingPairs, ValidationPairs,
 };
 use iqa_models::{Device, Direction, ModelError, ScoreError, Scorer};
 use iqa_testkit::{fixture_path, textured};
@@ -66,6 +66,10 @@ impl TrainingPairs for Mixed {
         }
         Ok(self.make(if self.fixed { 0 } else { epoch as u32 * 7 } + index as u32))
     }
+
+    fn key(&self) -> Result<DataKey, TrainError> {
+        Ok(DataKey::from([("images".into(), self.count.to_string())]))
+    }
 }
 
 impl ValidationPairs for Mixed {
@@ -75,6 +79,10 @@ impl ValidationPairs for Mixed {
 
     fn pair(&self, index: usize) -> Result<TrainingPair, TrainError> {
         Ok(self.make(1000 + index as u32))
+    }
+
+    fn key(&self) -> Result<DataKey, TrainError> {
+        Ok(DataKey::from([("images".into(), self.count.to_string())]))
     }
 }
 

@@ -3,11 +3,12 @@
 mod published;
 mod set;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use image::{RgbImage, imageops};
-use iqa_core::{DecodeOptions, images_in, read_image};
+use iqa_core::{DecodeOptions, images_in, read_image, sha256};
 use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -105,6 +106,22 @@ impl Default for SyntheticConfig {
 }
 
 impl SyntheticConfig {
+    /// What all samples depend on, by name; the pictures by a digest of their pixels.
+    fn key(&self, references: &[Reference], indices: &[usize], seed: u64) -> BTreeMap<String, String> {
+        let pixels = |&index: &usize| {
+            let image = &references[index].image;
+            format!("{}x{} {}\n", image.width(), image.height(), sha256(image.as_raw()))
+        };
+        let pixels: String = indices.iter().map(pixels).collect();
+        let distortions: Vec<&str> = self.distortions.iter().map(|distortion| distortion.name()).collect();
+        BTreeMap::from([
+            ("photographs".into(), sha256(pixels.as_bytes())),
+            ("distortions".into(), distortions.join(", ")),
+            ("sizes".into(), format!("{}x{}", self.size.0, self.size.1)),
+            ("seeds".into(), seed.to_string()),
+        ])
+    }
+
     fn check(&self, references: &[Reference], indices: &[usize]) -> Result<(), DatasetError> {
         if self.size.0 == 0 || self.size.1 == 0 {
             return Err(DatasetError::EmptyCrop { size: self.size });
@@ -166,6 +183,15 @@ impl SyntheticTrain {
     /// Never: a set without samples cannot be made.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// All that the samples depend on, by names in the plural.
+    pub fn key(&self) -> BTreeMap<String, String> {
+        let SyntheticConfig { continuous_levels, pristine_part, .. } = self.config;
+        let levels = format!("continuous: {continuous_levels}; undistorted: {pristine_part}");
+        let mut key = self.config.key(&self.references, &self.indices, self.seed);
+        key.insert("levels".into(), levels);
+        key
     }
 
     fn order(&self, epoch: u64) -> Arc<Vec<u32>> {
@@ -302,6 +328,11 @@ impl SyntheticGrid {
         let level = Level::new(level as f32 + 1.0).unwrap_or(Level::WORST);
         let seed = self.seed.wrapping_add(index as u64);
         distorted(self.crop(reference_index), reference_index, distortion, level, seed)
+    }
+
+    /// All that the samples depend on, by names in the plural.
+    pub fn key(&self) -> BTreeMap<String, String> {
+        self.config.key(&self.references, &self.indices, self.seed)
     }
 
     /// The undistorted photographs of the set, cropped alike.

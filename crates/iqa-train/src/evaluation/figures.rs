@@ -74,6 +74,10 @@ pub struct Part {
     pub figures: Option<Figures>,
     /// Why they are not.
     pub undefined: Option<String>,
+    /// Why single figures are not, each with its name; not of errors in the units of the ratings where the model has no
+    /// range.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<String>,
 }
 
 /// Predictions and ratings as qualities.
@@ -121,38 +125,56 @@ impl Qualities {
     }
 
     pub(super) fn part(&self, name: &str) -> Part {
-        let figures = self.figures();
+        let mut missing = Vec::new();
+        let figures = self.figures(&mut missing);
         let undefined = figures.as_ref().err().map(ToString::to_string);
-        Part { name: name.into(), images: self.predicted.len(), figures: figures.ok(), undefined }
+        Part { name: name.into(), images: self.predicted.len(), figures: figures.ok(), undefined, missing }
     }
 
-    pub(super) fn figures(&self) -> Result<Figures, MetricsError> {
+    /// Says in `missing` which figures are not there, and why.
+    fn figures(&self, missing: &mut Vec<String>) -> Result<Figures, MetricsError> {
         let found = Agreement::new(&self.predicted, &self.subjective)?;
+        let mut take = |name: &str, figure: Result<f64, String>| {
+            figure.map_err(|reason| missing.push(format!("{name}: {reason}"))).ok()
+        };
+        let (rmse, mae) = if self.same_units {
+            (take("RMSE", finite(found.rmse)), take("MAE", finite(found.mae)))
+        } else {
+            (None, None)
+        };
+        let mut fitted = |name: &str, kind| {
+            self.fitted(kind).map_err(|reason| missing.push(format!("{name}: {reason}"))).ok()
+        };
         Ok(Figures {
             plcc: found.plcc,
             srcc: found.srcc,
             krcc: found.krcc,
             main_score: found.main_score(),
-            rmse: finite(found.rmse).filter(|_| self.same_units),
-            mae: finite(found.mae).filter(|_| self.same_units),
-            four_parameters: self.fitted(LogisticKind::FourParameter),
-            five_parameters: self.fitted(LogisticKind::FiveParameter),
+            rmse,
+            mae,
+            four_parameters: fitted("4 parameters", LogisticKind::FourParameter),
+            five_parameters: fitted("5 parameters", LogisticKind::FiveParameter),
         })
     }
 
-    fn fitted(&self, kind: LogisticKind) -> Option<Fitted> {
-        let fit = LogisticFit::new(kind, &self.predicted, &self.subjective).ok()?;
+    fn fitted(&self, kind: LogisticKind) -> Result<Fitted, String> {
+        let told = |error: MetricsError| error.to_string();
+        let fit = LogisticFit::new(kind, &self.predicted, &self.subjective).map_err(told)?;
         let mapped: Vec<f64> = self.predicted.iter().map(|&score| fit.predict(score)).collect();
-        Some(Fitted {
+        Ok(Fitted {
             parameters: fit.kind().parameters(),
-            plcc: plcc(&mapped, &self.subjective).ok()?,
-            rmse: finite(rmse(&mapped, &self.subjective).ok()?)?,
-            mae: finite(mae(&mapped, &self.subjective).ok()?)?,
+            plcc: plcc(&mapped, &self.subjective).map_err(told)?,
+            rmse: finite(rmse(&mapped, &self.subjective).map_err(told)?)?,
+            mae: finite(mae(&mapped, &self.subjective).map_err(told)?)?,
         })
     }
 }
 
 /// Squares of huge errors overflow: a figure then is not there.
-fn finite(figure: f64) -> Option<f64> {
-    figure.is_finite().then_some(figure)
+fn finite(figure: f64) -> Result<f64, String> {
+    if figure.is_finite() {
+        return Ok(figure);
+    }
+    Err("the ratings are so large that their errors, or the squares of those, are beyond the largest number"
+        .into())
 }

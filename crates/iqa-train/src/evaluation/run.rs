@@ -9,7 +9,7 @@ use iqa_datasets::loader::{Loader, LoaderConfig, ReferenceCache};
 use iqa_datasets::{DataSet, DatasetError};
 use iqa_nn::{CheckedModel, ModelError, PreparedReference};
 
-use super::scores::{ScoreFile, ScoreKey, Scores};
+use super::scores::{ScoreFile, ScoreKey, Scores, contents};
 use crate::TrainError;
 
 /// Decoded references held; they are asked for one after the other.
@@ -18,17 +18,19 @@ const CACHE_BYTES: usize = 64 << 20;
 /// Scores every image of a set, into a file that grows by a line an image. Images that the file holds already are not
 /// scored again; a line that was being written when an earlier run ended is.
 ///
-/// Images are scored reference by reference, each reference being prepared once, and decoded ahead on threads.
-/// `bar` is set to the number of images and moves with them.
+/// Images are scored reference by reference, each reference being prepared once, and decoded ahead on threads. Before that
+/// all pictures are read once for their digests. `bar` is set to the number of images and moves with them, in both passes.
 ///
 /// # Errors
 /// [`CoreError::OtherResults`] when the file is of another set, model or weights; [`CoreError::NotResults`] when it is
-/// damaged; [`CoreError::InUse`] while another run writes it; [`CoreError::Io`] for what cannot be written;
+/// damaged; [`CoreError::OtherPicture`] when it has a score of a picture whose content, or whose reference's, is another
+/// now; [`CoreError::InUse`] while another run writes it; [`CoreError::Io`] for what cannot be written;
 /// [`TrainError::Dataset`] for an image that cannot be decoded, or a set without references where the model needs them;
 /// [`TrainError::Scoring`] for one that the model refuses. Scores before the failure are kept.
 ///
 /// [`CoreError::OtherResults`]: iqa_core::CoreError::OtherResults
 /// [`CoreError::NotResults`]: iqa_core::CoreError::NotResults
+/// [`CoreError::OtherPicture`]: iqa_core::CoreError::OtherPicture
 /// [`CoreError::InUse`]: iqa_core::CoreError::InUse
 /// [`CoreError::Io`]: iqa_core::CoreError::Io
 pub fn score_set(
@@ -43,23 +45,28 @@ pub fn score_set(
         return Err(DatasetError::SplitUnit { name: set.name().into(), expected: "with" }.into());
     }
     let key = ScoreKey::new(set, model.name().into(), model.identity().to_string(), spec);
-    let mut file = ScoreFile::open(path, key, set)?;
-    let order: Vec<usize> = by_reference(set).into_iter().filter(|&index| !file.has(index)).collect();
     bar.set_length(set.samples().len() as u64);
-    bar.set_position((set.samples().len() - order.len()) as u64);
-
-    let mut prepared: Option<(PathBuf, PreparedReference)> = None;
+    let contents = contents(set, || bar.inc(1));
     // The first image that cannot be read, and how many others.
     let mut unread: Option<(DatasetError, usize)> = None;
+    let mut known = Vec::with_capacity(contents.len());
+    for content in contents {
+        known.push(content.map_err(|error| count(&mut unread, error.into())).ok());
+    }
+    let readable: Vec<bool> = known.iter().map(Option::is_some).collect();
+    let mut file = ScoreFile::open(path, key, set, known)?;
+    let mut order = by_reference(set);
+    order.retain(|&index| readable[index] && !file.has(index));
+    bar.set_position((set.samples().len() - order.len()) as u64);
+    bar.reset_eta();
+
+    let mut prepared: Option<(PathBuf, PreparedReference)> = None;
     for loaded in Loader::new(set, &order, LoaderConfig::default(), &ReferenceCache::new(CACHE_BYTES))? {
         let loaded = match loaded {
             Ok(loaded) => loaded,
             // It costs only itself; the others are scored.
             Err(source) => {
-                match &mut unread {
-                    Some((_, others)) => *others += 1,
-                    None => unread = Some((source, 0)),
-                }
+                count(&mut unread, source);
                 continue;
             }
         };
@@ -87,6 +94,14 @@ pub fn score_set(
     match unread {
         Some((source, others)) => Err(TrainError::Unread { source, others }),
         None => Ok(file.finish()?),
+    }
+}
+
+/// Keeps the first error, and counts the others.
+fn count(unread: &mut Option<(DatasetError, usize)>, error: DatasetError) {
+    match unread {
+        Some((_, others)) => *others += 1,
+        None => *unread = Some((error, 0)),
     }
 }
 

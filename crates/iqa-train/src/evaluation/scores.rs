@@ -1,16 +1,20 @@
 //! Scores in a file that grows as they come.
 //!
-//! The first line is `# ` and what the scores depend on, as JSON; then come a header and a CSV record an image. The file
-//! is an [`iqa_core::ResultsFile`]: one run at a time writes it, and a torn record is written again.
+//! The first line is `# ` and what the scores depend on, as JSON; then come a header and a CSV record an image, with
+//! digests of the pictures that it was made of. The file is an [`iqa_core::ResultsFile`]: one run at a time writes it, and a torn record is written again.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use iqa_core::{CoreError, Direction, RecordForm, ResultsFile, ScoreSpec, read_records, sha256};
+use iqa_core::{
+    CoreError, Direction, RecordForm, ResultsFile, ScoreSpec, read_records, sha256, short_sha256_of_file,
+};
 use iqa_datasets::{DataSet, Sample};
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-const HEADER: &str = "image,score,subjective";
+const HEADER: &str = "image,score,subjective,digest,reference_digest";
+const COLUMNS: usize = 5;
 
 /// What scores depend on, and what they mean.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -83,6 +87,39 @@ fn names(set: &DataSet) -> Vec<String> {
     all.iter().map(|parts| parts[shared..].join("/")).collect()
 }
 
+/// Which pictures a sample is made of: digests of the contents of its files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Content {
+    distorted: String,
+    /// Empty without one.
+    reference: String,
+}
+
+/// Of each sample; `each` is called after every one. A picture that cannot be read costs only its samples.
+pub(super) fn contents(set: &DataSet, each: impl Fn() + Sync) -> Vec<Result<Content, CoreError>> {
+    let mut references: Vec<&PathBuf> =
+        set.samples().iter().filter_map(|sample| sample.reference.as_ref()).collect();
+    references.sort_unstable();
+    references.dedup();
+    let digest = |path: &&PathBuf| short_sha256_of_file(path).ok();
+    let digests: Vec<Option<String>> = references.par_iter().map(digest).collect();
+    let digests: HashMap<&PathBuf, Option<String>> = references.into_iter().zip(digests).collect();
+    let content = |sample: &Sample| {
+        let reference = match &sample.reference {
+            None => String::new(),
+            Some(path) => match &digests[path] {
+                Some(digest) => digest.clone(),
+                // Once more, for the reason.
+                None => short_sha256_of_file(path)?,
+            },
+        };
+        let distorted = short_sha256_of_file(&sample.distorted)?;
+        each();
+        Ok(Content { distorted, reference })
+    };
+    set.samples().par_iter().map(content).collect()
+}
+
 /// The scores of a whole set by one model, by sample.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Scores {
@@ -98,11 +135,14 @@ impl Scores {
     /// Reads the scores of a finished evaluation of the same set.
     ///
     /// # Errors
-    /// [`CoreError::Io`] when the file cannot be read; [`CoreError::OtherResults`] when it is of another set;
-    /// [`CoreError::NotResults`] when it is damaged or does not have every image.
+    /// [`CoreError::Io`] when the file or a picture cannot be read; [`CoreError::OtherResults`] when it is of another set;
+    /// [`CoreError::OtherPicture`] when a picture has changed; [`CoreError::NotResults`] when it is damaged or does not have
+    /// every image.
     pub fn read(path: &Path, set: &DataSet) -> Result<Self, CoreError> {
         let names = names(set);
-        let mut found = Found::new(path, &names, |key| {
+        let contents = contents(set, || ()).into_iter().map(|content| content.map(Some));
+        let contents = contents.collect::<Result<Vec<_>, _>>()?;
+        let mut found = Found::new(path, set, &names, &contents, |key| {
             ScoreKey::new(set, key.model.clone(), key.weights.clone(), spec_like(key))
         });
         read_records(path, FORM, |line, record| found.take(line, record))?;
@@ -139,6 +179,9 @@ const FORM: RecordForm = RecordForm::CsvAfterLine;
 /// What the records of a file say, checked one by one.
 struct Found<'a, K> {
     path: &'a Path,
+    set: &'a DataSet,
+    /// What the pictures are now, as far as they can be read.
+    contents: &'a [Option<Content>],
     /// The key that the file should have, made of the one it has.
     expected: K,
     index: HashMap<&'a str, usize>,
@@ -149,10 +192,18 @@ struct Found<'a, K> {
 }
 
 impl<'a, K: Fn(&ScoreKey) -> ScoreKey> Found<'a, K> {
-    fn new(path: &'a Path, names: &'a [String], expected: K) -> Self {
+    fn new(
+        path: &'a Path,
+        set: &'a DataSet,
+        names: &'a [String],
+        contents: &'a [Option<Content>],
+        expected: K,
+    ) -> Self {
         let index = names.iter().enumerate().map(|(index, name)| (name.as_str(), index)).collect();
         Self {
             path,
+            set,
+            contents,
             expected,
             index,
             key: None,
@@ -180,13 +231,25 @@ impl<'a, K: Fn(&ScoreKey) -> ScoreKey> Found<'a, K> {
             return if self.header { Ok(()) } else { Err(damaged(HEADER)) };
         }
         let row = csv::ReaderBuilder::new().has_headers(false).from_reader(record).records().next();
-        let row = row.and_then(Result::ok).filter(|row| row.len() == 3);
-        let row = row.ok_or_else(|| damaged("an image, its score and its rating"))?;
-        let slot = self.index.get(&row[0]).map(|&index| &mut self.values[index]);
-        let slot = slot
-            .filter(|slot| slot.is_none())
-            .ok_or_else(|| damaged("an image of the set, not listed before"))?;
-        *slot = Some(row[1].parse().map_err(|_| damaged("an image, its score and its rating"))?);
+        let row = row.and_then(Result::ok).filter(|row| row.len() == COLUMNS);
+        let row = row.ok_or_else(|| damaged("an image, its score, its rating and two digests"))?;
+        let index = self.index.get(&row[0]).copied().filter(|&index| self.values[index].is_none());
+        let index = index.ok_or_else(|| damaged("an image of the set, not listed before"))?;
+        let score = row[1].parse().map_err(|_| damaged("an image, its score, its rating and two digests"))?;
+        if let Some(now) = &self.contents[index] {
+            let sample = &self.set.samples()[index];
+            let other = |picture: &PathBuf| CoreError::OtherPicture {
+                path: self.path.into(),
+                picture: picture.clone(),
+            };
+            if now.distorted != row[3] {
+                return Err(other(&sample.distorted));
+            }
+            if now.reference != row[4] {
+                return Err(other(sample.reference.as_ref().unwrap_or(&sample.distorted)));
+            }
+        }
+        self.values[index] = Some(score);
         Ok(())
     }
 }
@@ -198,18 +261,25 @@ pub(super) struct ScoreFile<'a> {
     key: ScoreKey,
     set: &'a DataSet,
     names: Vec<String>,
+    contents: Vec<Option<Content>>,
     values: Vec<Option<f64>>,
     found: usize,
 }
 
 impl<'a> ScoreFile<'a> {
-    /// Opens a file to go on with, or starts one.
-    pub(super) fn open(path: &Path, key: ScoreKey, set: &'a DataSet) -> Result<Self, CoreError> {
+    /// Opens a file to go on with, or starts one. `contents` are those of the set's pictures, taken before a picture is
+    /// decoded: a score of one that is replaced meanwhile then has the digest of the picture before, and is refused later.
+    pub(super) fn open(
+        path: &Path,
+        key: ScoreKey,
+        set: &'a DataSet,
+        contents: Vec<Option<Content>>,
+    ) -> Result<Self, CoreError> {
         let json = serde_json::to_string(&key)
             .map_err(|error| CoreError::Io { path: path.into(), source: error.into() })?;
         let start = format!("# {json}\n{HEADER}\n");
         let names = names(set);
-        let mut found = Found::new(path, &names, |_| key.clone());
+        let mut found = Found::new(path, set, &names, &contents, |_| key.clone());
         let file = ResultsFile::open(
             path,
             FORM,
@@ -219,21 +289,24 @@ impl<'a> ScoreFile<'a> {
         )?;
         let values = found.values;
         let found = values.iter().flatten().count();
-        Ok(Self { path: path.into(), file, key, set, names, values, found })
+        Ok(Self { path: path.into(), file, key, set, names, contents, values, found })
     }
 
     pub(super) fn has(&self, index: usize) -> bool {
         self.values[index].is_some()
     }
 
-    /// Writes the score of a sample.
+    /// Writes the score of a sample, whose content is known.
     pub(super) fn push(&mut self, index: usize, score: f64) -> Result<(), CoreError> {
         let io = |source| CoreError::Io { path: self.path.clone(), source };
         let mut record = csv::Writer::from_writer(Vec::new());
         // The shortest digits that give the same number back.
         let rating = self.set.samples()[index].raw.to_string();
+        let (distorted, reference) = self.contents[index]
+            .as_ref()
+            .map_or(("", ""), |content| (&content.distorted, &content.reference));
         record
-            .write_record([self.names[index].as_str(), &score.to_string(), &rating])
+            .write_record([self.names[index].as_str(), &score.to_string(), &rating, distorted, reference])
             .map_err(|error| io(error.into()))?;
         self.file.append(&record.into_inner().map_err(|error| io(error.into_error()))?)?;
         self.values[index] = Some(score);

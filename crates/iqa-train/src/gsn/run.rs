@@ -12,7 +12,7 @@ use rand_chacha::ChaCha8Rng;
 
 use super::recipe::GsnRecipe;
 use super::validation::ValidationImages;
-use crate::data::target;
+use crate::data::{DataKey, data_key, target};
 use crate::epochs::{self, Outcome, Plan, Task, Validation};
 use crate::within::by_source;
 use crate::{TrainError, TrainingPairs, ValidationPairs, seed};
@@ -24,9 +24,9 @@ use crate::{TrainError, TrainingPairs, ValidationPairs, seed};
 /// A progress bar goes to standard error when that is a terminal.
 ///
 /// # Errors
-/// [`TrainError::InvalidRecipe`], [`TrainError::Empty`]; [`TrainError::RecipeChanged`] when the folder holds a run of
+/// [`TrainError::InvalidRecipe`], [`TrainError::Empty`]; [`TrainError::RecipeChanged`], [`TrainError::DataChanged`] when the folder holds a run of
 /// another recipe (only the number of epochs may grow, and only under a constant schedule);
-/// [`TrainError::FolderInUse`]; [`TrainError::NonFiniteTarget`], [`TrainError::ConstantBatch`] for a batch that has no
+/// [`CoreError::FolderInUse`](iqa_core::CoreError::FolderInUse), [`CoreError::ForeignFile`](iqa_core::CoreError::ForeignFile); [`TrainError::NonFiniteTarget`], [`TrainError::ConstantBatch`] for a batch that has no
 /// loss, before it reaches the weights; [`TrainError::NonFiniteLoss`], [`TrainError::Checkpoint`], and what reading the data or writing files
 /// gives, [`TrainError::Dataset`] for an image smaller than the crop among it.
 pub fn train(
@@ -49,13 +49,15 @@ pub fn train(
         learning_rate: recipe.learning_rate,
         schedule: recipe.schedule,
     };
+    let data = data_key(training, validation)?;
     let validation = ValidationImages::new(validation, recipe)?;
-    let task = Run { recipe, training, validation, device };
+    let task = Run { recipe, data, training, validation, device };
     epochs::run(&task, &plan, model, recipe.optimiser.init(), folder)
 }
 
 struct Run<'a> {
     recipe: &'a GsnRecipe,
+    data: DataKey,
     training: &'a dyn TrainingPairs,
     validation: ValidationImages<'a>,
     device: Device,
@@ -76,6 +78,10 @@ impl Task for Run<'_> {
 
     fn recipe(&self) -> &GsnRecipe {
         self.recipe
+    }
+
+    fn data(&self) -> &DataKey {
+        &self.data
     }
 
     fn batch(&self, step: usize) -> Result<Vec<Example>, TrainError> {

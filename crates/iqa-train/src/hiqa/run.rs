@@ -1,5 +1,6 @@
 //! The phases, one after the other.
 
+use std::cell::RefCell;
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::sync_channel;
@@ -9,7 +10,7 @@ use burn::module::Module;
 use burn::tensor::Device;
 use image::{ImageFormat, RgbImage, imageops};
 use indicatif::{ProgressBar, ProgressStyle};
-use iqa_core::{CoreError, write_atomically};
+use iqa_core::{CoreError, FolderClaim, write_atomically};
 use iqa_nn::{Precision, ScoreError};
 
 use super::batch::HostBatch;
@@ -19,12 +20,26 @@ use super::recipe::{HiqaRecipe, Perceptual, Phase, Rung};
 use super::sheet::sample_sheet;
 use super::state::{self, Progress};
 use super::trainer::{JointLosses, Trainer};
+use crate::checkpoint::{by_content, same_run};
+use crate::data::data_key;
 use crate::divergence::Check;
-use crate::folder::Claim;
 use crate::{TrainError, TrainingPairs, ValidationPairs};
 
 /// Batches prepared ahead of the networks.
 const READ_AHEAD: usize = 4;
+/// What is written into the folder of a run besides the sample sheets; the last two by the program `train`, after it.
+const FILES: [&str; 7] = [
+    "checkpoint.safetensors",
+    "baseline.safetensors",
+    "hiqa.safetensors",
+    "log.csv",
+    "loss.svg",
+    "best.f16.safetensors",
+    "report.md",
+];
+/// The name of a sample sheet: a step stands between the two.
+const SHEET: &str = "sheet_";
+const PNG: &str = ".png";
 /// Rows of a sample sheet.
 const SHEET_ROWS: usize = 4;
 
@@ -45,8 +60,8 @@ pub struct HiqaOutcome {
 /// goes to standard error when that is a terminal.
 ///
 /// # Errors
-/// [`TrainError::InvalidRecipe`], [`TrainError::Empty`]; [`TrainError::RecipeChanged`] when the folder holds a run of
-/// another recipe; [`TrainError::FolderInUse`], [`TrainError::Checkpoint`], [`TrainError::NonFiniteLoss`], and what
+/// [`TrainError::InvalidRecipe`], [`TrainError::Empty`]; [`TrainError::RecipeChanged`], [`TrainError::DataChanged`] when the folder holds a run of
+/// another recipe; [`CoreError::FolderInUse`](iqa_core::CoreError::FolderInUse), [`CoreError::ForeignFile`](iqa_core::CoreError::ForeignFile), [`TrainError::Checkpoint`], [`TrainError::NonFiniteLoss`], and what
 /// reading the data or writing files gives.
 pub fn train(
     recipe: &HiqaRecipe,
@@ -66,6 +81,7 @@ pub fn train(
     let mut trainer = Trainer::new(recipe, &device)?;
     let phases = recipe.phases();
     let hallucinates = phases.iter().any(|(phase, _)| *phase == Phase::Joint);
+    let data = data_key(training, shown)?;
     let shown = if hallucinates { pairs_to_show(shown)? } else { Vec::new() };
     if !checkpoint.exists() {
         // Data that give no batch are told before there is a folder.
@@ -74,22 +90,29 @@ pub fn train(
             HostBatch::draw(training, &few, *phase, 0)?;
         }
     }
-    let _claim = Claim::new(folder)?;
+    let sheets = sheets_in(folder);
+    let files: Vec<&str> = FILES.into_iter().chain(sheets.iter().map(String::as_str)).collect();
+    let claim = RefCell::new(FolderClaim::new(folder, "train", &files)?);
     let publish = |trainer: &Trainer, rows: &[HiqaLog]| {
         write_log(&file("log.csv"), rows)?;
         write_curves(&file("loss.svg"), rows)?;
         match rows.last() {
             Some(row) if row.phase == Phase::Joint && !shown.is_empty() => {
                 let sheet = sample_sheet(&trainer.model()?, &shown)?;
-                write_png(&file(&format!("sheet_{:06}.png", row.step)), &sheet)
+                let name = format!("{SHEET}{:06}{PNG}", row.step);
+                claim.borrow_mut().add("train", &name)?;
+                write_png(&file(&name), &sheet)
             }
             _ => Ok(()),
         }
     };
-    let mut progress = Progress { recipe: recipe.clone(), phase: 0, step: 0, log: Vec::new() };
+    let recorded = recorded(recipe)?;
+    let mut progress =
+        Progress { recipe: recorded.clone(), data: data.clone(), phase: 0, step: 0, log: Vec::new() };
     if checkpoint.exists() {
-        (trainer, progress) = state::read(&checkpoint, trainer)?;
-        same_recipe(&progress.recipe, recipe, &checkpoint)?;
+        let same =
+            |found: &Progress| same_run((&found.recipe, &found.data), (&recorded, &data), None, &checkpoint);
+        (trainer, progress) = state::read(&checkpoint, trainer, same)?;
     }
     // The run may have ended between a checkpoint and its row.
     publish(&trainer, &progress.log)?;
@@ -170,7 +193,7 @@ fn run_phase(
                     JointLosses { regressor: trainer.baseline_step(&batch, factor), ..JointLosses::default() }
                 }
             };
-            let learning_rate = recipe.regressor_optimiser.rate() * factor;
+            let learning_rate = recipe.regressor_optimiser.rate();
             let check = Check { step: before + step, learning_rate };
             losses.named().into_iter().try_for_each(|(name, loss)| check.finite(name, loss))?;
             sums.add(&losses);
@@ -252,19 +275,27 @@ fn write_png(path: &Path, picture: &RgbImage) -> Result<(), TrainError> {
     Ok(write_atomically(path, &bytes.into_inner())?)
 }
 
-/// A run goes on under the recipe it was started with.
-fn same_recipe(found: &HiqaRecipe, asked: &HiqaRecipe, path: &Path) -> Result<(), TrainError> {
-    let fields = |recipe: &HiqaRecipe| match serde_json::to_value(recipe) {
-        Ok(serde_json::Value::Object(fields)) => fields,
-        _ => serde_json::Map::new(),
-    };
-    let found = fields(found);
-    for (field, value) in fields(asked) {
-        if found.get(&field) != Some(&value) {
-            return Err(TrainError::RecipeChanged { path: path.into(), field });
-        }
+/// The recipe as checkpoints keep it: a file of weights by its content.
+fn recorded(recipe: &HiqaRecipe) -> Result<HiqaRecipe, TrainError> {
+    let mut recorded = recipe.clone();
+    if let Some(path) = &mut recorded.plug_in {
+        *path = by_content(path)?;
     }
-    Ok(())
+    if let Perceptual::Vgg16 { weights, .. } | Perceptual::Vgg19 { weights, .. } = &mut recorded.vgg {
+        *weights = by_content(weights)?;
+    }
+    Ok(recorded)
+}
+
+/// Names of sample sheets that are in a folder.
+fn sheets_in(folder: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+    let is_sheet = |name: &String| {
+        let step = name.strip_prefix(SHEET).and_then(|rest| rest.strip_suffix(PNG));
+        step.is_some_and(|step| step.parse::<usize>().is_ok())
+    };
+    names.filter(is_sheet).collect()
 }
 
 fn progress_bar(phase: Phase, steps: usize, done: usize) -> ProgressBar {

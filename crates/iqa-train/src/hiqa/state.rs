@@ -14,6 +14,7 @@ use super::log::HiqaLog;
 use super::recipe::HiqaRecipe;
 use super::trainer::Trainer;
 use crate::TrainError;
+use crate::data::DataKey;
 
 const STATE: &str = "state";
 
@@ -22,6 +23,8 @@ const STATE: &str = "state";
 pub(super) struct Progress {
     /// The recipe the run was started with.
     pub(super) recipe: HiqaRecipe,
+    /// What its samples depend on.
+    pub(super) data: DataKey,
     /// Index in the recipe's phases.
     pub(super) phase: usize,
     /// Steps done in it.
@@ -60,7 +63,12 @@ pub(super) fn write(path: &Path, trainer: &Trainer, progress: &Progress) -> Resu
     Ok(write_atomically(path, &file)?)
 }
 
-pub(super) fn read(path: &Path, trainer: Trainer) -> Result<(Trainer, Progress), TrainError> {
+/// `same` refuses the progress of another run, before its weights are tried.
+pub(super) fn read(
+    path: &Path,
+    trainer: Trainer,
+    same: impl FnOnce(&Progress) -> Result<(), TrainError>,
+) -> Result<(Trainer, Progress), TrainError> {
     let failed = failed(path);
     let bytes = std::fs::read(path).map_err(|source| CoreError::Io { path: path.into(), source })?;
     let file = SafeTensors::deserialize(&bytes).map_err(|error| failed(error.to_string()))?;
@@ -69,6 +77,7 @@ pub(super) fn read(path: &Path, trainer: Trainer) -> Result<(Trainer, Progress),
         Ok::<_, TrainError>(Bytes::from_bytes_vec(view.data().to_vec()))
     };
     let progress = serde_json::from_slice(&part(STATE)?).map_err(|error| failed(error.to_string()))?;
+    same(&progress)?;
     let record = |name| ModuleRecord::from_bytes(part(name)?).map_err(|error| failed(error.to_string()));
     let optimiser = |name, optimiser: ModuleOptimizer| {
         let record = OptimizerRecord::from_bytes(part(name)?).map_err(|error| failed(error.to_string()))?;

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use super::cache::FrozenCache;
 use super::recipe::MultiBranchRecipe;
-use crate::data::target;
+use crate::data::{DataKey, data_key, target};
 use crate::epochs::{self, Outcome, Plan, Task, Validation};
 use crate::losses;
 use crate::within::{by_source, to_tensor};
@@ -33,8 +33,8 @@ const EVALUATED_TOGETHER: usize = 8;
 ///
 /// # Errors
 /// [`TrainError::InvalidRecipe`], also for an `frp` that is not the recipe's network; [`TrainError::Empty`];
-/// [`TrainError::RecipeChanged`] when the folder holds a run of another recipe or around another frozen branch;
-/// [`TrainError::FolderInUse`], [`TrainError::Checkpoint`], [`TrainError::NonFiniteLoss`], and what reading the data or writing files gives.
+/// [`TrainError::RecipeChanged`], [`TrainError::DataChanged`] when the folder holds a run of another recipe or around another frozen branch;
+/// [`CoreError::FolderInUse`](iqa_core::CoreError::FolderInUse), [`CoreError::ForeignFile`](iqa_core::CoreError::ForeignFile), [`TrainError::Checkpoint`], [`TrainError::NonFiniteLoss`], and what reading the data or writing files gives.
 pub fn train(
     recipe: &MultiBranchRecipe,
     frp: Backbone,
@@ -74,7 +74,8 @@ pub fn train(
     };
     // No gradient, so nothing is lost by folding its batch norms.
     let frozen = model.clone().valid().fuse();
-    let task = Run { recorded, training, validation, frozen, cache, device: device.clone() };
+    let data = data_key(training, validation)?;
+    let task = Run { recorded, data, training, validation, frozen, cache, device: device.clone() };
     let optimiser = AdamConfig::new().with_epsilon(recipe.epsilon).init();
     epochs::run(&task, &plan, model, optimiser, folder)
 }
@@ -191,6 +192,7 @@ fn predict(
 
 struct Run<'a> {
     recorded: Recorded,
+    data: DataKey,
     training: &'a dyn TrainingPairs,
     validation: &'a dyn ValidationPairs,
     /// The model before its first step; only its frozen branch is used.
@@ -206,6 +208,10 @@ impl Task for Run<'_> {
 
     fn recipe(&self) -> &Recorded {
         &self.recorded
+    }
+
+    fn data(&self) -> &DataKey {
+        &self.data
     }
 
     fn batch(&self, step: usize) -> Result<Vec<Prepared>, TrainError> {

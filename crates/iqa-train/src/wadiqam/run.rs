@@ -13,7 +13,8 @@ use rayon::prelude::*;
 use super::learner::Learner;
 use super::recipe::WadiqamRecipe;
 use super::validation::ValidationPatches;
-use crate::data::target;
+use crate::checkpoint::by_content;
+use crate::data::{DataKey, data_key, target};
 use crate::epochs::{self, Outcome, Plan, Task, Validation};
 use crate::{TrainError, TrainingPair, TrainingPairs, ValidationPairs, seed, within};
 
@@ -23,9 +24,9 @@ use crate::{TrainError, TrainingPair, TrainingPairs, ValidationPairs, seed, with
 /// terminal. The seeding of dropout is global on most backends: one run a process.
 ///
 /// # Errors
-/// [`TrainError::InvalidRecipe`], [`TrainError::Empty`]; [`TrainError::RecipeChanged`] when the folder holds a run
+/// [`TrainError::InvalidRecipe`], [`TrainError::Empty`]; [`TrainError::RecipeChanged`], [`TrainError::DataChanged`] when the folder holds a run
 /// of another recipe (only the number of epochs may grow, and only under a constant schedule);
-/// [`TrainError::FolderInUse`], [`TrainError::Checkpoint`], [`TrainError::NonFiniteLoss`], and what reading the data or writing files gives.
+/// [`CoreError::FolderInUse`](iqa_core::CoreError::FolderInUse), [`CoreError::ForeignFile`](iqa_core::CoreError::ForeignFile), [`TrainError::Checkpoint`], [`TrainError::NonFiniteLoss`], and what reading the data or writing files gives.
 pub fn train(
     recipe: &WadiqamRecipe,
     training: &dyn TrainingPairs,
@@ -51,8 +52,11 @@ pub fn train(
         learning_rate: recipe.learning_rate,
         schedule: recipe.schedule,
     };
+    let start_from = recipe.start_from.as_deref().map(by_content).transpose()?;
+    let recorded = WadiqamRecipe { start_from, ..recipe.clone() };
+    let data = data_key(training, validation)?;
     let validation = ValidationPatches::draw(validation, recipe)?;
-    let task = Run { recipe, training, validation, device: device.clone() };
+    let task = Run { recipe, recorded, data, training, validation, device: device.clone() };
     let optimiser = AdamConfig::new().with_epsilon(recipe.epsilon).init();
     let learner = Learner::new(model, training.sources(), &device);
     epochs::run(&task, &plan, learner, optimiser, folder)
@@ -71,6 +75,9 @@ struct Batch {
 
 struct Run<'a> {
     recipe: &'a WadiqamRecipe,
+    /// As checkpoints keep it.
+    recorded: WadiqamRecipe,
+    data: DataKey,
     training: &'a dyn TrainingPairs,
     validation: ValidationPatches,
     device: Device,
@@ -82,7 +89,11 @@ impl Task for Run<'_> {
     type Recipe = WadiqamRecipe;
 
     fn recipe(&self) -> &WadiqamRecipe {
-        self.recipe
+        &self.recorded
+    }
+
+    fn data(&self) -> &DataKey {
+        &self.data
     }
 
     fn batch(&self, step: usize) -> Result<Batch, TrainError> {
