@@ -1,4 +1,4 @@
-//! VGG, ResNet and Inception-v3 against torchvision at the same weights (`tests/fixtures/generate/backbones.py`).
+//! VGG, ResNet, Inception-v3 and AlexNet against torchvision at the same weights (`tests/fixtures/generate/backbones.py`).
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};
@@ -94,6 +94,11 @@ fn resnet18_agrees_with_torchvision() {
 #[test]
 fn resnet50_agrees_with_torchvision() {
     assert_parity(Architecture::ResNet50);
+}
+
+#[test]
+fn alexnet_agrees_with_torchvision() {
+    assert_parity(Architecture::AlexNet);
 }
 
 #[test]
