@@ -412,7 +412,7 @@ fn options_without_sense_are_refused_before_the_work() {
     rated_set(folder.path());
     let run = folder.path().join("run");
     for (model, option, value, message) in [
-        ("ssim", "--patches", "32", "`ssim` takes no choice of patches"),
+        ("ssim", "--patches", "32", "`ssim` has no option `patches`"),
         ("wadiqam_fr", "--patches", "0", "expected a whole number from 1 to 65536"),
         ("wadiqam_fr", "--patches", "18446744073709551615", "expected a whole number from 1 to 65536"),
         ("ssim", "--resamples", "0", "expected a whole number from 1 to 1000000"),
