@@ -65,7 +65,7 @@ fn a_model_of_ones_own_is_scored_as_any_other() {
     let small = RgbImage::new(3, 6);
     assert!(matches!(
         scorer.score_pair(&small, &small),
-        Err(ModelError::Score(ScoreError::TooSmall { minimum: (4, 2), .. }))
+        Err(ModelError::TooSmall { minimum: (4, 2), .. })
     ));
     let infinite = Scorer::from_model(Difference { gain: f64::INFINITY });
     assert!(matches!(

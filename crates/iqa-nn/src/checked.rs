@@ -6,7 +6,7 @@ use burn::tensor::Tensor;
 use image::RgbImage;
 use iqa_core::ScoreSpec;
 
-use crate::checks::{check_finite, check_minimum, check_reference, check_sizes, check_tensors};
+use crate::checks::{check_finite, check_reference, check_sizes, check_tensors};
 use crate::{Identity, ModelError, Prepared, QualityModel, Scored};
 
 /// A reference image of which a model keeps what it needs, to score many distorted versions of it.
@@ -84,13 +84,13 @@ impl CheckedModel {
     /// Scores an image, against its reference where the model needs one.
     ///
     /// # Errors
-    /// [`ModelError::Score`], and what the model says.
+    /// [`ModelError::Score`], [`ModelError::TooSmall`], and what the model says.
     pub fn score(&self, distorted: &RgbImage, reference: Option<&RgbImage>) -> Result<Scored, ModelError> {
         self.check_reference(reference.is_some())?;
         if let Some(reference) = reference {
             check_sizes(distorted.dimensions(), reference.dimensions())?;
         }
-        check_minimum(distorted.dimensions(), self.minimum_size())?;
+        self.check_minimum(distorted.dimensions())?;
         self.finite(self.model.score(distorted, reference)?)
     }
 
@@ -101,7 +101,7 @@ impl CheckedModel {
     pub fn prepare(&self, reference: &RgbImage) -> Result<PreparedReference, ModelError> {
         self.check_reference(true)?;
         let size = reference.dimensions();
-        check_minimum(size, self.minimum_size())?;
+        self.check_minimum(size)?;
         let kept = self.model.prepare(reference)?;
         Ok(PreparedReference { made_by: Arc::clone(&self.itself), size, kept })
     }
@@ -141,7 +141,7 @@ impl CheckedModel {
     ) -> Result<Tensor<1>, ModelError> {
         self.check_reference(reference.is_some())?;
         let size = check_tensors(&distorted, reference.as_ref())?;
-        check_minimum(size, self.minimum_size())?;
+        self.check_minimum(size)?;
         self.model.score_tensors(distorted, reference)
     }
 
@@ -151,6 +151,14 @@ impl CheckedModel {
     /// [`ModelError::Score`].
     pub fn check_reference(&self, given: bool) -> Result<(), ModelError> {
         Ok(check_reference(self.spec().reference, given)?)
+    }
+
+    fn check_minimum(&self, size: (u32, u32)) -> Result<(), ModelError> {
+        let minimum = self.minimum_size();
+        if size.0 < minimum.0 || size.1 < minimum.1 {
+            return Err(ModelError::TooSmall { model: self.name().into(), size, minimum });
+        }
+        Ok(())
     }
 
     fn finite(&self, scored: Scored) -> Result<Scored, ModelError> {

@@ -16,12 +16,22 @@ pub enum ModelError {
     /// Reading weights, or opening a device.
     #[error(transparent)]
     Nn(#[from] NnError),
-    /// Images of unequal or too small size, a reference too many or too few, a score that is no number.
+    /// Images of unequal size, a reference too many or too few, a score that is no number.
     #[error(transparent)]
     Score(#[from] ScoreError),
     /// The model's own reason.
     #[error(transparent)]
     Model(Box<dyn Error + Send + Sync>),
+    /// An image is smaller than the model takes.
+    #[error("the image is {}x{}, the smallest `{model}` takes is {}x{}", size.0, size.1, minimum.0, minimum.1)]
+    TooSmall {
+        /// The model.
+        model: String,
+        /// Width and height of the image, in pixels.
+        size: (u32, u32),
+        /// Smallest width and height, in pixels.
+        minimum: (u32, u32),
+    },
     /// The model scores images of 8 bits alone.
     #[error("`{name}` scores images, not tensors")]
     ImagesOnly {
