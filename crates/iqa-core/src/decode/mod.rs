@@ -59,6 +59,24 @@ const LONGEST_REASON: usize = 200;
 /// range: one of 0 to 255 would be white throughout.
 const FLOATS: RangeInclusive<f64> = -0.5..=1.5;
 
+/// Why a file is not read, without its name.
+#[derive(Clone, Copy, Debug)]
+enum Fault {
+    Truncated,
+    Damaged(&'static str),
+    Unsupported(&'static str),
+}
+
+impl Fault {
+    fn of(self, name: &Path) -> CoreError {
+        match self {
+            Self::Truncated => CoreError::Truncated { path: name.into() },
+            Self::Damaged(reason) => failed(name, reason),
+            Self::Unsupported(what) => CoreError::Unsupported { path: name.into(), what: what.into() },
+        }
+    }
+}
+
 /// Reads an image file as RGB with 8 bits a channel.
 ///
 /// PNG, JPEG, BMP, TIFF and WebP, told by content and not by name. Grey becomes RGB; 16 bits are rounded to 8; floats
@@ -66,8 +84,9 @@ const FLOATS: RangeInclusive<f64> = -0.5..=1.5;
 /// [`AlphaPolicy`]; an EXIF orientation is applied; a colour profile is not (see [`ignored_profile`]). Of several
 /// pictures in a file the first is read.
 ///
-/// JPEG files give the pixels of libjpeg-turbo: exactly, or above 50 dB where a faster decoder is used. Arithmetic
-/// coding, lossless and hierarchical JPEG and 12 bits are [`CoreError::Unsupported`].
+/// JPEG files give the pixels of libjpeg-turbo. What it warns of as corrupt is an error: entropy-coded data that are
+/// damaged, missing or too many, scans that do not follow from one another; so is a progression that ends before its last
+/// scans. Arithmetic coding, lossless and hierarchical JPEG and 12 bits are [`CoreError::Unsupported`].
 ///
 /// A panic in a decoder is a [`CoreError::Decode`], unless the program is built to abort on panics. The first call puts
 /// a panic hook before the one in force, which keeps such a panic off standard error and passes on all others.

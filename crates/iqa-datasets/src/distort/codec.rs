@@ -6,10 +6,14 @@ use std::io::Cursor;
 use hayro_jpeg2000::{DecodeSettings, DecoderContext};
 use image::codecs::jpeg::JpegEncoder;
 use image::{ImageFormat, ImageReader, RgbImage};
+use iqa_core::{AlphaPolicy, DecodeOptions, decode_image};
 use openjp2::openjpeg::{OPJ_CLRSPC_SRGB, OPJ_CODEC_J2K};
 use openjp2::{Codec, Stream, opj_cparameters, opj_image, opj_image_comptparm};
 
 use crate::DatasetError;
+
+/// For pictures that are in memory already.
+const EVERY_SIZE: DecodeOptions = DecodeOptions { alpha: AlphaPolicy::Refuse, max_pixels: u64::MAX };
 
 /// Resolutions of a JPEG 2000 stream, where the image is large enough.
 const RESOLUTIONS: u32 = 6;
@@ -23,12 +27,13 @@ fn failed(codec: &'static str, image: &RgbImage) -> impl FnOnce(AnyError) -> Dat
     move |source| DatasetError::Codec { codec, size, source }
 }
 
-/// Type 10: through a JPEG file of this quality (1 to 100) and back.
+/// Type 10: through a JPEG file of this quality (1 to 100), without subsampling of chroma, and back: the pixels are
+/// those of libjpeg's decoder.
 ///
 /// # Errors
 /// [`DatasetError::Codec`] above 65,535 pixels a side.
 pub(super) fn jpeg(image: &RgbImage, quality: u8) -> Result<RgbImage, DatasetError> {
-    let through = || Ok(jpeg_decode(&jpeg_encode(image, quality)?)?);
+    let through = || Ok(decode_image(&jpeg_encode(image, quality)?, "memory", &EVERY_SIZE)?);
     through().map_err(failed("JPEG", image))
 }
 
@@ -38,7 +43,8 @@ pub(super) fn jpeg_encode(image: &RgbImage, quality: u8) -> image::ImageResult<V
     Ok(file)
 }
 
-pub(super) fn jpeg_decode(file: &[u8]) -> image::ImageResult<RgbImage> {
+/// Decodes leniently, for streams with errors: what does not decode is grey, or what was before it.
+pub(super) fn jpeg_decode_damaged(file: &[u8]) -> image::ImageResult<RgbImage> {
     Ok(ImageReader::with_format(Cursor::new(file), ImageFormat::Jpeg).decode()?.into_rgb8())
 }
 

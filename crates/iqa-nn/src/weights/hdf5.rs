@@ -192,6 +192,7 @@ fn floats(dataset: &Dataset, name: &str) -> Result<Vec<f32>, Hdf5Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::weights::mutants;
 
     fn fixture(name: &str) -> Vec<u8> {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/wadiqam").join(name);
@@ -325,22 +326,7 @@ mod tests {
     #[test]
     fn damaged_files_do_not_panic() {
         for name in ["tiny_official_fr.model", "hdf5_variants.h5", "hdf5_v110_format.h5"] {
-            let bytes = fixture(name);
-            let mut state = 0x9e37_79b9_7f4a_7c15_u64;
-            let mut random = |below: usize| {
-                state ^= state << 13;
-                state ^= state >> 7;
-                state ^= state << 17;
-                (state % below as u64) as usize
-            };
-            for case in 0..400 {
-                let mut damaged = bytes.clone();
-                for _ in 0..=random(4) {
-                    // Half of the hits near the start, where the structure is dense.
-                    let reach = if random(2) == 0 { bytes.len().min(4096) } else { bytes.len() };
-                    let at = random(reach);
-                    damaged[at] = [0, 0xff, damaged[at] ^ (1 << random(8)), random(256) as u8][case % 4];
-                }
+            for damaged in mutants(&fixture(name)) {
                 // A hit in plain values is no error; extents and counts must agree all the same.
                 for (name, shape, values) in parse(damaged).into_iter().flatten() {
                     assert_eq!(shape.iter().product::<usize>(), values.len(), "{name}");

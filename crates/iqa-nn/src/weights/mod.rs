@@ -478,6 +478,29 @@ fn encode(values: &[f32], precision: Precision) -> Vec<u8> {
     }
 }
 
+/// Files with up to four bytes changed; 300 of them, or as many as `IQA_MUTANTS` says.
+#[cfg(test)]
+fn mutants(bytes: &[u8]) -> impl Iterator<Item = Vec<u8>> {
+    let count = std::env::var("IQA_MUTANTS").map_or(300, |count| count.parse().expect("a number"));
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut random = move |below: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state % below as u64) as usize
+    };
+    (0..count).map(move |case: usize| {
+        let mut damaged = bytes.to_vec();
+        for _ in 0..=random(4) {
+            // Half of the hits near the start, where the structure is dense.
+            let reach = if random(2) == 0 { bytes.len().min(4096) } else { bytes.len() };
+            let at = random(reach);
+            damaged[at] = [0, 0xff, damaged[at] ^ (1 << random(8)), random(256) as u8][case % 4];
+        }
+        damaged
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

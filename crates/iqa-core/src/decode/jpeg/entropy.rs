@@ -1,6 +1,6 @@
 //! Huffman-coded coefficients. Source: ITU-T T.81, annexes C, F and G.
 
-use super::Fault;
+use crate::decode::Fault;
 
 /// The order in which coefficients are stored: places in a block of rows.
 pub(super) const ZIGZAG: [u8; 64] = [
@@ -10,12 +10,28 @@ pub(super) const ZIGZAG: [u8; 64] = [
 ];
 
 /// Codes of at most so many bits are looked up at once.
-const SHORT: u32 = 9;
+const SHORT: u32 = 10;
+
+/// What a code stands for.
+#[derive(Clone, Copy, Default)]
+struct Code {
+    symbol: u8,
+    /// Bits of the code; 0 where there is none.
+    length: u8,
+    /// Bits of the code and of the number that follows it, as many as the symbol's lower half says.
+    both: u8,
+}
+
+impl Code {
+    fn new(symbol: u8, length: u32) -> Self {
+        Self { symbol, length: length as u8, both: length as u8 + (symbol & 15) }
+    }
+}
 
 /// A Huffman code.
 pub(super) struct Table {
-    /// Length and symbol of the code that the next [`SHORT`] bits begin with; length 0 where it is longer.
-    short: Vec<(u8, u8)>,
+    /// The code that the next [`SHORT`] bits begin with; none where it is longer.
+    short: Box<[Code; 1 << SHORT]>,
     /// For each length: the first code, and where its symbols begin.
     first: [(u32, usize); 17],
     /// For each length: codes.
@@ -28,7 +44,7 @@ impl Table {
     pub(super) fn new(lengths: &[u8], symbols: &[u8]) -> Result<Self, Fault> {
         let damaged = Fault::Damaged("an impossible Huffman table");
         let mut table = Self {
-            short: vec![(0, 0); 1 << SHORT],
+            short: Box::new([Code::default(); 1 << SHORT]),
             first: [(0, 0); 17],
             counts: [0; 17],
             symbols: symbols.into(),
@@ -43,7 +59,7 @@ impl Table {
                     let spare = SHORT - length as u32;
                     let begin = (code as usize) << spare;
                     let entries = table.short.get_mut(begin..begin + (1 << spare)).ok_or(damaged)?;
-                    entries.fill((length as u8, *symbols.get(at).ok_or(damaged)?));
+                    entries.fill(Code::new(*symbols.get(at).ok_or(damaged)?, length as u32));
                 }
                 code += 1;
                 at += 1;
@@ -94,7 +110,10 @@ const AC_CHROMINANCE: [u8; 162] = [
     0xe2, 0xe3, 0xe4, 0xe5, 0xe6, 0xe7, 0xe8, 0xe9, 0xea, 0xf2, 0xf3, 0xf4, 0xf5, 0xf6, 0xf7, 0xf8, 0xf9, 0xfa,
 ];
 
+const BEYOND_BAND: Fault = Fault::Damaged("a run beyond its band");
+
 /// The bits of a scan, the highest of each byte first.
+#[derive(Clone, Copy)]
 pub(super) struct Bits<'a> {
     bytes: &'a [u8],
     /// Bits not yet taken, at the top.
@@ -110,8 +129,27 @@ impl<'a> Bits<'a> {
         Self { bytes, buffer: 0, held: 0, made_up: 0 }
     }
 
+    /// Holds more than 48 bits afterwards.
     #[inline]
     fn fill(&mut self) {
+        const ONES: u64 = u64::from_ne_bytes([1; 8]);
+        if let Some(bytes) = self.bytes.first_chunk() {
+            let next = u64::from_be_bytes(*bytes);
+            // No byte of them is 0xff.
+            if (!next).wrapping_sub(ONES) & next & (ONES << 7) == 0 {
+                // What is more than whole bytes comes again, and is the same.
+                self.buffer |= next >> self.held;
+                let taken = (63 - self.held) / 8;
+                self.bytes = &self.bytes[taken as usize..];
+                self.held += 8 * taken;
+                return;
+            }
+        }
+        self.fill_slowly();
+    }
+
+    #[cold]
+    fn fill_slowly(&mut self) {
         while self.held <= 56 {
             let byte = match self.bytes {
                 [0xff, 0, rest @ ..] => {
@@ -132,46 +170,61 @@ impl<'a> Bits<'a> {
         }
     }
 
+    /// Passes over bits that are held.
+    #[inline]
+    fn pass(&mut self, count: u32) {
+        self.buffer <<= count;
+        self.held -= count;
+    }
+
     /// Takes up to 16 bits.
     #[inline]
     fn take(&mut self, count: u32) -> u32 {
-        if count == 0 {
-            return 0;
-        }
-        if self.held < count {
-            self.fill();
-        }
-        let bits = (self.buffer >> (64 - count)) as u32;
-        self.buffer <<= count;
-        self.held -= count;
-        bits
-    }
-
-    /// Takes a number of `count` bits, at most 15, whose first bit tells its sign. Source: F.2.2.1.
-    #[inline]
-    fn signed(&mut self, count: u32) -> i32 {
-        let bits = self.take(count) as i32;
-        if count > 0 && bits < 1 << (count - 1) { bits - (1 << count) + 1 } else { bits }
-    }
-
-    #[inline]
-    fn symbol(&mut self, table: &Table) -> Result<u8, Fault> {
         if self.held < 16 {
             self.fill();
         }
-        let (length, symbol) = table.short[(self.buffer >> (64 - SHORT)) as usize];
-        if length > 0 {
-            self.buffer <<= length;
-            self.held -= u32::from(length);
-            return Ok(symbol);
+        let bits = top(self.buffer, count);
+        self.pass(count);
+        bits
+    }
+
+    /// Takes a symbol, and the number of as many bits as its lower half says, whose first bit tells its sign. Source:
+    /// F.2.2.1.
+    #[inline(always)]
+    fn number(&mut self, table: &Table) -> Result<(u8, i32), Fault> {
+        let code = self.code(table)?;
+        let (number, size) = (self.buffer << code.length, u32::from(code.symbol & 15));
+        self.pass(code.both.into());
+        let is_negative = number >> 63 == 0;
+        let least = if is_negative { 1 - (1 << size) } else { 0 };
+        Ok((code.symbol, top(number, size) as i32 + least))
+    }
+
+    /// Takes a symbol.
+    #[inline]
+    fn symbol(&mut self, table: &Table) -> Result<u8, Fault> {
+        let code = self.code(table)?;
+        self.pass(code.length.into());
+        Ok(code.symbol)
+    }
+
+    /// The next code, and room for it and its number.
+    #[inline(always)]
+    fn code(&mut self, table: &Table) -> Result<Code, Fault> {
+        if self.held < 32 {
+            self.fill();
         }
+        let code = table.short[top(self.buffer, SHORT) as usize];
+        if code.length > 0 { Ok(code) } else { self.long_code(table) }
+    }
+
+    #[cold]
+    fn long_code(&self, table: &Table) -> Result<Code, Fault> {
         for length in SHORT + 1..=16 {
-            let code = (self.buffer >> (64 - length)) as u32;
+            let code = top(self.buffer, length);
             let (first, at) = table.first[length as usize];
             if code.wrapping_sub(first) < table.counts[length as usize] {
-                self.buffer <<= length;
-                self.held -= length;
-                return Ok(table.symbols[at + (code - first) as usize]);
+                return Ok(Code::new(table.symbols[at + (code - first) as usize], length));
             }
         }
         Err(Fault::Damaged("a code that no Huffman table holds"))
@@ -179,89 +232,104 @@ impl<'a> Bits<'a> {
 
     /// An error where bits were taken that the file does not have.
     #[inline]
-    pub(super) fn check(&self) -> Result<(), Fault> {
+    fn check(&self) -> Result<(), Fault> {
         if self.held < self.made_up { Err(Fault::Damaged("a scan that ends early")) } else { Ok(()) }
+    }
+
+    /// Whether all whole bytes were taken up to the next marker.
+    fn is_at_marker(&self) -> bool {
+        self.held - self.made_up < 8
+            && match self.bytes {
+                [] | [0xff] => true,
+                [0xff, next, ..] => *next != 0,
+                _ => false,
+            }
     }
 
     /// Goes on behind the restart marker of this number.
     pub(super) fn restart(&mut self, number: usize) -> Result<(), Fault> {
-        // Bits held belong to the last, partial byte.
-        let left = self.held - self.made_up;
-        let mut bytes = self.bytes;
-        while bytes.starts_with(&[0xff, 0xff]) {
-            bytes = &bytes[1..];
-        }
-        match bytes {
-            &[0xff, marker, ref rest @ ..] if left < 8 && usize::from(marker) == 0xd0 + number % 8 => {
+        let at = self.bytes.iter().position(|&byte| byte != 0xff).unwrap_or(0);
+        match self.bytes[at..] {
+            [marker, ref rest @ ..] if self.is_at_marker() && usize::from(marker) == 0xd0 + number % 8 => {
                 *self = Self::new(rest);
                 Ok(())
             }
             _ => Err(Fault::Damaged("a restart marker that is not where it should be")),
         }
     }
+
+    /// An error where there are more bytes, other than restart markers.
+    pub(super) fn end(&self) -> Result<(), Fault> {
+        let is_marker = |byte: &u8| matches!(byte, 0xd0..=0xd7 | 0xff);
+        match self.is_at_marker() && self.bytes.iter().all(is_marker) {
+            true => Ok(()),
+            false => Err(Fault::Damaged("bytes behind the last block of a scan")),
+        }
+    }
+}
+
+/// The upper bits of a buffer; at most 32.
+#[inline]
+fn top(buffer: u64, count: u32) -> u32 {
+    // Two shifts, as one of 64 is none.
+    (buffer >> 1 >> (63 - count)) as u32
+}
+
+/// A block, in rows.
+pub(super) type Block = [i16; 64];
+
+/// What one block of a scan hands to the next, anew after a restart marker.
+#[derive(Default)]
+pub(super) struct State {
+    /// The last mean of each component.
+    pub(super) before: [i32; 4],
+    /// Blocks without further coefficients that are still to come.
+    pub(super) skip: u32,
 }
 
 /// A block of a sequential scan. Source: F.2.2.
-#[inline]
+#[inline(always)]
 pub(super) fn sequential(
     bits: &mut Bits,
-    block: &mut [i16],
+    block: &mut Block,
     (dc, ac): (&Table, &Table),
     before: &mut i32,
 ) -> Result<(), Fault> {
-    block[0] = difference(bits, dc, before)? as i16;
-    let mut at = 1;
-    while at < 64 {
-        let symbol = bits.symbol(ac)?;
-        let (run, size) = (usize::from(symbol >> 4), u32::from(symbol & 15));
-        if size == 0 {
-            if run < 15 {
-                break;
-            }
-            at += 16;
-            continue;
-        }
-        at += run;
-        let place = ZIGZAG.get(at).ok_or(Fault::Damaged("a run beyond its block"))?;
-        block[usize::from(*place)] = bits.signed(size) as i16;
-        at += 1;
-    }
-    bits.check()
-}
-
-#[inline]
-fn difference(bits: &mut Bits, table: &Table, before: &mut i32) -> Result<i32, Fault> {
-    let size = u32::from(bits.symbol(table)?);
-    if size > 15 {
-        return Err(Fault::Damaged("a coefficient of more than 15 bits"));
-    }
-    *before = before.wrapping_add(bits.signed(size));
-    Ok(*before)
+    first_dc(bits, block, dc, before, 0)?;
+    let mut skip = 0;
+    first_ac(bits, block, ac, (1, 63), 0, &mut skip)?;
+    if skip == 0 { Ok(()) } else { Err(Fault::Damaged("an end of several blocks in a sequential scan")) }
 }
 
 /// The first bits of a block's mean. Source: G.1.2.1.
+#[inline(always)]
 pub(super) fn first_dc(
     bits: &mut Bits,
-    block: &mut [i16],
+    block: &mut Block,
     table: &Table,
     before: &mut i32,
     low: u8,
 ) -> Result<(), Fault> {
-    block[0] = (difference(bits, table, before)? << low) as i16;
+    let (size, difference) = bits.number(table)?;
+    if size > 15 {
+        return Err(Fault::Damaged("a coefficient of more than 15 bits"));
+    }
+    *before = before.wrapping_add(difference);
+    block[0] = (*before << low) as i16;
     bits.check()
 }
 
 /// One bit more of a block's mean.
-pub(super) fn refine_dc(bits: &mut Bits, block: &mut [i16], low: u8) -> Result<(), Fault> {
+pub(super) fn refine_dc(bits: &mut Bits, block: &mut Block, low: u8) -> Result<(), Fault> {
     block[0] |= (bits.take(1) << low) as i16;
     bits.check()
 }
 
-/// The first bits of a block's other coefficients; `skip` counts the blocks without further ones that are still to
-/// come. Source: G.1.2.2.
+/// The first bits of a block's other coefficients. Source: G.1.2.2.
+#[inline(always)]
 pub(super) fn first_ac(
     bits: &mut Bits,
-    block: &mut [i16],
+    block: &mut Block,
     table: &Table,
     (first, last): (usize, usize),
     low: u8,
@@ -273,21 +341,18 @@ pub(super) fn first_ac(
     }
     let mut at = first;
     while at <= last {
-        let symbol = bits.symbol(table)?;
-        let (run, size) = (u32::from(symbol >> 4), u32::from(symbol & 15));
-        if size == 0 {
-            if run < 15 {
-                *skip = (1 << run) - 1 + bits.take(run);
-                break;
+        let (symbol, value) = bits.number(table)?;
+        let run = usize::from(symbol >> 4);
+        at += run;
+        if symbol & 15 > 0 {
+            if at > last {
+                return Err(BEYOND_BAND);
             }
-            at += 16;
-            continue;
+            block[usize::from(ZIGZAG[at & 63])] = (value << low) as i16;
+        } else if run < 15 {
+            *skip = (1 << run) - 1 + bits.take(run as u32);
+            break;
         }
-        at += run as usize;
-        if at > last {
-            return Err(Fault::Damaged("a run beyond its band"));
-        }
-        block[usize::from(ZIGZAG[at])] = (bits.signed(size) << low) as i16;
         at += 1;
     }
     bits.check()
@@ -296,7 +361,7 @@ pub(super) fn first_ac(
 /// One bit more of a block's other coefficients. Source: G.1.2.3.
 pub(super) fn refine_ac(
     bits: &mut Bits,
-    block: &mut [i16],
+    block: &mut Block,
     table: &Table,
     (first, last): (usize, usize),
     low: u8,
@@ -324,8 +389,14 @@ pub(super) fn refine_ac(
                 _ => return Err(Fault::Damaged("a refinement of more than one bit")),
             };
             // The run counts coefficients that are still zero; those between are refined.
-            while at <= last {
-                let value = &mut block[usize::from(ZIGZAG[at])];
+            loop {
+                let Some(place) = ZIGZAG[..=last].get(at) else {
+                    if new == 0 {
+                        break;
+                    }
+                    return Err(BEYOND_BAND);
+                };
+                let value = &mut block[usize::from(*place)];
                 at += 1;
                 if *value != 0 {
                     refine(bits, value);

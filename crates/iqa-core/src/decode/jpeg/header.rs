@@ -1,13 +1,13 @@
 //! The markers of a JPEG file, and what they say of its picture. Source: ITU-T T.81, annex B.
 
-use super::Fault;
+use crate::decode::Fault;
 
 pub(super) const START_OF_SCAN: u8 = 0xda;
 pub(super) const HUFFMAN_TABLES: u8 = 0xc4;
 pub(super) const QUANTISATION_TABLES: u8 = 0xdb;
 pub(super) const RESTART_INTERVAL: u8 = 0xdd;
 const END_OF_IMAGE: u8 = 0xd9;
-/// For private use in arithmetic coding; has no length.
+/// For private use in arithmetic coding; has no length, as restart markers.
 const TEMPORARY: u8 = 0x01;
 
 /// A marker and what belongs to it.
@@ -32,12 +32,16 @@ impl<'a> Segments<'a> {
     }
 
     fn read(&mut self) -> Result<Option<Segment<'a>>, Fault> {
-        self.at = next_marker(self.bytes, self.at).ok_or(Fault::Truncated)?;
-        let marker = self.bytes[self.at + 1];
-        self.at += 2;
+        let rest = self.bytes.get(self.at..).unwrap_or(&[]);
+        let fill = rest.iter().position(|&byte| byte != 0xff).ok_or(Fault::Truncated)?;
+        let marker = rest[fill];
+        if fill == 0 || marker == 0 {
+            return Err(Fault::Damaged("bytes between its segments"));
+        }
+        self.at += fill + 1;
         match marker {
             END_OF_IMAGE => return Ok(None),
-            TEMPORARY => return Ok(Some(Segment { marker, body: &[], scan: &[] })),
+            TEMPORARY | 0xd0..=0xd7 => return Ok(Some(Segment { marker, body: &[], scan: &[] })),
             _ => {}
         }
         let length = self.bytes.get(self.at..self.at + 2).ok_or(Fault::Truncated)?;
@@ -119,16 +123,12 @@ pub(super) struct Header<'a> {
     pub(super) progressive: bool,
     pub(super) components: Vec<Component>,
     pub(super) colour: Colour,
+    /// Whether one scan has everything, from the top to the bottom.
+    pub(super) in_order: bool,
     pub(super) exif: Option<&'a [u8]>,
     /// An embedded colour profile, put together.
     pub(super) profile: Vec<u8>,
-    /// Nothing in it that the fast decoder gets wrong.
-    common: bool,
 }
-
-/// Above so many pixels the fast decoder is close enough to libjpeg where chroma has fewer samples than luma: it rounds
-/// otherwise, and at the edges it reads samples that do not belong to the picture.
-const MANY_PIXELS: u32 = 1 << 17;
 
 /// The marks that tell the colours.
 #[derive(Default)]
@@ -142,27 +142,20 @@ impl<'a> Header<'a> {
         let mut marks = Marks::default();
         let mut header: Option<Self> = None;
         let (mut exif, mut profile) = (None, Vec::new());
-        // One bit for each Huffman table, the AC tables above the DC tables.
-        let mut tables = 0u8;
-        // What the fast decoder stumbles over.
-        let mut odd = false;
         let mut scans = 0;
         for segment in Segments::new(bytes) {
             let segment = segment?;
             let body = segment.body;
             match segment.marker {
                 0xe0 if scans == 0 && body.len() >= 14 && body.starts_with(b"JFIF\0") => marks.jfif = true,
-                0xee if scans == 0 && body.starts_with(b"Adobe") => match body.get(11) {
-                    Some(&transform) => marks.adobe = Some(transform),
-                    // libjpeg passes over one that is too short.
-                    None => odd = true,
-                },
+                // libjpeg passes over one that is too short.
+                0xee if scans == 0 && body.starts_with(b"Adobe") => {
+                    marks.adobe = body.get(11).copied().or(marks.adobe);
+                }
                 0xe1 if exif.is_none() => exif = body.strip_prefix(b"Exif\0\0"),
                 0xe2 => profile.extend(
                     body.strip_prefix(b"ICC_PROFILE\0").and_then(|part| part.get(2..)).unwrap_or(&[]),
                 ),
-                TEMPORARY => odd = true,
-                HUFFMAN_TABLES if scans == 0 => tables |= defined(body),
                 0xc0..=0xc3 | 0xc5..=0xc7 | 0xc9..=0xcb | 0xcd..=0xcf => {
                     if header.is_some() {
                         return Err(Fault::Unsupported("a JPEG of several frames"));
@@ -171,12 +164,10 @@ impl<'a> Header<'a> {
                 }
                 START_OF_SCAN => {
                     let header = header.as_mut().ok_or(Fault::Damaged("a scan before the frame"))?;
-                    let scan = header.scan(body)?;
                     if scans == 0 {
-                        header.colour = colour(&header.components, &marks)?;
-                        odd |= !header.plain(&scan, tables, &marks);
-                    } else {
-                        odd |= !header.progressive;
+                        header.colour = colour(&header.components, &marks);
+                        let count = body.first().map_or(0, |&count| usize::from(count));
+                        header.in_order = !header.progressive && count == header.components.len();
                     }
                     scans += 1;
                 }
@@ -187,41 +178,14 @@ impl<'a> Header<'a> {
         if scans == 0 {
             return Err(Fault::Damaged("no scan"));
         }
-        (header.exif, header.profile, header.common) = (exif, profile, !odd);
+        (header.exif, header.profile) = (exif, profile);
         Ok(header)
-    }
-
-    /// Whether the fast decoder is right about it.
-    pub(super) fn is_common(&self) -> bool {
-        let sampled = self.components.len() > 1 && self.sampling() != (1, 1);
-        self.common && (!sampled || self.width * self.height > MANY_PIXELS)
     }
 
     /// The largest sampling factors.
     pub(super) fn sampling(&self) -> (usize, usize) {
         let most = |factor: fn(&Component) -> usize| self.components.iter().map(factor).max().unwrap_or(1);
         (most(|component| component.horizontal), most(|component| component.vertical))
-    }
-
-    /// Whether nothing in a file that begins with this scan is beyond the fast decoder.
-    fn plain(&self, first: &Scan, tables: u8, marks: &Marks) -> bool {
-        let needed = first.components.iter().fold(0, |needed, component| {
-            let ac = if self.progressive { 0 } else { 0x10 << component.ac_table };
-            needed | 1 << component.dc_table | ac
-        });
-        let whole = first.components.len() == self.components.len();
-        let usual = match &self.components[..] {
-            [_] => true,
-            [luma, chroma @ ..] if self.colour == Colour::YCbCr => {
-                luma.horizontal <= 2
-                    && luma.vertical <= 2
-                    && chroma.iter().all(|component| (component.horizontal, component.vertical) == (1, 1))
-                    // It takes these for RGB, whatever the marks say.
-                    && !self.components.iter().map(|component| component.id).eq(*b"RGB")
-            }
-            _ => false,
-        };
-        whole && usual && needed & !tables == 0 && matches!(marks.adobe, None | Some(1))
     }
 
     /// Reads a scan's header.
@@ -307,9 +271,9 @@ fn frame<'a>(marker: u8, body: &[u8]) -> Result<Header<'a>, Fault> {
         progressive,
         components,
         colour,
+        in_order: false,
         exif: None,
         profile: Vec::new(),
-        common: false,
     };
     let (horizontal, vertical) = header.sampling();
     let whole = |component: &Component| {
@@ -321,8 +285,8 @@ fn frame<'a>(marker: u8, body: &[u8]) -> Result<Header<'a>, Fault> {
     Ok(header)
 }
 
-fn colour(components: &[Component], marks: &Marks) -> Result<Colour, Fault> {
-    Ok(match components {
+fn colour(components: &[Component], marks: &Marks) -> Colour {
+    match components {
         [_] => Colour::Grey,
         [_, _, _] if marks.jfif => Colour::YCbCr,
         [_, _, _] => match marks.adobe {
@@ -332,20 +296,5 @@ fn colour(components: &[Component], marks: &Marks) -> Result<Colour, Fault> {
         },
         _ if matches!(marks.adobe, None | Some(0)) => Colour::Cmyk,
         _ => Colour::Ycck,
-    })
-}
-
-/// The tables that a segment defines: one bit each, the AC tables above the DC tables.
-fn defined(mut body: &[u8]) -> u8 {
-    let mut tables = 0;
-    while let [place, rest @ ..] = body {
-        let (class, number) = (place >> 4, place & 15);
-        if class > 1 || number > 3 || rest.len() < 16 {
-            break;
-        }
-        tables |= 1 << (4 * class + number);
-        let values: usize = rest[..16].iter().map(|&count| usize::from(count)).sum();
-        body = rest.get(16 + values..).unwrap_or(&[]);
     }
-    tables
 }

@@ -1,4 +1,4 @@
-//! JPEG: common files by the fast decoder of the `image` crate, the others here.
+//! JPEG, as libjpeg-turbo reads it; what libjpeg warns of as corrupt is refused.
 
 mod entropy;
 mod header;
@@ -7,48 +7,30 @@ mod samples;
 use std::path::Path;
 
 use image::metadata::Orientation;
-use image::{DynamicImage, ImageFormat, RgbImage};
+use image::{DynamicImage, RgbImage};
+use pulp::Arch;
 
-use self::entropy::{Bits, Table, ZIGZAG};
+use self::entropy::{Bits, Block, State, Table, ZIGZAG};
 use self::header::{
-    HUFFMAN_TABLES, Header, QUANTISATION_TABLES, RESTART_INTERVAL, START_OF_SCAN, Scan, Segments,
+    Colour, Component, HUFFMAN_TABLES, Header, QUANTISATION_TABLES, RESTART_INTERVAL, START_OF_SCAN, Scan,
+    ScanComponent, Segments,
 };
-use self::samples::Plane;
+use self::samples::{BlockRow, Paint, Plane};
 use super::profile::note_profile;
-use super::{DecodeOptions, check_size, decode_common, failed};
+use super::{DecodeOptions, Fault, check_size};
 use crate::CoreError;
 
 /// Scans of a file, a guard against small files that take for ever; a progression to the last bit of four components
 /// has some sixty.
 const MOST_SCANS: usize = 500;
 
-/// Why a file is not read.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Fault {
-    Truncated,
-    Damaged(&'static str),
-    Unsupported(&'static str),
-}
-
-impl Fault {
-    fn of(self, name: &Path) -> CoreError {
-        match self {
-            Self::Truncated => CoreError::Truncated { path: name.into() },
-            Self::Damaged(reason) => failed(name, reason),
-            Self::Unsupported(what) => CoreError::Unsupported { path: name.into(), what: what.into() },
-        }
-    }
-}
-
 /// Decodes a JPEG file, upright.
 pub(super) fn decode(bytes: &[u8], name: &Path, options: &DecodeOptions) -> Result<DynamicImage, CoreError> {
-    // Before any decoder: the fast one fills what is missing with grey and reports success.
     let header = Header::read(bytes).map_err(|fault| fault.of(name))?;
     check_size(header.width, header.height, name, options)?;
-    if header.is_common() {
-        return decode_common(bytes, ImageFormat::Jpeg, name, options);
-    }
-    let mut image = DynamicImage::from(decode_any(bytes, &header).map_err(|fault| fault.of(name))?);
+    let pixels = decode_scans(bytes, &header, Some(header.colour)).map_err(|fault| fault.of(name))?;
+    let image = RgbImage::from_raw(header.width, header.height, pixels);
+    let mut image = DynamicImage::from(image.ok_or_else(|| CoreError::Truncated { path: name.into() })?);
     note_profile(&header.profile, name);
     image.apply_orientation(
         header.exif.and_then(Orientation::from_exif_chunk).unwrap_or(Orientation::NoTransforms),
@@ -64,30 +46,20 @@ pub(super) fn decode_samples(bytes: &[u8], fits: impl Fn(u32, u32, usize) -> boo
     if !fits(width, height, channels) {
         return Err(Fault::Damaged("a JPEG of another size than what it is a part of"));
     }
-    let planes = decode_planes(bytes, &header)?;
-    let mut samples = vec![0; width as usize * height as usize * channels];
-    let (mut sums, mut line) = (Vec::new(), Vec::new());
-    for (y, out) in samples.chunks_exact_mut(width as usize * channels).enumerate() {
-        for (channel, plane) in planes.iter().enumerate() {
-            plane.upsample(y, &mut sums, &mut line);
-            for (pixel, &sample) in out.chunks_exact_mut(channels).zip(&line) {
-                pixel[channel] = sample;
-            }
-        }
-    }
-    Ok(samples)
+    decode_scans(bytes, &header, None)
 }
 
-/// A component's coefficients, by block, and how to undo their quantisation.
-struct Coefficients {
-    values: Vec<i16>,
+/// A component on its way from scans to samples.
+struct Canvas {
+    /// Coefficients, until they are samples: of all blocks where scans add to one another, else of a row of units.
+    blocks: Vec<Block>,
     /// Blocks in a row of the whole units of the interleaved picture.
     wide: usize,
-    /// Samples that belong to the picture.
-    width: usize,
-    height: usize,
-    /// The table in force at the component's first scan; none before.
+    /// The quantisation table in force at the first scan; none before.
     table: Option<[u16; 64]>,
+    /// The lowest bit that scans have given of each coefficient; none before.
+    low: [Option<u8>; 64],
+    plane: Plane,
 }
 
 /// What the segments between scans set.
@@ -99,39 +71,14 @@ struct Tables {
     restart: usize,
 }
 
-/// Decodes Huffman-coded pictures of 8 bits: every sampling and order of scans, sequential and progressive.
-fn decode_any(bytes: &[u8], header: &Header) -> Result<RgbImage, Fault> {
-    let planes = decode_planes(bytes, header)?;
-    let mut image = RgbImage::new(header.width, header.height);
-    let (mut sums, mut rows) = (Vec::new(), vec![Vec::new(); planes.len()]);
-    for (y, out) in image.chunks_exact_mut(3 * header.width as usize).enumerate() {
-        for (plane, row) in planes.iter().zip(&mut rows) {
-            plane.upsample(y, &mut sums, row);
-        }
-        samples::to_rgb(header.colour, &rows, out);
-    }
-    Ok(image)
-}
-
-/// The components of a picture.
-fn decode_planes(bytes: &[u8], header: &Header) -> Result<Vec<Plane>, Fault> {
+/// Decodes Huffman-coded pictures of 8 bits: every sampling and order of scans, sequential and progressive. By pixel, in
+/// RGB or as the components are.
+fn decode_scans(bytes: &[u8], header: &Header, colour: Option<Colour>) -> Result<Vec<u8>, Fault> {
     let (across, down) = header.sampling();
-    let (width, height) = (header.width as usize, header.height as usize);
-    let (units_wide, units_high) = (width.div_ceil(8 * across), height.div_ceil(8 * down));
-    let mut coefficients: Vec<_> = header
-        .components
-        .iter()
-        .map(|component| {
-            let (wide, high) = (units_wide * component.horizontal, units_high * component.vertical);
-            Coefficients {
-                values: vec![0; wide * high * 64],
-                wide,
-                width: (width * component.horizontal).div_ceil(across),
-                height: (height * component.vertical).div_ceil(down),
-                table: None,
-            }
-        })
-        .collect();
+    let units = ((header.width as usize).div_ceil(8 * across), (header.height as usize).div_ceil(8 * down));
+    let mut canvases: Vec<_> =
+        header.components.iter().map(|component| Canvas::new(header, component, units)).collect();
+    let mut painting = Painting::new(header, colour);
     let mut tables = Tables::new(header.progressive);
     let mut scans = 0;
     for segment in Segments::new(bytes) {
@@ -151,34 +98,100 @@ fn decode_planes(bytes: &[u8], header: &Header) -> Result<Vec<Plane>, Fault> {
                     return Err(Fault::Unsupported("a JPEG of more than 500 scans"));
                 }
                 let scan = header.scan(segment.body)?;
-                tables.read_scan(segment.scan, &scan, header, &mut coefficients, (units_wide, units_high))?;
+                tables.read_scan(segment.scan, &scan, header, &mut canvases, units, &mut painting)?;
             }
             _ => {}
         }
     }
-    let planes = coefficients.into_iter().zip(&header.components);
-    planes
-        .map(|(component, factors)| {
-            component.into_plane(across / factors.horizontal, down / factors.vertical)
-        })
-        .collect()
+    if canvases.iter().any(|canvas| canvas.low.iter().any(|&low| low != Some(0))) {
+        return Err(Fault::Damaged("scans that are missing"));
+    }
+    if header.progressive {
+        canvases.iter_mut().try_for_each(|canvas| canvas.draw(0, usize::MAX))?;
+    }
+    painting.paint(&canvases, header.height as usize);
+    Ok(painting.pixels)
 }
 
-impl Coefficients {
-    fn into_plane(self, across: usize, down: usize) -> Result<Plane, Fault> {
-        let table = self.table.ok_or(Fault::Damaged("a component without a scan"))?;
-        let stride = 8 * self.wide;
-        let mut samples = vec![0; self.values.len()];
-        for (number, block) in self.values.as_chunks::<64>().0.iter().enumerate() {
-            let (x, y) = (number % self.wide, number / self.wide);
-            samples::block_samples(block, &table, &mut samples[8 * (y * stride + x)..], stride);
-        }
-        Ok(Plane { samples, stride, width: self.width, height: self.height, across, down })
+impl Canvas {
+    fn new(header: &Header, component: &Component, units: (usize, usize)) -> Self {
+        let (across, down) = header.sampling();
+        let (wide, high) = (units.0 * component.horizontal, units.1 * component.vertical);
+        let held = if header.progressive { high } else { component.vertical };
+        // A picture that is painted as it is read needs the last two rows of units.
+        let kept = if header.in_order { high.min(2 * component.vertical) } else { high };
+        let plane = Plane {
+            samples: vec![0; 64 * wide * kept],
+            stride: 8 * wide,
+            width: (header.width as usize * component.horizontal).div_ceil(across),
+            height: (header.height as usize * component.vertical).div_ceil(down),
+            across: across / component.horizontal,
+            down: down / component.vertical,
+        };
+        Self { blocks: vec![[0; 64]; wide * held], wide, table: None, low: [None; 64], plane }
     }
 
-    fn block(&mut self, x: usize, y: usize) -> &mut [i16] {
-        let at = 64 * (y * self.wide + x);
-        &mut self.values[at..at + 64]
+    /// Notes what a scan gives. Source: G.1.1.1.
+    fn begin(&mut self, scan: &Scan, table: Option<[u16; 64]>) -> Result<(), Fault> {
+        if self.table.is_none() {
+            self.table = Some(table.ok_or(Fault::Damaged("a quantisation table that is missing"))?);
+        }
+        if scan.band.0 > 0 && self.low[0].is_none() {
+            return Err(Fault::Damaged("a scan before that of the means"));
+        }
+        for low in &mut self.low[scan.band.0..=scan.band.1] {
+            if low.unwrap_or(0) != scan.refined || low.is_some() && scan.refined == 0 {
+                return Err(Fault::Damaged("a scan that does not follow from those before it"));
+            }
+            *low = Some(scan.low);
+        }
+        Ok(())
+    }
+
+    /// Turns the first rows of the blocks held into samples, from a row of blocks of the plane on.
+    fn draw(&mut self, first: usize, rows: usize) -> Result<(), Fault> {
+        let Some(table) = &self.table else { return Ok(()) };
+        let size = 64 * self.wide;
+        let first = first * size % self.plane.samples.len();
+        let out = self.plane.samples[first..].chunks_exact_mut(size).take(rows);
+        let arch = Arch::new();
+        for (blocks, out) in self.blocks.chunks_exact_mut(self.wide).zip(out) {
+            if !arch.dispatch(BlockRow { blocks, table, out }) {
+                return Err(Fault::Damaged("a block beyond the range of its samples"));
+            }
+            blocks.fill([0; 64]);
+        }
+        Ok(())
+    }
+}
+
+/// The pixels of a picture, from the top.
+struct Painting {
+    pixels: Vec<u8>,
+    /// Rows painted.
+    rows: usize,
+    row_bytes: usize,
+    height: usize,
+    colour: Option<Colour>,
+}
+
+impl Painting {
+    fn new(header: &Header, colour: Option<Colour>) -> Self {
+        let channels = if colour.is_some() { 3 } else { header.components.len() };
+        let (row_bytes, height) = (header.width as usize * channels, header.height as usize);
+        // No memory is touched before the file has given bytes for it.
+        Self { pixels: Vec::with_capacity(row_bytes * height), rows: 0, row_bytes, height, colour }
+    }
+
+    /// Paints all rows above the row `end`.
+    fn paint(&mut self, canvases: &[Canvas], end: usize) {
+        let (first, end) = (self.rows, end.min(self.height));
+        let planes: Vec<_> = canvases.iter().map(|canvas| &canvas.plane).collect();
+        self.pixels.resize(end * self.row_bytes, 0);
+        let out = &mut self.pixels[first * self.row_bytes..end * self.row_bytes];
+        let row_bytes = self.row_bytes;
+        Arch::new().dispatch(Paint { planes: &planes, colour: self.colour, first, row_bytes, out });
+        self.rows = end;
     }
 }
 
@@ -229,64 +242,136 @@ impl Tables {
         Ok(())
     }
 
-    /// Adds what a scan says to the coefficients. Source: T.81, A.2: a scan of one component has its blocks by row, a
-    /// scan of several has whole units, with as many blocks of each as its sampling factors say.
+    /// Adds what a scan says.
     fn read_scan(
         &self,
         bytes: &[u8],
         scan: &Scan,
         header: &Header,
-        coefficients: &mut [Coefficients],
+        canvases: &mut [Canvas],
         units: (usize, usize),
+        painting: &mut Painting,
     ) -> Result<(), Fault> {
         for part in &scan.components {
-            let component = &mut coefficients[part.index];
-            if component.table.is_none() {
-                let table = self.quantisation[header.components[part.index].quantisation];
-                component.table = Some(table.ok_or(Fault::Damaged("a quantisation table that is missing"))?);
-            } else if !header.progressive {
-                return Err(Fault::Damaged("a component in two scans"));
+            let table = self.quantisation[header.components[part.index].quantisation];
+            canvases[part.index].begin(scan, table)?;
+        }
+        let dc = || chosen(&self.dc, scan, |part| part.dc_table);
+        let ac = || chosen(&self.ac, scan, |part| part.ac_table);
+        let walk =
+            Walk { scan, header, canvases, units, restart: self.restart, painting, bits: Bits::new(bytes) };
+        let (band, low) = (scan.band, scan.low);
+        match (band, scan.refined) {
+            _ if !header.progressive => {
+                let (dc, ac) = (dc()?, ac()?);
+                walk.blocks(|bits, block, part, state| {
+                    entropy::sequential(bits, block, (dc[part], ac[part]), &mut state.before[part])
+                })
+            }
+            ((0, _), 0) => {
+                let dc = dc()?;
+                walk.blocks(|bits, block, part, state| {
+                    entropy::first_dc(bits, block, dc[part], &mut state.before[part], low)
+                })
+            }
+            ((0, _), _) => walk.blocks(|bits, block, _, _| entropy::refine_dc(bits, block, low)),
+            (_, 0) => {
+                let ac = ac()?;
+                walk.blocks(|bits, block, part, state| {
+                    entropy::first_ac(bits, block, ac[part], band, low, &mut state.skip)
+                })
+            }
+            _ => {
+                let ac = ac()?;
+                walk.blocks(|bits, block, part, state| {
+                    entropy::refine_ac(bits, block, ac[part], band, low, &mut state.skip)
+                })
             }
         }
+    }
+}
+
+/// The Huffman tables of one class that the components of a scan name.
+fn chosen<'a>(
+    class: &'a [Option<Table>; 4],
+    scan: &Scan,
+    place: fn(&ScanComponent) -> usize,
+) -> Result<Vec<&'a Table>, Fault> {
+    let tables = scan.components.iter().map(|part| class[place(part)].as_ref());
+    tables.collect::<Option<_>>().ok_or(Fault::Damaged("a Huffman table that is missing"))
+}
+
+/// The blocks of a scan.
+struct Walk<'a> {
+    scan: &'a Scan,
+    header: &'a Header<'a>,
+    canvases: &'a mut [Canvas],
+    units: (usize, usize),
+    /// Units between restart markers; none where 0.
+    restart: usize,
+    painting: &'a mut Painting,
+    bits: Bits<'a>,
+}
+
+impl Walk<'_> {
+    /// Reads each block, of one of the scan's components. Source: T.81, A.2: a scan of one component has its blocks by
+    /// row, a scan of several has whole units, with as many blocks of each as its sampling factors say.
+    fn blocks(
+        self,
+        read: impl Fn(&mut Bits, &mut Block, usize, &mut State) -> Result<(), Fault>,
+    ) -> Result<(), Fault> {
+        let Self { scan, header, canvases, units, restart, painting, mut bits } = self;
+        let alone = scan.components.len() == 1;
         let (wide, high) = match &scan.components[..] {
             [part] => {
-                let component = &coefficients[part.index];
-                (component.width.div_ceil(8), component.height.div_ceil(8))
+                let plane = &canvases[part.index].plane;
+                (plane.width.div_ceil(8), plane.height.div_ceil(8))
             }
             _ => units,
         };
-        let mut bits = Bits::new(bytes);
-        let mut before = [0i32; 4];
-        let mut skip = 0;
-        for (unit, (y, x)) in (0..high).flat_map(|y| (0..wide).map(move |x| (y, x))).enumerate() {
-            if self.restart > 0 && unit > 0 && unit.is_multiple_of(self.restart) {
-                bits.restart(unit / self.restart - 1)?;
-                (before, skip) = ([0; 4], 0);
-            }
-            for (part, before) in scan.components.iter().zip(&mut before) {
+        let parts: Vec<_> = scan
+            .components
+            .iter()
+            .map(|part| {
                 let factors = &header.components[part.index];
-                let (across, down) = match scan.components.len() {
-                    1 => (1, 1),
-                    _ => (factors.horizontal, factors.vertical),
-                };
-                let missing = Fault::Damaged("a Huffman table that is missing");
-                let dc = || self.dc[part.dc_table].as_ref().ok_or(missing);
-                let ac = || self.ac[part.ac_table].as_ref().ok_or(missing);
-                for inner in 0..across * down {
-                    let (column, row) = (x * across + inner % across, y * down + inner / across);
-                    let block = coefficients[part.index].block(column, row);
-                    match (scan.band, scan.refined) {
-                        _ if !header.progressive => {
-                            entropy::sequential(&mut bits, block, (dc()?, ac()?), before)?;
+                (part.index, if alone { (1, 1) } else { (factors.horizontal, factors.vertical) })
+            })
+            .collect();
+        // Pixels of a sample's height, by which a unit has eight rows of samples.
+        let tall = if alone { 1 } else { header.sampling().1 };
+        let mut state = State::default();
+        let (mut left, mut restarts) = (restart, 0);
+        for y in 0..high {
+            for x in 0..wide {
+                if restart > 0 {
+                    if left == 0 {
+                        bits.restart(restarts)?;
+                        (state, left, restarts) = (State::default(), restart, restarts + 1);
+                    }
+                    left -= 1;
+                }
+                for (part, &(index, (across, down))) in parts.iter().enumerate() {
+                    let canvas = &mut canvases[index];
+                    let top = if header.progressive { y * down } else { 0 };
+                    for row in top..top + down {
+                        let first = row * canvas.wide + x * across;
+                        for block in &mut canvas.blocks[first..first + across] {
+                            read(&mut bits, block, part, &mut state)?;
                         }
-                        ((0, _), 0) => entropy::first_dc(&mut bits, block, dc()?, before, scan.low)?,
-                        ((0, _), _) => entropy::refine_dc(&mut bits, block, scan.low)?,
-                        (band, 0) => entropy::first_ac(&mut bits, block, ac()?, band, scan.low, &mut skip)?,
-                        (band, _) => entropy::refine_ac(&mut bits, block, ac()?, band, scan.low, &mut skip)?,
                     }
                 }
             }
+            if !header.progressive {
+                for &(index, (_, down)) in &parts {
+                    canvases[index].draw(y * down, down)?;
+                }
+                if header.in_order {
+                    // The last row of chroma needs the one below.
+                    let ready = (8 * (y + 1) - usize::from(y + 1 < high)) * tall;
+                    painting.paint(canvases, ready);
+                }
+            }
         }
-        Ok(())
+        bits.end()
     }
 }

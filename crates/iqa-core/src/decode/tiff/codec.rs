@@ -230,15 +230,11 @@ fn jpeg(data: &[u8], tables: Option<&[u8]>, extent: &Extent) -> Result<Vec<u8>, 
     let samples = jpeg::decode_samples(&whole, |width, height, samples| {
         width == extent.width && (extent.rows..=extent.height).contains(&height) && samples == extent.samples
     });
-    samples.map_err(|fault| match fault {
-        jpeg::Fault::Truncated => Fault::Truncated,
-        jpeg::Fault::Damaged(reason) => Fault::Damaged(reason.into()),
-        jpeg::Fault::Unsupported(what) => Fault::Unsupported(format!("TIFF with {what}")),
-    })
+    Ok(samples?)
 }
 
 fn webp(data: &[u8], extent: &Extent) -> Result<Vec<u8>, Fault> {
-    let data = webp::whole(data).ok_or(Fault::Truncated)?;
+    let data = webp::whole(data)?;
     let decoder = WebPDecoder::new(Cursor::new(data)).map_err(|error| damaged(&error))?;
     let (width, height) = decoder.dimensions();
     if width != extent.width || !(extent.rows..=extent.height).contains(&height) {

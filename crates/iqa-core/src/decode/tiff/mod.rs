@@ -43,6 +43,16 @@ impl From<io::Error> for Fault {
     }
 }
 
+impl From<super::Fault> for Fault {
+    fn from(fault: super::Fault) -> Self {
+        match fault {
+            super::Fault::Truncated => Self::Truncated,
+            super::Fault::Damaged(reason) => Self::Damaged(reason.into()),
+            super::Fault::Unsupported(what) => Self::Unsupported(format!("TIFF with {what}")),
+        }
+    }
+}
+
 impl Fault {
     fn of(self, name: &Path) -> CoreError {
         let path = name.into();

@@ -201,7 +201,7 @@ pub(super) fn jpeg_errors(image: &RgbImage, rng: &mut ChaCha8Rng) -> Result<Dial
         let rows = STRIP.min(image.height() - top);
         let strip = image::imageops::crop_imm(image, 0, top, image.width(), rows).to_image();
         let file = codec::jpeg_encode(&strip, STREAM_QUALITY).map_err(failed)?;
-        let clean = codec::jpeg_decode(&file).map_err(failed)?;
+        let clean = codec::jpeg_decode_damaged(&file).map_err(failed)?;
         let scan = file.windows(2).position(|bytes| bytes == SOS).map_or(file.len(), |at| {
             // The header of the scan says its own length.
             at + 2 + usize::from(file[at + 2]) * 256 + usize::from(file[at + 3])
@@ -216,7 +216,7 @@ pub(super) fn jpeg_errors(image: &RgbImage, rng: &mut ChaCha8Rng) -> Result<Dial
             let mut damaged = file.clone();
             let decoded = match errors.hit(&mut damaged, rate) {
                 0 => None,
-                _ => codec::jpeg_decode(&damaged).ok(),
+                _ => codec::jpeg_decode_damaged(&damaged).ok(),
             };
             match decoded {
                 Some(strip) if strip.dimensions() == clean.dimensions() => pixels.extend_from_slice(&strip),

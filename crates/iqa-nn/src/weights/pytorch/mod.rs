@@ -297,6 +297,7 @@ mod tests {
 
     use super::*;
     use crate::NamedTensors;
+    use crate::weights::mutants;
 
     fn fixture(name: &str) -> std::path::PathBuf {
         Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/checkpoints").join(name)
@@ -371,20 +372,7 @@ mod tests {
                 // The end of a tar archive is empty blocks.
                 assert!(name == "old.pth" || read(&bytes[..length]).is_err(), "{name} cut to {length} bytes");
             }
-            let mut state = 0x9e37_79b9_7f4a_7c15_u64;
-            let mut random = |below: usize| {
-                state ^= state << 13;
-                state ^= state >> 7;
-                state ^= state << 17;
-                (state % below as u64) as usize
-            };
-            for case in 0..200 {
-                let mut damaged = bytes.clone();
-                for _ in 0..=random(4) {
-                    let reach = if random(2) == 0 { bytes.len().min(3000) } else { bytes.len() };
-                    let at = random(reach);
-                    damaged[at] = [0, 0xff, damaged[at] ^ (1 << random(8)), random(256) as u8][case % 4];
-                }
+            for damaged in mutants(&bytes) {
                 if let Ok(file) = read(&damaged) {
                     for key in file.keys() {
                         let tensor = file.get(key).expect("there");
