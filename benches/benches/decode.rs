@@ -1,4 +1,5 @@
-//! Decoding of 768x512, as `decode/<kind>/ours` and `/image`: beside the `image` crate alone, which ours uses for these.
+//! Decoding of 768x512, as `decode/<kind>/ours` and `/image`: beside the `image` crate alone, whose decoder ours
+//! uses for PNG. What runs first may pay for memory that the other finds.
 #![allow(missing_docs, reason = "Criterion's macros")]
 
 use std::io::Cursor;

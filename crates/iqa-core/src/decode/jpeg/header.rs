@@ -71,7 +71,7 @@ impl<'a> Iterator for Segments<'a> {
 /// have further 0xff before it.
 fn next_marker(bytes: &[u8], mut at: usize) -> Option<usize> {
     loop {
-        at += bytes.get(at..)?.iter().position(|&byte| byte == 0xff)?;
+        at += memchr::memchr(0xff, bytes.get(at..)?)?;
         match bytes.get(at + 1)? {
             0 | 0xd0..=0xd7 => at += 2,
             0xff => at += 1,
