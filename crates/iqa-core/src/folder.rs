@@ -9,7 +9,8 @@ const EXTENSIONS: [&str; 10] = ["png", "jpg", "jpeg", "jpe", "jfif", "bmp", "dib
 
 /// The pictures of a folder, told by their extension and sorted by path; `recursive` has those of the folders in it too.
 ///
-/// Hidden files and folders, whose names begin with a dot, are left out; folders that are links are not followed.
+/// Hidden files and folders, whose names begin with a dot, are left out; folders that are links are not followed. Pipes,
+/// sockets and devices are no pictures, whatever their names: to open one may be to wait for ever.
 ///
 /// # Errors
 /// [`CoreError::Io`] naming a folder that cannot be read.
@@ -29,7 +30,10 @@ pub fn images_in(folder: impl AsRef<Path>, recursive: bool) -> Result<Vec<PathBu
                 if recursive {
                     folders.push(path);
                 }
-            } else if extension.is_some_and(|extension| EXTENSIONS.contains(&extension.as_str())) {
+            } else if extension.is_some_and(|extension| EXTENSIONS.contains(&extension.as_str()))
+                // A link that leads nowhere is an error when it is read.
+                && path.metadata().map_or(true, |metadata| metadata.is_file())
+            {
                 files.push(path);
             }
         }
@@ -65,6 +69,13 @@ mod tests {
         assert_eq!(names(false), here);
         let deep = ["sub.png/deep/l.jpg", "sub.png/k.jpg"];
         assert_eq!(names(true), [&here[..], &deep].concat());
+        #[cfg(unix)]
+        {
+            let _socket =
+                std::os::unix::net::UnixListener::bind(folder.path().join("s.png")).expect("a socket");
+            std::os::unix::fs::symlink("/dev/zero", folder.path().join("z.png")).expect("a link");
+            assert_eq!(names(false), here);
+        }
         let error = images_in(folder.path().join("none"), false).expect_err("no folder").to_string();
         assert!(error.contains("none"), "{error}");
     }

@@ -51,8 +51,8 @@ pub(super) fn decode_samples(bytes: &[u8], fits: impl Fn(u32, u32, usize) -> boo
 
 /// A component on its way from scans to samples.
 struct Canvas {
-    /// Coefficients, until they are samples: of all blocks where scans add to one another, else of a row of units.
-    blocks: Vec<Block>,
+    /// By block, until they are samples: of all blocks where scans add to one another, else of a row of units.
+    coefficients: Vec<i16>,
     /// Blocks in a row of the whole units of the interleaved picture.
     wide: usize,
     /// The quantisation table in force at the first scan; none before.
@@ -128,7 +128,7 @@ impl Canvas {
             across: across / component.horizontal,
             down: down / component.vertical,
         };
-        Self { blocks: vec![[0; 64]; wide * held], wide, table: None, low: [None; 64], plane }
+        Self { coefficients: vec![0; 64 * wide * held], wide, table: None, low: [None; 64], plane }
     }
 
     /// Notes what a scan gives. Source: G.1.1.1.
@@ -155,11 +155,12 @@ impl Canvas {
         let first = first * size % self.plane.samples.len();
         let out = self.plane.samples[first..].chunks_exact_mut(size).take(rows);
         let arch = Arch::new();
-        for (blocks, out) in self.blocks.chunks_exact_mut(self.wide).zip(out) {
+        for (coefficients, out) in self.coefficients.chunks_exact_mut(size).zip(out) {
+            let blocks = coefficients.as_chunks().0;
             if !arch.dispatch(BlockRow { blocks, table, out }) {
                 return Err(Fault::Damaged("a block beyond the range of its samples"));
             }
-            blocks.fill([0; 64]);
+            coefficients.fill(0);
         }
         Ok(())
     }
@@ -355,7 +356,8 @@ impl Walk<'_> {
                     let top = if header.progressive { y * down } else { 0 };
                     for row in top..top + down {
                         let first = row * canvas.wide + x * across;
-                        for block in &mut canvas.blocks[first..first + across] {
+                        let row = &mut canvas.coefficients[64 * first..64 * (first + across)];
+                        for block in row.as_chunks_mut().0 {
                             read(&mut bits, block, part, &mut state)?;
                         }
                     }
