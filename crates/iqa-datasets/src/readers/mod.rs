@@ -7,6 +7,7 @@ mod collect;
 mod csiq;
 mod entry;
 mod kadid10k;
+mod koniq10k;
 mod list;
 mod live;
 mod live_challenge;
@@ -70,6 +71,8 @@ registry! {
     Pipal => pipal::PIPAL,
     /// LIVE In the Wild Image Quality Challenge.
     LiveChallenge => live_challenge::LIVE_CHALLENGE,
+    /// KonIQ-10k.
+    Koniq10k => koniq10k::KONIQ10K,
 }
 
 impl DataSetKind {
