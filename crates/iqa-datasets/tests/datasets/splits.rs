@@ -151,7 +151,7 @@ fn the_split_of_koniq10k_is_the_one_in_its_folder() {
     assert_eq!(sizes(&set, &splits[0]), [7058, 1000, 2015]);
     check(&set, &splits[0]);
     let names = |set: &DataSet, side: &[usize]| -> BTreeSet<String> {
-        let name = |&index: &usize| set.samples()[index].distorted.file_name().map(|name| name.to_owned());
+        let name = |&index: &usize| set.samples()[index].distorted.file_name();
         side.iter().filter_map(name).map(|name| name.to_string_lossy().into()).collect()
     };
     let published = |part| {
