@@ -8,7 +8,7 @@ mod width;
 
 pub use evaluation::{Evaluation, evaluate};
 pub use options::within;
-pub use sets::{Better, SetOptions};
+pub use sets::{Better, SetOptions, set_names};
 pub use width::width;
 
 /// Says on standard error, at the end of a run, that a colour profile was ignored.

@@ -6,12 +6,16 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use iqa_models::datasets::{DataSet, DataSetKind, Direction, ScoreKind, ScoreScale, Strictness};
 
+/// What `--set` takes, for its help.
+pub fn set_names() -> String {
+    format!("{}; or csv, a list of your own", DataSetKind::ALL.map(DataSetKind::name).join(", "))
+}
+
 /// A rated set on disk.
 #[derive(Args, Clone, Debug)]
 pub struct SetOptions {
-    /// A rated set: live, live_original, csiq, tid2008, tid2013, kadid10k, pipal, live_challenge; or csv, a list of your
-    /// own.
-    #[arg(long)]
+    /// A rated set by its name, or `csv`.
+    #[arg(long, help = format!("A rated set: {}", set_names()))]
     pub set: Option<String>,
     /// The folder of the set; of the images, for `csv`.
     #[arg(long)]

@@ -128,6 +128,8 @@ pub struct DataSet {
     scale: ScoreScale,
     samples: Vec<Sample>,
     missing_images: usize,
+    /// Where the split that its authors published is, or should be.
+    split: Option<PathBuf>,
 }
 
 impl DataSet {
@@ -179,7 +181,17 @@ impl DataSet {
                 ));
             }
         }
-        Ok(Self { name, scale, samples, missing_images })
+        Ok(Self { name, scale, samples, missing_images, split: None })
+    }
+
+    /// The set, with the file of its published split.
+    pub(crate) fn with_split(self, file: PathBuf) -> Self {
+        Self { split: Some(file), ..self }
+    }
+
+    /// The file of its published split, there or not.
+    pub(crate) fn split_file(&self) -> Option<&Path> {
+        self.split.as_deref()
     }
 
     /// Name of the set.

@@ -214,6 +214,12 @@ pub enum DatasetError {
         /// `with` or `without`.
         expected: &'static str,
     },
+    /// The published split asked of a set that has none.
+    #[error("{name}: expected a set with a published split")]
+    NoSplit {
+        /// The set.
+        name: String,
+    },
     /// A distorted image and its reference differ in size.
     #[error("{distorted} is {}x{}, its reference {reference} {}x{}", found.0, found.1, expected.0, expected.1, distorted = distorted.display(), reference = reference.display())]
     PairSize {

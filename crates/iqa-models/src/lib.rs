@@ -41,8 +41,3 @@ pub use iqa_nn::{
     TrainingSource, available_devices, device_by_name, device_with_float,
 };
 pub use iqa_train as train;
-
-/// Compiles and runs the README's examples.
-#[cfg(doctest)]
-#[doc = include_str!("../../../README.md")]
-struct Readme;

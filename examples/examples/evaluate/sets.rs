@@ -5,7 +5,7 @@ use std::error::Error;
 use std::path::PathBuf;
 
 use clap::Args;
-use iqa_examples::{Better, SetOptions};
+use iqa_examples::{Better, SetOptions, set_names};
 use iqa_models::datasets::DataSet;
 use iqa_models::datasets::split::SplitPreset;
 
@@ -15,9 +15,7 @@ const CSV: &str = "csv";
 /// Of several sets, the options are given in the order of the sets.
 #[derive(Args)]
 pub(crate) struct SetsOptions {
-    /// The set: live, live_original, csiq, tid2008, tid2013, kadid10k, pipal, live_challenge; or csv. Repeated for a table
-    /// over several, each with its `--root`.
-    #[arg(long, required = true)]
+    #[arg(long, required = true, help = set_help())]
     set: Vec<String>,
     /// The folder of the set; of the images, for `csv`.
     #[arg(long, required = true)]
@@ -40,6 +38,10 @@ pub(crate) struct SetsOptions {
     /// Keep to the test part of the first split of this preset: for weights trained with the same seed on the rest.
     #[arg(long, conflicts_with = "splits")]
     test_of: Option<SplitPreset>,
+}
+
+fn set_help() -> String {
+    format!("The set: {}. Repeated for a table over several, each with its `--root`", set_names())
 }
 
 fn range(text: &str) -> Result<[f64; 2], String> {

@@ -1,15 +1,8 @@
 use std::path::{Path, PathBuf};
 
+use super::entry::Entry;
 use crate::dataset::{DataSet, Sample, ScoreScale};
 use crate::{DatasetError, Strictness};
-
-/// Published counts of a set.
-pub(super) struct Counts {
-    pub(super) samples: usize,
-    pub(super) references: usize,
-    /// Images of each distortion number.
-    pub(super) types: Vec<(u32, usize)>,
-}
 
 /// Gathers samples from a label file, and looks that their images are there.
 pub(super) struct Collector {
@@ -62,25 +55,26 @@ impl Collector {
         Ok(())
     }
 
-    /// The set, with its counts checked unless leniently opened.
-    pub(super) fn finish(
-        self,
-        name: &str,
-        scale: ScoreScale,
-        counts: Option<&Counts>,
-    ) -> Result<DataSet, DatasetError> {
-        let set =
-            DataSet::new(name.to_owned(), scale, self.samples, self.missing, &self.labels, &self.lines)?;
-        if let (Some(counts), Strictness::Strict) = (counts, self.strictness) {
+    /// The set, whatever its counts.
+    pub(super) fn finish(self, name: &str, scale: ScoreScale) -> Result<DataSet, DatasetError> {
+        DataSet::new(name.to_owned(), scale, self.samples, self.missing, &self.labels, &self.lines)
+    }
+
+    /// The published set, with its counts checked unless leniently opened.
+    pub(super) fn complete(self, entry: &Entry) -> Result<DataSet, DatasetError> {
+        let (labels, strictness) = (self.labels.clone(), self.strictness);
+        let set = self.finish(entry.title, entry.scale)?;
+        if strictness == Strictness::Strict {
             let check = |what: &dyn Fn() -> String, expected, found| {
                 if expected == found {
                     return Ok(());
                 }
-                Err(DatasetError::Count { labels: self.labels.clone(), what: what(), expected, found })
+                Err(DatasetError::Count { labels: labels.clone(), what: what(), expected, found })
             };
+            let counts = &entry.counts;
             check(&|| "rated images".into(), counts.samples, set.samples().len())?;
             check(&|| "references".into(), counts.references, set.reference_ids().len())?;
-            for &(id, expected) in &counts.types {
+            for (id, &expected) in (counts.first_type..).zip(counts.types) {
                 let found = set.samples().iter().filter(|sample| sample.type_id == Some(id)).count();
                 check(&|| format!("images of type {id}"), expected, found)?;
             }

@@ -1,4 +1,4 @@
-//! CSIQ: E. C. Larson, D. M. Chandler, Journal of Electronic Imaging 19(1), 2010.
+//! CSIQ.
 
 use std::collections::BTreeMap;
 use std::io::{Read, Seek};
@@ -6,21 +6,35 @@ use std::path::Path;
 
 use calamine::{Data, DataType, Reader, Xlsx, XlsxError};
 
-use super::DataSetKind;
-use super::collect::{Collector, Counts, Place, Rating, lines};
+use super::collect::{Collector, Place, Rating, lines};
+use super::entry::{Counts, Entry};
 use super::tree::Tree;
-use crate::dataset::DataSet;
+use crate::dataset::{DataSet, ScoreScale};
 use crate::{DatasetError, Strictness};
 
-/// Token of file names in lower case, name, images.
-const TYPES: [(&str, &str, usize); 6] = [
-    ("awgn", "white_noise", 150),
-    ("jpeg", "jpeg", 150),
-    ("jpeg2000", "jpeg2000", 150),
-    ("fnoise", "pink_noise", 150),
-    ("blur", "gaussian_blur", 150),
-    // Three levels for elk, geckos, lady_liberty and swarm, four for the other 26.
-    ("contrast", "contrast_decrement", 116),
+pub(super) static CSIQ: Entry = Entry {
+    name: "csiq",
+    title: "CSIQ",
+    citation: "E. C. Larson, D. M. Chandler, \"Most apparent distortion: full-reference image quality assessment and \
+               the role of strategy\", Journal of Electronic Imaging 19(1), 2010",
+    scale: ScoreScale::dmos(0.0, 1.0),
+    counts: Counts {
+        samples: 866,
+        references: 30,
+        first_type: 1,
+        // Contrast has three levels for elk, geckos, lady_liberty and swarm, four for the other 26.
+        types: &[150, 150, 150, 150, 150, 116],
+    },
+    open,
+};
+/// Token of file names in lower case, name.
+const TYPES: [(&str, &str); 6] = [
+    ("awgn", "white_noise"),
+    ("jpeg", "jpeg"),
+    ("jpeg2000", "jpeg2000"),
+    ("fnoise", "pink_noise"),
+    ("blur", "gaussian_blur"),
+    ("contrast", "contrast_decrement"),
 ];
 /// Rows and columns of a sheet in which the table is looked for: cells beyond are no part of it, and take no memory.
 const ROWS: u32 = 16_384;
@@ -38,7 +52,7 @@ struct Label {
     dmos: f64,
 }
 
-pub(super) fn open(tree: &Tree, strictness: Strictness) -> Result<DataSet, DatasetError> {
+fn open(entry: &Entry, tree: &Tree, strictness: Strictness) -> Result<DataSet, DatasetError> {
     // The spreadsheet has the deviations too.
     let (path, labels) = match tree.at("csiq.dmos.xlsx") {
         Ok(path) => {
@@ -54,8 +68,8 @@ pub(super) fn open(tree: &Tree, strictness: Strictness) -> Result<DataSet, Datas
     let mut collector = Collector::new(&path, strictness);
     for Label { line, image, token, level, std, dmos } in labels {
         let place = Place { labels: &path, line };
-        let known = TYPES.iter().zip(1..).find(|((known, ..), _)| *known == token);
-        let Some((&(_, type_name, _), type_id)) = known else {
+        let known = TYPES.iter().zip(1..).find(|((known, _), _)| *known == token);
+        let Some((&(_, type_name), type_id)) = known else {
             return Err(place.malformed("a type: AWGN, JPEG, jpeg2000, fnoise, BLUR or contrast", token));
         };
         let distorted = tree.anywhere(&format!("dst_imgs/{token}/{image}.{token}.{level}.png"));
@@ -70,9 +84,7 @@ pub(super) fn open(tree: &Tree, strictness: Strictness) -> Result<DataSet, Datas
         };
         collector.push(place, distorted, Some(reference), rating)?;
     }
-    let types = TYPES.iter().zip(1..).map(|(&(.., images), id)| (id, images)).collect();
-    let counts = Counts { samples: 866, references: 30, types };
-    collector.finish("CSIQ", DataSetKind::Csiq.scale(), Some(&counts))
+    collector.complete(entry)
 }
 
 /// Lines like `1600.AWGN.1.png 0.061989`.

@@ -1,17 +1,24 @@
-//! KADID-10k: H. Lin, V. Hosu, D. Saupe, QoMEX 2019.
+//! KADID-10k.
 
-use super::DataSetKind;
-use super::collect::{Collector, Counts, Place, Rating, numbers};
+use super::collect::{Collector, Place, Rating, numbers};
+use super::entry::{Counts, Entry};
 use super::list::Table;
 use super::tree::Tree;
-use crate::dataset::DataSet;
+use crate::dataset::{DataSet, ScoreScale};
 use crate::distort::Distortion;
 use crate::{DatasetError, Strictness};
 
-const REFERENCES: usize = 81;
+pub(super) static KADID10K: Entry = Entry {
+    name: "kadid10k",
+    title: "KADID-10k",
+    citation: "H. Lin, V. Hosu, D. Saupe, \"KADID-10k: A Large-scale Artificially Distorted IQA Database\", QoMEX 2019",
+    scale: ScoreScale::mos(1.0, 5.0),
+    counts: Counts { samples: 10_125, references: 81, first_type: 1, types: &[81 * LEVELS as usize; 25] },
+    open,
+};
 const LEVELS: u32 = 5;
 
-pub(super) fn open(tree: &Tree, strictness: Strictness) -> Result<DataSet, DatasetError> {
+fn open(entry: &Entry, tree: &Tree, strictness: Strictness) -> Result<DataSet, DatasetError> {
     let path = tree.labels("dmos.csv", "dmos.csv")?;
     let table = Table::read(&path)?;
     let [distorted, reference, score] =
@@ -49,11 +56,5 @@ pub(super) fn open(tree: &Tree, strictness: Strictness) -> Result<DataSet, Datas
         let image = |name: &str| tree.at(&format!("images/{name}"));
         collector.push(place, image(field(distorted)), Some(image(field(reference))), rating)?;
     }
-    let each = REFERENCES * LEVELS as usize;
-    let counts = Counts {
-        samples: each * Distortion::ALL.len(),
-        references: REFERENCES,
-        types: (1..).take(Distortion::ALL.len()).map(|id| (id, each)).collect(),
-    };
-    collector.finish("KADID-10k", DataSetKind::Kadid10k.scale(), Some(&counts))
+    collector.complete(entry)
 }

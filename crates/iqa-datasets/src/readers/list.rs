@@ -141,7 +141,7 @@ pub(super) fn open(
             rating,
         )?;
     }
-    collector.finish(name, scale, None)
+    collector.finish(name, scale)
 }
 
 /// A path without `.` and, where a name stands before it, without `..`: one spelling for each image.

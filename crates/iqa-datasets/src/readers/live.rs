@@ -1,48 +1,58 @@
-//! LIVE release 2: H. R. Sheikh, M. F. Sabir, A. C. Bovik, IEEE TIP 15(11), 2006.
+//! LIVE release 2.
 
 use std::path::Path;
 
-use super::DataSetKind;
-use super::collect::{Collector, Counts, Place, Rating};
+use super::collect::{Collector, Place, Rating};
+use super::entry::{Counts, Entry};
 use super::list;
 use super::tree::Tree;
-use crate::dataset::DataSet;
+use crate::dataset::{DataSet, ScoreScale};
 use crate::mat::MatFile;
 use crate::{DatasetError, Strictness};
 
-/// Folder, name, entries in the label files and, less the undistorted copies, rated images of each type.
-const TYPES: [(&str, &str, usize, usize); 5] = [
-    ("jp2k", "jpeg2000", 227, 169),
-    ("jpeg", "jpeg", 233, 175),
-    ("wn", "white_noise", 174, 145),
-    ("gblur", "gaussian_blur", 174, 145),
-    ("fastfading", "fast_fading", 174, 145),
+pub(super) static LIVE: Entry = Entry {
+    name: "live",
+    title: "LIVE",
+    citation: "H. R. Sheikh, M. F. Sabir, A. C. Bovik, \"A Statistical Evaluation of Recent Full Reference Image Quality \
+               Assessment Algorithms\", IEEE TIP 15(11), 2006",
+    scale: ScoreScale::dmos(0.0, 100.0),
+    // Less the undistorted copies.
+    counts: Counts { samples: 779, references: 29, first_type: 1, types: &[169, 175, 145, 145, 145] },
+    open: open_realigned,
+};
+pub(super) static LIVE_ORIGINAL: Entry = Entry {
+    name: "live_original",
+    title: "LIVE (original DMOS)",
+    citation: LIVE.citation,
+    scale: ScoreScale::dmos(0.0, 100.0),
+    counts: Counts { samples: 779, references: 29, first_type: 1, types: &[169, 175, 145, 145, 145] },
+    open: open_original,
+};
+/// Folder, name and entries in the label files of each type.
+const TYPES: [(&str, &str, usize); 5] = [
+    ("jp2k", "jpeg2000", 227),
+    ("jpeg", "jpeg", 233),
+    ("wn", "white_noise", 174),
+    ("gblur", "gaussian_blur", 174),
+    ("fastfading", "fast_fading", 174),
 ];
 /// Entries of each vector in the label files.
 const ENTRIES: usize = 982;
 /// What some copies call the folder `gblur`.
 const OTHER_BLUR: &str = "blur";
 
-pub(super) fn open(kind: DataSetKind, tree: &Tree, strictness: Strictness) -> Result<DataSet, DatasetError> {
-    let original = kind == DataSetKind::LiveOriginal;
-    let (name, file, scores) = if original {
-        ("LIVE (original DMOS)", "dmos.mat", "dmos")
-    } else {
-        ("LIVE", "dmos_realigned.mat", "dmos_new")
+fn open_realigned(entry: &Entry, tree: &Tree, strictness: Strictness) -> Result<DataSet, DatasetError> {
+    let collector = match (tree.at("dmos_realigned.mat"), tree.at("live.csv")) {
+        (Ok(path), _) => from_mat(&path, "dmos_new", tree, strictness)?,
+        (Err(_), Ok(path)) => from_csv(&path, tree, strictness)?,
+        _ => return Err(tree.no_labels("dmos_realigned.mat, or live.csv")),
     };
-    let collector = match (tree.at(file), tree.at("live.csv")) {
-        (Ok(path), _) => from_mat(&path, scores, tree, strictness)?,
-        (Err(_), Ok(path)) if !original => from_csv(&path, tree, strictness)?,
-        _ if original => {
-            tree.labels(file, "dmos.mat").and_then(|path| from_mat(&path, scores, tree, strictness))?
-        }
-        _ => {
-            let path = tree.labels(file, "dmos_realigned.mat, or live.csv")?;
-            from_mat(&path, scores, tree, strictness)?
-        }
-    };
-    let types = TYPES.iter().zip(1..).map(|(&(.., rated), id)| (id, rated)).collect();
-    collector.finish(name, kind.scale(), Some(&Counts { samples: 779, references: 29, types }))
+    collector.complete(entry)
+}
+
+fn open_original(entry: &Entry, tree: &Tree, strictness: Strictness) -> Result<DataSet, DatasetError> {
+    let path = tree.labels("dmos.mat", "dmos.mat")?;
+    from_mat(&path, "dmos", tree, strictness)?.complete(entry)
 }
 
 fn from_mat(
@@ -71,7 +81,7 @@ fn from_mat(
 
     let mut collector = Collector::new(path, strictness);
     let mut start = 0;
-    for ((folder, type_name, entries, _), type_id) in TYPES.into_iter().zip(1..) {
+    for ((folder, type_name, entries), type_id) in TYPES.into_iter().zip(1..) {
         for number in 1..=entries {
             let index = start + number - 1;
             let place = Place { labels: path, line: index + 1 };

@@ -1,16 +1,25 @@
-//! LIVE In the Wild Image Quality Challenge: D. Ghadiyaram, A. C. Bovik, IEEE TIP 25(1), 2016.
+//! LIVE In the Wild Image Quality Challenge.
 
-use super::DataSetKind;
-use super::collect::{Collector, Counts, Place, Rating};
+use super::collect::{Collector, Place, Rating};
+use super::entry::{Counts, Entry};
 use super::tree::Tree;
-use crate::dataset::DataSet;
+use crate::dataset::{DataSet, ScoreScale};
 use crate::mat::MatFile;
 use crate::{DatasetError, Strictness};
 
+pub(super) static LIVE_CHALLENGE: Entry = Entry {
+    name: "live_challenge",
+    title: "LIVE Challenge",
+    citation: "D. Ghadiyaram, A. C. Bovik, \"Massive Online Crowdsourced Study of Subjective and Objective Picture \
+               Quality\", IEEE TIP 25(1), 2016",
+    scale: ScoreScale::mos(0.0, 100.0),
+    counts: Counts { samples: 1162, references: 0, first_type: 1, types: &[] },
+    open,
+};
 /// The first entries: t1 to t7, shown to raters for practice.
 const PRACTICE: usize = 7;
 
-pub(super) fn open(tree: &Tree, strictness: Strictness) -> Result<DataSet, DatasetError> {
+fn open(entry: &Entry, tree: &Tree, strictness: Strictness) -> Result<DataSet, DatasetError> {
     let labels = |file: &str, expected| MatFile::open(&tree.labels(&format!("Data/{file}"), expected)?);
     let path = tree.labels("Data/AllMOS_release.mat", "Data/AllMOS_release.mat")?;
     let scores = MatFile::open(&path)?;
@@ -48,8 +57,7 @@ pub(super) fn open(tree: &Tree, strictness: Strictness) -> Result<DataSet, Datas
         };
         collector.push(place, tree.at(&format!("Images/{name}")), None, rating)?;
     }
-    let counts = Counts { samples: 1162, references: 0, types: Vec::new() };
-    collector.finish("LIVE Challenge", DataSetKind::LiveChallenge.scale(), Some(&counts))
+    collector.complete(entry)
 }
 
 /// `t` and a number before the extension.

@@ -5,7 +5,9 @@
 
 mod collect;
 mod csiq;
+mod entry;
 mod kadid10k;
+mod koniq10k;
 mod list;
 mod live;
 mod live_challenge;
@@ -22,6 +24,7 @@ pub use tid::TID2013_SUBSETS;
 
 use crate::DatasetError;
 use crate::dataset::{DataSet, ScoreScale};
+use entry::Entry;
 use tree::Tree;
 
 /// Names of the distortions that LIVE, CSIQ, TID2008, TID2013 and KADID-10k share.
@@ -29,40 +32,50 @@ use tree::Tree;
 /// Source: Bosse et al., IEEE TIP 27(1), 2018, section IV-B, tests across sets on these.
 pub const SHARED_TYPES: [&str; 4] = ["jpeg", "jpeg2000", "gaussian_blur", "white_noise"];
 
-/// A published set.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum DataSetKind {
+/// Makes the enum of the published sets out of a list: variant, what it documents, its entry.
+macro_rules! registry {
+    ($($(#[$doc:meta])* $kind:ident => $entry:path,)*) => {
+        /// A published set.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum DataSetKind {
+            $($(#[$doc])* $kind,)*
+        }
+
+        impl DataSetKind {
+            /// Every kind.
+            pub const ALL: [Self; [$(stringify!($kind)),*].len()] = [$(Self::$kind),*];
+
+            fn entry(self) -> &'static Entry {
+                match self {
+                    $(Self::$kind => &$entry,)*
+                }
+            }
+        }
+    };
+}
+
+registry! {
     /// LIVE release 2 with the realigned DMOS.
-    Live,
+    Live => live::LIVE,
     /// LIVE release 2 with the DMOS of the first release, before realignment.
-    LiveOriginal,
+    LiveOriginal => live::LIVE_ORIGINAL,
     /// CSIQ.
-    Csiq,
+    Csiq => csiq::CSIQ,
     /// TID2008.
-    Tid2008,
+    Tid2008 => tid::TID2008,
     /// TID2013.
-    Tid2013,
+    Tid2013 => tid::TID2013,
     /// KADID-10k.
-    Kadid10k,
+    Kadid10k => kadid10k::KADID10K,
     /// The training part of PIPAL, the only one whose labels are public.
-    Pipal,
+    Pipal => pipal::PIPAL,
     /// LIVE In the Wild Image Quality Challenge.
-    LiveChallenge,
+    LiveChallenge => live_challenge::LIVE_CHALLENGE,
+    /// KonIQ-10k.
+    Koniq10k => koniq10k::KONIQ10K,
 }
 
 impl DataSetKind {
-    /// Every kind.
-    pub const ALL: [Self; 8] = [
-        Self::Live,
-        Self::LiveOriginal,
-        Self::Csiq,
-        Self::Tid2008,
-        Self::Tid2013,
-        Self::Kadid10k,
-        Self::Pipal,
-        Self::LiveChallenge,
-    ];
-
     /// Its name in `snake_case`; parsing takes it in any case, with `-`, `_`, a space or nothing between words.
     ///
     /// ```
@@ -71,30 +84,24 @@ impl DataSetKind {
     /// # Ok::<(), iqa_datasets::DatasetError>(())
     /// ```
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Live => "live",
-            Self::LiveOriginal => "live_original",
-            Self::Csiq => "csiq",
-            Self::Tid2008 => "tid2008",
-            Self::Tid2013 => "tid2013",
-            Self::Kadid10k => "kadid10k",
-            Self::Pipal => "pipal",
-            Self::LiveChallenge => "live_challenge",
-        }
+        self.entry().name
+    }
+
+    /// Its name as the literature writes it; [`DataSet::name`] of a set opened by name.
+    pub fn title(self) -> &'static str {
+        self.entry().title
+    }
+
+    /// The paper to cite: authors, title, where it appeared.
+    pub fn citation(self) -> &'static str {
+        self.entry().citation
     }
 
     /// Kind, direction and nominal range of its scores.
     ///
     /// The scores of PIPAL are Elo ratings without a nominal range: the extremes of the training part stand in.
     pub fn scale(self) -> ScoreScale {
-        match self {
-            Self::Live | Self::LiveOriginal => ScoreScale::dmos(0.0, 100.0),
-            Self::Csiq => ScoreScale::dmos(0.0, 1.0),
-            Self::Tid2008 | Self::Tid2013 => ScoreScale::mos(0.0, 9.0),
-            Self::Kadid10k => ScoreScale::mos(1.0, 5.0),
-            Self::Pipal => ScoreScale::mos(916.7136, 1835.9856),
-            Self::LiveChallenge => ScoreScale::mos(0.0, 100.0),
-        }
+        self.entry().scale
     }
 }
 
@@ -132,15 +139,8 @@ impl DataSet {
     /// [`DatasetError::EmptySet`] when no image is there; and when strict [`DatasetError::MissingImage`] and
     /// [`DatasetError::Count`].
     pub fn open(kind: DataSetKind, folder: &Path, strictness: Strictness) -> Result<Self, DatasetError> {
-        let tree = Tree::scan(folder)?;
-        match kind {
-            DataSetKind::Live | DataSetKind::LiveOriginal => live::open(kind, &tree, strictness),
-            DataSetKind::Csiq => csiq::open(&tree, strictness),
-            DataSetKind::Tid2008 | DataSetKind::Tid2013 => tid::open(kind, &tree, strictness),
-            DataSetKind::Kadid10k => kadid10k::open(&tree, strictness),
-            DataSetKind::Pipal => pipal::open(folder, &tree, strictness),
-            DataSetKind::LiveChallenge => live_challenge::open(&tree, strictness),
-        }
+        let entry = kind.entry();
+        (entry.open)(entry, &Tree::scan(folder)?, strictness)
     }
 
     /// Opens a list in CSV, whose images lie under `images` (paths that are absolute stay so). What the scores

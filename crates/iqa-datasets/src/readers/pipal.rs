@@ -1,21 +1,34 @@
-//! PIPAL: J. Gu et al., ECCV 2020 (arXiv 2007.12142 and 2011.15002).
+//! PIPAL.
 
 use std::path::Path;
 
-use super::DataSetKind;
-use super::collect::{Collector, Counts, Place, Rating, lines, numbers};
+use super::collect::{Collector, Place, Rating, lines, numbers};
+use super::entry::{Counts, Entry};
 use super::tree::Tree;
-use crate::dataset::DataSet;
+use crate::dataset::{DataSet, ScoreScale};
 use crate::{DatasetError, Strictness};
 
-/// References of the training part. Their numbers lie between 1 and 248, with gaps.
-const REFERENCES: usize = 200;
-/// Versions of each reference in the classes 0 to 6, 116 in all.
-const CLASSES: [usize; 7] = [12, 16, 10, 24, 13, 14, 27];
+/// The training part. The numbers of its references lie between 1 and 248, with gaps.
+pub(super) static PIPAL: Entry = Entry {
+    name: "pipal",
+    title: "PIPAL",
+    citation: "J. Gu, H. Cai, H. Chen, X. Ye, J. Ren, C. Dong, \"PIPAL: a Large-Scale Image Quality Assessment Dataset for \
+               Perceptual Image Restoration\", ECCV 2020 (arXiv 2007.12142 and 2011.15002)",
+    // Elo ratings have no nominal range: the extremes of the training part stand in.
+    scale: ScoreScale::mos(916.7136, 1835.9856),
+    counts: Counts {
+        samples: 23_200,
+        references: 200,
+        first_type: 0,
+        // 12, 16, 10, 24, 13, 14 and 27 versions of each reference.
+        types: &[2400, 3200, 2000, 4800, 2600, 2800, 5400],
+    },
+    open,
+};
 
 /// Archives differ in their folders (`Train_Label` or `MOS_Scores_train`, `Distortion_1` to `Distortion_4`,
 /// `Distortion1`, `Dist_Imgs`), but file names are unique: everything is found by name.
-pub(super) fn open(folder: &Path, tree: &Tree, strictness: Strictness) -> Result<DataSet, DatasetError> {
+fn open(entry: &Entry, tree: &Tree, strictness: Strictness) -> Result<DataSet, DatasetError> {
     let labels: Vec<(&str, &Path)> = tree
         .names()
         .into_iter()
@@ -25,13 +38,10 @@ pub(super) fn open(folder: &Path, tree: &Tree, strictness: Strictness) -> Result
         })
         .collect();
     let Some(&(_, first)) = labels.first() else {
-        return Err(DatasetError::NoLabels {
-            folder: folder.into(),
-            expected: "Train_Label/A0001.txt and its likes, one for each reference",
-        });
+        return Err(tree.no_labels("Train_Label/A0001.txt and its likes, one for each reference"));
     };
     // Errors about the whole name the folder of the label files; those about a line its file.
-    let mut collector = Collector::new(first.parent().unwrap_or(folder), strictness);
+    let mut collector = Collector::new(first.parent().unwrap_or(first), strictness);
     for (reference, path) in labels {
         for (line, text) in lines(path)? {
             let place = Place { labels: path, line };
@@ -47,7 +57,7 @@ pub(super) fn open(folder: &Path, tree: &Tree, strictness: Strictness) -> Result
             let Some([class, _index]) = parts else {
                 return Err(place.malformed("the name `<reference>_<class>_<index>.bmp`", file));
             };
-            if class as usize >= CLASSES.len() {
+            if class as usize >= entry.counts.types.len() {
                 return Err(place.malformed("a class from 0 to 6", file));
             }
             let rating = Rating {
@@ -61,10 +71,7 @@ pub(super) fn open(folder: &Path, tree: &Tree, strictness: Strictness) -> Result
             collector.push(place, distorted, Some(original), rating)?;
         }
     }
-    let types = (0..).zip(CLASSES).map(|(class, size)| (class, size * REFERENCES)).collect();
-    let counts =
-        Counts { samples: CLASSES.iter().sum::<usize>() * REFERENCES, references: REFERENCES, types };
-    collector.finish("PIPAL", DataSetKind::Pipal.scale(), Some(&counts))
+    collector.complete(entry)
 }
 
 /// `a` and four digits, in lower case.

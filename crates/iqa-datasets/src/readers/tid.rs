@@ -1,16 +1,32 @@
-//! TID2008: N. Ponomarenko et al., Advances of Modern Radioelectronics 10, 2009. TID2013: N. Ponomarenko et al.,
-//! Signal Processing: Image Communication 30, 2015.
+//! TID2008 and TID2013.
 
 use std::path::Path;
 
-use super::DataSetKind;
-use super::collect::{Collector, Counts, Place, Rating, lines, numbers};
+use super::collect::{Collector, Place, Rating, lines, numbers};
+use super::entry::{Counts, Entry};
 use super::tree::Tree;
-use crate::dataset::DataSet;
+use crate::dataset::{DataSet, ScoreScale};
 use crate::distort::tid::TidDistortion;
 use crate::{DatasetError, Strictness};
 
-const REFERENCES: usize = 25;
+pub(super) static TID2008: Entry = Entry {
+    name: "tid2008",
+    title: "TID2008",
+    citation: "N. Ponomarenko et al., \"TID2008 - A Database for Evaluation of Full-Reference Visual Quality Assessment \
+               Metrics\", Advances of Modern Radioelectronics 10, 2009",
+    scale: ScoreScale::mos(0.0, 9.0),
+    counts: Counts { samples: 1700, references: 25, first_type: 1, types: &[25 * 4; 17] },
+    open: |entry, tree, strictness| open(entry, 4, tree, strictness),
+};
+pub(super) static TID2013: Entry = Entry {
+    name: "tid2013",
+    title: "TID2013",
+    citation: "N. Ponomarenko et al., \"Image database TID2013: Peculiarities, results and perspectives\", Signal \
+               Processing: Image Communication 30, 2015",
+    scale: ScoreScale::mos(0.0, 9.0),
+    counts: Counts { samples: 3000, references: 25, first_type: 1, types: &[25 * 5; 24] },
+    open: |entry, tree, strictness| open(entry, 5, tree, strictness),
+};
 /// The subsets of TID2013 and the types they hold, for [`DataSet::filtered`].
 ///
 /// Source: the set's readme; Bosse et al., IEEE TIP 27(1), 2018, table II, reports on them.
@@ -23,9 +39,7 @@ pub const TID2013_SUBSETS: [(&str, &[u32]); 6] = [
     ("color", &[2, 7, 10, 18, 22, 23]),
 ];
 
-pub(super) fn open(kind: DataSetKind, tree: &Tree, strictness: Strictness) -> Result<DataSet, DatasetError> {
-    let (name, types, levels) =
-        if kind == DataSetKind::Tid2008 { ("TID2008", 17, 4) } else { ("TID2013", 24, 5) };
+fn open(entry: &Entry, levels: u32, tree: &Tree, strictness: Strictness) -> Result<DataSet, DatasetError> {
     let labels = tree.labels("mos_with_names.txt", "mos_with_names.txt")?;
     let ratings = lines(&labels)?;
     let stds = tree.at("mos_std.txt").ok().map(|path| deviations(&path, ratings.len())).transpose()?;
@@ -42,7 +56,7 @@ pub(super) fn open(kind: DataSetKind, tree: &Tree, strictness: Strictness) -> Re
         let Some([reference, type_id, level]) = parts else {
             return Err(place.malformed("the name `I<reference>_<type>_<level>.bmp`", file));
         };
-        if !(1..=types).contains(&type_id) || !(1..=levels).contains(&level) {
+        if !(1..=entry.counts.types.len() as u32).contains(&type_id) || !(1..=levels).contains(&level) {
             return Err(place.malformed("a type and a level of this set", file));
         }
         let rating = Rating {
@@ -60,13 +74,7 @@ pub(super) fn open(kind: DataSetKind, tree: &Tree, strictness: Strictness) -> Re
         let reference = tree.at(&format!("reference_images/i{reference:02}.bmp"));
         collector.push(place, distorted, Some(reference), rating)?;
     }
-    let each = REFERENCES * levels as usize;
-    let counts = Counts {
-        samples: each * types as usize,
-        references: REFERENCES,
-        types: (1..=types).map(|id| (id, each)).collect(),
-    };
-    collector.finish(name, kind.scale(), Some(&counts))
+    collector.complete(entry)
 }
 
 /// The deviations, one a line in the order of the scores.

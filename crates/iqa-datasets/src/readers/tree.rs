@@ -78,6 +78,11 @@ impl Tree {
 
     /// The label file of a set.
     pub(super) fn labels(&self, relative: &str, expected: &'static str) -> Result<PathBuf, DatasetError> {
-        self.at(relative).map_err(|_| DatasetError::NoLabels { folder: self.root.clone(), expected })
+        self.at(relative).map_err(|_| self.no_labels(expected))
+    }
+
+    /// That the label file of a set is not there.
+    pub(super) fn no_labels(&self, expected: &'static str) -> DatasetError {
+        DatasetError::NoLabels { folder: self.root.clone(), expected }
     }
 }

@@ -1,4 +1,4 @@
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use super::Split;
@@ -6,26 +6,49 @@ use crate::DatasetError;
 use crate::dataset::{DataSet, Sample};
 use crate::readers::Table;
 
-/// Names of the parts in a file.
-const PARTS: [&str; 3] = ["train", "validation", "test"];
+/// Names of the parts, and what files call them.
+const PARTS: [(&str, &[&str]); 3] =
+    [("train", &["train", "training"]), ("validation", &["validation"]), ("test", &["test"])];
 
 impl Split {
-    /// A split as published, from a CSV file with the columns `part` (`train`, `validation` or `test`) and
-    /// `reference`, the [id](Sample::reference_id) of each reference, in any case; or `image`, the file name of
-    /// each image, for a set without references. Every one of them must be listed, once.
+    /// A split as published, from a CSV file with the columns `part` or `set` (`train` or `training`, `validation`,
+    /// `test`) and `reference`, the [id](Sample::reference_id) of each reference, in any case; or `image` or
+    /// `image_name`, the file name of each image, for a set without references. Every one of them must be listed,
+    /// once.
     ///
     /// # Errors
     /// [`DatasetError::Csv`], [`DatasetError::Column`]; [`DatasetError::Malformed`] for a part or name that does
     /// not exist or is listed twice; [`DatasetError::Count`] when some are not listed.
     pub fn from_file(set: &DataSet, path: &Path) -> Result<Self, DatasetError> {
-        let column = if set.has_references() { "reference" } else { "image" };
+        Self::read(set, path, false)
+    }
+
+    /// The split in the set's own folder, whose parts have these sizes. Images that are missing, or were filtered
+    /// out, are missing in their part.
+    pub(super) fn published(set: &DataSet, sizes: [usize; 3]) -> Result<Self, DatasetError> {
+        let path = set.split_file().ok_or_else(|| DatasetError::NoSplit { name: set.name().to_owned() })?;
+        let split = Self::read(set, path, true)?;
+        let whole = set.samples().len() == sizes.iter().sum();
+        for ((part, expected), (name, _)) in split.parts.iter().zip(sizes).zip(PARTS) {
+            if whole && part.len() != expected {
+                let what = format!("images in the part {name}");
+                return Err(DatasetError::Count { labels: path.into(), what, expected, found: part.len() });
+            }
+        }
+        Ok(split)
+    }
+
+    /// `others`: whether the file may list what the set has not.
+    fn read(set: &DataSet, path: &Path, others: bool) -> Result<Self, DatasetError> {
+        let columns: &[&str] = if set.has_references() { &["reference"] } else { &["image", "image_name"] };
         let mut samples: HashMap<String, Vec<usize>> = HashMap::new();
         for (index, sample) in set.samples().iter().enumerate() {
             samples.entry(name(sample)).or_default().push(index);
         }
-        let (expected, mut found) = (samples.len(), 0);
+        let expected = samples.len();
         let table = Table::read(path)?;
-        let (unit, part) = (table.need(&[column])?, table.need(&["part"])?);
+        let (unit, part) = (table.need(columns)?, table.need(&["part", "set"])?);
+        let mut listed = HashSet::new();
         let mut parts = [Vec::new(), Vec::new(), Vec::new()];
         for (line, record) in &table.records {
             let field = |column: usize| record.get(column).unwrap_or_default();
@@ -35,17 +58,19 @@ impl Split {
                 expected,
                 found: found.into(),
             };
-            let Some(side) = PARTS.iter().position(|known| *known == field(part).to_lowercase()) else {
+            let name = field(part).to_lowercase();
+            let Some(side) = PARTS.iter().position(|(_, names)| names.contains(&name.as_str())) else {
                 return Err(malformed("the part train, validation or test", field(part)));
             };
-            let Some(indices) = samples.remove(&field(unit).to_lowercase()) else {
+            let name = field(unit).to_lowercase();
+            let indices = samples.remove(&name);
+            if !listed.insert(name) || (indices.is_none() && !others) {
                 return Err(malformed("a name of the set, not listed before", field(unit)));
-            };
-            found += 1;
-            parts[side].extend(indices);
+            }
+            parts[side].extend(indices.unwrap_or_default());
         }
         if !samples.is_empty() {
-            let what = format!("{column}s of {}", set.name());
+            let (what, found) = (format!("{}s of {}", columns[0], set.name()), expected - samples.len());
             return Err(DatasetError::Count { labels: path.into(), what, expected, found });
         }
         parts.iter_mut().for_each(|part| part.sort_unstable());

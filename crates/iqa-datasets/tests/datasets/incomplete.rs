@@ -14,6 +14,7 @@ fn what_is_missing_is_named_or_skipped_and_counted() {
         (DataSetKind::Tid2013, "distorted_images/i01_01_3.bmp", "mos_with_names.txt, line 3"),
         (DataSetKind::Kadid10k, "images/I01_01_03.png", "dmos.csv, line 4"),
         (DataSetKind::LiveChallenge, "Images/5.bmp", "AllMOS_release.mat, line 10"),
+        (DataSetKind::Koniq10k, "1024x768/1001.jpg", "koniq10k_scores_and_distributions.csv, line 3"),
     ];
     for (kind, image, line) in cases {
         let folder = Folder::of(kind);
@@ -51,6 +52,14 @@ fn labels_that_are_not_the_published_number_are_told() {
         folder.open(DataSetKind::Kadid10k, Strictness::Lenient).expect("lenient").samples().len(),
         10_124
     );
+
+    let folder = Folder::of(DataSetKind::Koniq10k);
+    let labels = "koniq10k_scores_and_distributions.csv";
+    folder.edit(labels, "10003.jpg,0,0,25,73,7,105,1.000000,0.5273,0.0000\n", "");
+    let message = folder.error(DataSetKind::Koniq10k);
+    assert!(message.ends_with(&format!("{labels}: expected 10073 rated images, found 10072")), "{message}");
+    let set = folder.open(DataSetKind::Koniq10k, Strictness::Lenient).expect("lenient");
+    assert_eq!(set.samples().len(), 10_072);
 
     let folder = Folder::of(DataSetKind::Pipal);
     folder.remove("Train_Label/A0001.txt");

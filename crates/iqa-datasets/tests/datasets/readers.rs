@@ -30,6 +30,7 @@ fn complete_sets_open_strictly_with_the_published_counts() {
         (DataSetKind::Kadid10k, 10_125, 81, ScoreKind::Mos, (1.0, 5.0)),
         (DataSetKind::Pipal, 23_200, 200, ScoreKind::Mos, (916.7136, 1835.9856)),
         (DataSetKind::LiveChallenge, 1162, 0, ScoreKind::Mos, (0.0, 100.0)),
+        (DataSetKind::Koniq10k, 10_073, 0, ScoreKind::Mos, (1.0, 5.0)),
     ];
     for (kind, samples, references, score, range) in sets {
         let set = Folder::of(kind).strict(kind);
@@ -44,7 +45,8 @@ fn complete_sets_open_strictly_with_the_published_counts() {
             assert_eq!(sample.reference.is_some(), sample.reference_id.is_some());
             assert_ne!(Some(&sample.distorted), sample.reference.as_ref());
         }
-        let from_scratch = ![DataSetKind::Pipal, DataSetKind::LiveChallenge].contains(&kind);
+        let from_scratch =
+            ![DataSetKind::Pipal, DataSetKind::LiveChallenge, DataSetKind::Koniq10k].contains(&kind);
         assert!(SHARED_TYPES.iter().all(|name| (of_type(&set, name) > 0) == from_scratch), "{kind:?}");
     }
 }
@@ -400,14 +402,85 @@ fn live_challenge_drops_practice_images_and_never_sorts() {
 }
 
 #[test]
+fn koniq10k_takes_the_mean_opinion_scores_from_1_to_5() {
+    let folder = Folder::of(DataSetKind::Koniq10k);
+    let set = folder.strict(DataSetKind::Koniq10k);
+    // In the order of the list.
+    let [first, second] = &set.samples()[..2] else { panic!("two samples") };
+    assert!(first.distorted.ends_with("1024x768/10003.jpg"), "{first:?}");
+    assert_eq!((first.raw, first.std, first.type_name.as_deref()), (1.0, Some(0.5273), Some("authentic")));
+    assert_eq!(second.raw, 1.000397);
+    assert_eq!(set.samples()[10_072].raw, 5.0);
+    assert!(set.scale().quality01(second.raw) > set.scale().quality01(first.raw));
+    assert!(set.reference_ids().is_empty() && !set.has_references());
+
+    let labels = "koniq10k_scores_and_distributions.csv";
+    let line = "\n10003.jpg,0,0,25,73,7,105,1.000000,0.5273,";
+    for (from, to, expected) in [
+        (line, "\n,0,0,25,73,7,105,1.000000,0.5273,", "line 2: expected the name of an image, found ``"),
+        (line, "\n10003.jpg,0,0,25,73,7,105,,0.5273,", "line 2: expected a finite score, found ``"),
+        (line, "\n10003.jpg,0,0,25,73,7,105,NaN,0.5273,", "line 2: expected a finite score, found `NaN`"),
+        // A line of the list of the split, whose MOS is another.
+        (
+            line,
+            "\n10003.jpg,0,0,25,73,7,105,77.38,0.5273,",
+            "line 2: expected a mean opinion score from 1 to 5, found `77.38`",
+        ),
+        (
+            line,
+            "\n10003.jpg,0,0,25,73,7,105,1.000000,-1,",
+            "line 2: expected a finite standard deviation, 0 or above, found `-1`",
+        ),
+        (
+            "\n1001.jpg,0,0,25,73,7,105,1.000397",
+            "\n10003.jpg,0,0,25,73,7,105,1.000397",
+            "line 3: expected an image not listed before",
+        ),
+        (",SD,", ",sigma,", "line 1: expected a column named sd, found"),
+        (",MOS,", ",mean,", "line 1: expected a column named mos, found"),
+    ] {
+        folder.edit(labels, from, to);
+        let message = folder.error(DataSetKind::Koniq10k);
+        assert!(message.contains(&format!("{labels}, {expected}")), "{message}");
+        folder.edit(labels, to, from);
+    }
+    folder.edit(labels, line, "\n10003.jpg,0.5273,");
+    let message = folder.error(DataSetKind::Koniq10k);
+    assert!(message.contains(labels) && message.contains("line: 2"), "{message}");
+    folder.remove(labels);
+    let message = folder.error(DataSetKind::Koniq10k);
+    assert!(message.ends_with(&format!("expected the label file {labels}")), "{message}");
+}
+
+#[test]
+fn koniq10k_opens_in_the_smaller_size_and_mixes_none() {
+    let folder = Folder::of(DataSetKind::Koniq10k);
+    fs::create_dir(folder.join("512x384")).expect("folder");
+    folder.rename("1024x768/10003.jpg", "512x384/10003.jpg");
+    let message = folder.error(DataSetKind::Koniq10k);
+    assert!(message.contains("line 2: expected the image") && message.contains("1024x768"), "{message}");
+    folder.rename("512x384/10003.jpg", "1024x768/10003.jpg");
+    fs::remove_dir(folder.join("512x384")).expect("empty");
+    folder.rename("1024x768", "512x384");
+    // The list in a folder of its own, as some unpack it.
+    let labels = "koniq10k_scores_and_distributions.csv";
+    fs::create_dir(folder.join("scores")).expect("folder");
+    folder.rename(labels, &format!("scores/{labels}"));
+    let set = folder.strict(DataSetKind::Koniq10k);
+    assert!(set.samples().iter().all(|sample| sample.distorted.starts_with(folder.join("512x384"))));
+}
+
+#[test]
 fn kinds_parse_by_name() {
     for kind in DataSetKind::ALL {
         assert_eq!(kind.name().parse::<DataSetKind>().expect("known"), kind);
+        assert!(!kind.title().is_empty() && kind.citation().contains(" 20"), "{kind:?}");
     }
     assert_eq!("LIVE Challenge".parse::<DataSetKind>().expect("known"), DataSetKind::LiveChallenge);
-    let message = "koniq".parse::<DataSetKind>().expect_err("unknown").to_string();
+    assert_eq!("KonIQ-10k".parse::<DataSetKind>().expect("known"), DataSetKind::Koniq10k);
+    let message = "ava".parse::<DataSetKind>().expect_err("unknown").to_string();
     assert!(
-        message.starts_with("unknown data set `koniq`: expected one of live, live_original, csiq"),
+        message.starts_with("unknown data set `ava`: expected one of live, live_original, csiq"),
         "{message}"
     );
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 use iqa_datasets::split::{LeakyImageSplit, Parts, Split, SplitPreset};
 use iqa_datasets::{DataSet, DataSetKind, DatasetError, Strictness};
 
-use super::trees::Folder;
+use super::trees::{Folder, koniq10k_images};
 
 /// Every sample on one side, and no reference on two.
 fn check(set: &DataSet, split: &Split) {
@@ -35,7 +35,8 @@ fn sizes(set: &DataSet, split: &Split) -> [usize; 3] {
 #[test]
 fn no_reference_is_on_two_sides_of_any_preset_on_any_set() {
     for kind in DataSetKind::ALL {
-        let set = Folder::of(kind).strict(kind);
+        let folder = Folder::of(kind);
+        let set = folder.strict(kind);
         for preset in SplitPreset::ALL {
             for seed in [0, 1, 2018] {
                 let Ok(splits) = preset.splits(&set, seed) else { continue };
@@ -71,9 +72,10 @@ fn nor_of_a_set_read_from_a_list() {
         assert_eq!(set.samples().len(), published.samples().len());
         assert_eq!(set.reference_ids().len(), published.reference_ids().len());
         for preset in SplitPreset::ALL {
-            // What fits the set fits its list.
+            // What fits the set fits its list, but for a split that is read from the set's folder.
             let splits = preset.splits(&set, 4).ok();
-            assert_eq!(splits.is_some(), preset.splits(&published, 4).is_ok(), "{preset:?} on {kind:?}");
+            let fits = preset != SplitPreset::Koniq10k && preset.splits(&published, 4).is_ok();
+            assert_eq!(splits.is_some(), fits, "{preset:?} on {kind:?}");
             splits.iter().flatten().for_each(|split| check(&set, split));
         }
     }
@@ -90,12 +92,14 @@ fn presets_have_the_sizes_of_the_papers() {
         (SplitPreset::BosseLiveChallenge, DataSetKind::LiveChallenge, [698, 232, 232], 10),
         (SplitPreset::DuttaKadid10k, DataSetKind::Kadid10k, [65, 0, 16], 1),
         (SplitPreset::Gsn, DataSetKind::Kadid10k, [81, 0, 0], 1),
+        (SplitPreset::Koniq10k, DataSetKind::Koniq10k, [7058, 1000, 2015], 1),
         (SplitPreset::Hiqa, DataSetKind::Live, [23, 0, 6], 10),
         (SplitPreset::Hiqa, DataSetKind::Csiq, [24, 0, 6], 10),
         (SplitPreset::Hiqa, DataSetKind::Tid2013, [20, 0, 5], 10),
     ];
     for (preset, kind, expected, repeats) in cases {
-        let set = Folder::of(kind).strict(kind);
+        let folder = Folder::of(kind);
+        let set = folder.strict(kind);
         let splits = preset.splits(&set, 1).expect("fits");
         assert_eq!(splits.len(), repeats);
         assert!(splits.iter().all(|split| sizes(&set, split) == expected), "{preset:?} on {kind:?}");
@@ -138,6 +142,79 @@ fn a_split_that_cannot_be_is_refused() {
 }
 
 #[test]
+fn the_split_of_koniq10k_is_the_one_in_its_folder() {
+    let folder = Folder::of(DataSetKind::Koniq10k);
+    let set = folder.strict(DataSetKind::Koniq10k);
+    let split = |set: &DataSet| SplitPreset::Koniq10k.splits(set, 1);
+    let splits = split(&set).expect("it is there");
+    assert_eq!(splits.len(), 1);
+    assert_eq!(sizes(&set, &splits[0]), [7058, 1000, 2015]);
+    check(&set, &splits[0]);
+    let names = |set: &DataSet, side: &[usize]| -> BTreeSet<String> {
+        let name = |&index: &usize| set.samples()[index].distorted.file_name();
+        side.iter().filter_map(name).map(|name| name.to_string_lossy().into()).collect()
+    };
+    let published = |part| {
+        koniq10k_images()
+            .into_iter()
+            .filter(|image| image.2 == part)
+            .map(|image| image.0)
+            .collect::<BTreeSet<_>>()
+    };
+    assert_eq!(names(&set, splits[0].train()), published("training"));
+    assert_eq!(names(&set, splits[0].validation()), published("validation"));
+    assert_eq!(names(&set, splits[0].test()), published("test"));
+    // The same file serves as any other, for a set opened from a list too.
+    let file = folder.join("koniq10k_distributions_sets.csv");
+    assert_eq!(Split::from_file(&set, &file).expect("a good file"), splits[0]);
+
+    // What is missing, or was filtered out, is missing in its part.
+    let some = set.filtered(|sample| sample.raw < 2.0).expect("some");
+    let [part] = &split(&some).expect("splits")[..] else { panic!("one split") };
+    check(&some, part);
+    assert!(names(&some, part.test()).is_subset(&published("test")) && !part.test().is_empty());
+    assert!(Split::from_file(&some, &file).is_err());
+    folder.remove("1024x768/10003.jpg");
+    let lacking = folder.open(DataSetKind::Koniq10k, Strictness::Lenient).expect("lenient");
+    assert_eq!(split(&lacking).expect("splits")[0].train().len(), 7057);
+
+    let text = std::fs::read_to_string(&file).expect("read");
+    let line = "\n10003.jpg,0,0,0.2381,0.6952,0.0667,105,0.0000,0.5273,";
+    for (from, to, expected) in [
+        (
+            format!("{line}training"),
+            format!("{line}train set"),
+            "line 2: expected the part train, validation or test, found `train set`",
+        ),
+        (
+            "\n1001.jpg".into(),
+            "\n10003.jpg".into(),
+            "line 3: expected a name of the set, not listed before, found `10003.jpg`",
+        ),
+        ("\n1001.jpg".into(), "\n7.jpg".into(), "expected 10073 images of KonIQ-10k, found 10072"),
+        (
+            format!("{line}training"),
+            format!("{line}test"),
+            "expected 7058 images in the part train, found 7057",
+        ),
+        ("image_name".into(), "name".into(), "line 1: expected a column named image or image_name"),
+    ] {
+        folder.write("koniq10k_distributions_sets.csv", text.replace(&from, &to));
+        let message = split(&set).expect_err("not the split").to_string();
+        assert!(
+            message.contains("koniq10k_distributions_sets.csv") && message.contains(expected),
+            "{message}"
+        );
+    }
+    folder.remove("koniq10k_distributions_sets.csv");
+    let message = split(&set).expect_err("not there").to_string();
+    assert!(message.contains("koniq10k_distributions_sets.csv: "), "{message}");
+    let challenge = Folder::of(DataSetKind::LiveChallenge).strict(DataSetKind::LiveChallenge);
+    let message = split(&challenge).expect_err("has none").to_string();
+    assert_eq!(message, "LIVE Challenge: expected a set with a published split");
+}
+
+#[test]
 fn a_split_by_image_of_a_set_with_references_is_another_type() {
     let live = Folder::of(DataSetKind::Live).strict(DataSetKind::Live);
     let leaky = LeakyImageSplit::random(&live, Parts::Ratios([0.6, 0.2, 0.2]), 3).expect("splits");
@@ -173,8 +250,8 @@ fn official_splits_come_from_a_file() {
     for (from, to, expected) in [
         (
             "train,I03",
-            "training,I03",
-            "split.csv, line 4: expected the part train, validation or test, found `training`",
+            "tuning,I03",
+            "split.csv, line 4: expected the part train, validation or test, found `tuning`",
         ),
         (
             "train,I03",

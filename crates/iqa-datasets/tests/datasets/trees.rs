@@ -25,6 +25,7 @@ impl Folder {
             DataSetKind::Kadid10k => folder.kadid10k(),
             DataSetKind::Pipal => folder.pipal(),
             DataSetKind::LiveChallenge => folder.live_challenge(),
+            DataSetKind::Koniq10k => folder.koniq10k(),
         }
         folder
     }
@@ -180,6 +181,34 @@ impl Folder {
         let extension = |i| if i < 538 { "bmp" } else { "JPG" };
         self.empty("Images", (3..=1164).map(|i| format!("{i}.{}", extension(i))));
     }
+
+    /// Both lists, with the columns of the published ones. Of the column `MOS` in the second, the scores are others.
+    fn koniq10k(&self) {
+        let mut scores = "image_name,c1,c2,c3,c4,c5,c_total,MOS,SD,MOS_zscore\n".to_owned();
+        let mut sets = "image_name,c1,c2,c3,c4,c5,c_total,MOS,SD,set\n".to_owned();
+        for (name, score, part) in koniq10k_images() {
+            let z = 20.0 * (score - 1.0);
+            writeln!(scores, "{name},0,0,25,73,7,105,{score:.6},0.5273,{z:.4}").expect("text");
+            writeln!(sets, "{name},0,0,0.2381,0.6952,0.0667,105,{z:.4},0.5273,{part}").expect("text");
+        }
+        self.write("koniq10k_scores_and_distributions.csv", scores);
+        self.write("koniq10k_distributions_sets.csv", sets);
+        self.empty("1024x768", koniq10k_images().into_iter().map(|(name, ..)| name));
+    }
+}
+
+/// Names, scores and parts of KonIQ-10k in the order of its lists, which is that of text: 10, 100, 101, 11.
+pub(crate) fn koniq10k_images() -> Vec<(String, f64, &'static str)> {
+    let mut names: Vec<String> = (10..10_083).map(|number| format!("{}.jpg", 7 * number)).collect();
+    names.sort_unstable();
+    let part = |index: usize| match index {
+        0..7058 => "training",
+        7058..8058 => "validation",
+        _ => "test",
+    };
+    // A step that has no factor in common with the number of images takes each place of the parts once.
+    let image = |(index, name)| (name, 1.0 + index as f64 / 2518.0, part(index * 10 % 10_073));
+    names.into_iter().enumerate().map(image).collect()
 }
 
 /// 200 numbers with 48 gaps: 0, 4, 5, 11 and others are not there.

@@ -195,7 +195,7 @@ mod tests {
     use crate::weights::mutants;
 
     fn fixture(name: &str) -> Vec<u8> {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/wadiqam").join(name);
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name);
         std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
     }
 
@@ -275,16 +275,16 @@ mod tests {
 
     #[test]
     fn a_block_of_the_users_is_passed_over_and_soft_links_are_refused() {
-        let arrays = parse(fixture("../checkpoints/user_block.h5")).expect("a file of h5py");
+        let arrays = parse(fixture("checkpoints/user_block.h5")).expect("a file of h5py");
         assert_eq!(arrays, [("conv1/W".into(), vec![2, 3], ramp(6))]);
-        let failure = parse(fixture("../checkpoints/soft_links.h5")).expect_err("a soft link");
+        let failure = parse(fixture("checkpoints/soft_links.h5")).expect_err("a soft link");
         let expected = "conv1/: it holds a soft or external link, which is not supported";
         assert_eq!(failure.to_string(), expected);
     }
 
     #[test]
     fn floats_of_other_kinds_are_named() {
-        let failure = parse(fixture("../checkpoints/float_bias.h5")).expect_err("another bias");
+        let failure = parse(fixture("checkpoints/float_bias.h5")).expect_err("another bias");
         let expected = "W holds floats of 4 bytes with 8 bits of exponent, 23 of mantissa and a bias of 120, expected IEEE \
                         754 floats of 16, 32 or 64 bits";
         assert_eq!(failure.to_string(), expected);

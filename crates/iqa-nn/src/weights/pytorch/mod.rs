@@ -300,7 +300,7 @@ mod tests {
     use crate::weights::mutants;
 
     fn fixture(name: &str) -> std::path::PathBuf {
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/checkpoints").join(name)
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/checkpoints").join(name)
     }
 
     /// The tensors of a file by name.
