@@ -2,8 +2,8 @@
 
 use std::f64::consts::{LN_2, PI, TAU};
 
-use nalgebra::Complex;
 use rayon::prelude::*;
+use rustfft::num_complex::Complex;
 
 use super::fourier::Fourier;
 use super::plane::Plane;
