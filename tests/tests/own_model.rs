@@ -63,10 +63,7 @@ fn a_model_of_ones_own_is_scored_as_any_other() {
         Err(ModelError::Score(ScoreError::SizeMismatch { .. }))
     ));
     let small = RgbImage::new(3, 6);
-    assert!(matches!(
-        scorer.score_pair(&small, &small),
-        Err(ModelError::TooSmall { minimum: (4, 2), .. })
-    ));
+    assert!(matches!(scorer.score_pair(&small, &small), Err(ModelError::TooSmall { minimum: (4, 2), .. })));
     let infinite = Scorer::from_model(Difference { gain: f64::INFINITY });
     assert!(matches!(
         infinite.score_pair(&plain(3), &plain(1)),
