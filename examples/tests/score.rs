@@ -265,3 +265,23 @@ fn an_output_of_another_model_is_not_gone_on_with() {
         assert_eq!(refused.status.code(), Some(2), "{shard}");
     }
 }
+
+#[test]
+fn a_heat_map_replaces_nothing_that_is_read() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let image = Path::new(env!("CARGO_MANIFEST_DIR")).join("images/flowers_blur.png");
+    let path = folder.path().join("in.png");
+    std::fs::copy(image, &path).expect("copies");
+    let before = std::fs::read(&path).expect("reads");
+    let path = path.display().to_string();
+    for (arguments, message) in [
+        (vec!["--heatmap", &path, &path], "would replace what is read"),
+        (vec!["--reference", &path, "--heatmap", &path, &path], "would replace what is read"),
+        (vec!["--heatmap", "/", &path], "not a file"),
+    ] {
+        let output = score(&arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert!(stderr(&output).contains(message), "{}", stderr(&output));
+        assert_eq!(std::fs::read(&path).expect("reads"), before, "{arguments:?}");
+    }
+}

@@ -152,6 +152,7 @@ fn run(options: &Options) -> Result<bool, Box<dyn Error>> {
     if options.heatmap.is_some() && !alone {
         return Err(format!("--heatmap takes one image, not {}", files.len()).into());
     }
+    let heatmap = options.heatmap.as_deref().map(|path| heatmap_target(path, options, &files)).transpose()?;
     let mut writer = Writer::new(format, &scorer, options.reference.as_deref())?;
     let first = options.shard.is_none_or(|shard| shard.index == 0);
     match &options.output {
@@ -167,7 +168,7 @@ fn run(options: &Options) -> Result<bool, Box<dyn Error>> {
         |file: &Path, content: Content, score: Result<Score, ModelError>| -> Result<(), Box<dyn Error>> {
             match score {
                 Ok(score) => {
-                    draw(options, file, &score)?;
+                    draw(heatmap.as_deref(), file, &score)?;
                     bar.suspend(|| writer.write(file, &content, &score))?;
                 }
                 Err(error) => {
@@ -196,9 +197,22 @@ fn run(options: &Options) -> Result<bool, Box<dyn Error>> {
     Ok(complete)
 }
 
+/// Where the heat map goes: behind a link what it leads to, and never over a device, a pipe or what is read.
+fn heatmap_target(path: &Path, options: &Options, files: &[PathBuf]) -> Result<PathBuf, Box<dyn Error>> {
+    let Ok(target) = path.canonicalize() else { return Ok(path.into()) };
+    if !target.is_file() {
+        return Err(format!("--heatmap {}: not a file", path.display()).into());
+    }
+    let mut read = files.iter().chain(&options.reference).chain(&options.weights);
+    if read.any(|input| input.canonicalize().is_ok_and(|input| input == target)) {
+        return Err(format!("--heatmap {}: would replace what is read", path.display()).into());
+    }
+    Ok(target)
+}
+
 /// Draws the heat map, if one was asked for.
-fn draw(options: &Options, file: &Path, score: &Score) -> Result<(), Box<dyn Error>> {
-    let Some(path) = &options.heatmap else { return Ok(()) };
+fn draw(path: Option<&Path>, file: &Path, score: &Score) -> Result<(), Box<dyn Error>> {
+    let Some(path) = path else { return Ok(()) };
     let Some(patches) = &score.patches else {
         return Err("--heatmap: this model does not score patches".into());
     };
