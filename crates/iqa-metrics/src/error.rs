@@ -76,6 +76,12 @@ pub enum MetricsError {
         /// Width and height of the reference, in pixels.
         reference: (u32, u32),
     },
+    /// An array of pixels that is not one of red, green and blue.
+    #[error("an array of {found} channels is no picture of red, green and blue")]
+    Channels {
+        /// Length of its last axis.
+        found: usize,
+    },
     /// An image is too small for a measure's windows.
     #[error("the image is {}x{}, the smallest that {measure} takes is {minimum}x{minimum}", size.0, size.1)]
     TooSmall {

@@ -7,4 +7,7 @@ pub mod agreement;
 mod error;
 pub mod image;
 
+// The arrays in the signatures are of this version.
+pub use ndarray;
+
 pub use error::{List, MetricsError};

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use image::{Rgb, RgbImage};
 use iqa_metrics::MetricsError;
 use iqa_metrics::image::{Downsampling, Measure, PSNR_CAP, Plane, ssim};
+use iqa_metrics::ndarray::{Array3, s};
 use serde_json::Value;
 
 /// Two ways to sum in double precision.
@@ -236,4 +237,63 @@ fn names_are_unique_and_lead_back() {
     }
     assert_eq!(Measure::from_name("PSNR"), None);
     assert_eq!(Measure::Psnr.range().1, PSNR_CAP);
+}
+
+/// A picture as `(height, width, channel)`.
+fn array(image: &RgbImage) -> Array3<u8> {
+    let shape = (image.height() as usize, image.width() as usize, 3);
+    Array3::from_shape_vec(shape, image.as_raw().clone()).expect("three values a pixel")
+}
+
+/// Whole arrays, arrays with the channel first in memory, and parts of larger ones that run backwards.
+#[test]
+fn arrays_score_as_pictures_do_bit_for_bit() {
+    let reference = generated(211, 181, 15);
+    let distorted = distorted(&reference, "noise");
+    let arrays = [&distorted, &reference].map(array);
+    let planar = arrays.each_ref().map(|array| {
+        array.view().permuted_axes([2, 0, 1]).as_standard_layout().into_owned().permuted_axes([1, 2, 0])
+    });
+    let part = arrays.each_ref().map(|array| {
+        let mut larger = Array3::from_elem((190, 220, 4), 9);
+        larger.slice_mut(s![5..186, 3..214;-1, ..3]).assign(array);
+        larger
+    });
+    for measure in Measure::ALL {
+        let expected = measure.score(&distorted, &reference).expect("scores").to_bits();
+        let [d, r] = arrays.each_ref().map(|array| array.view());
+        assert_eq!(measure.score_array(d, r).expect("scores").to_bits(), expected, "{measure}");
+        let [d, r] = planar.each_ref().map(|array| array.view());
+        assert!(!d.is_standard_layout());
+        assert_eq!(measure.score_array(d, r).expect("scores").to_bits(), expected, "{measure}");
+        let [d, r] = part.each_ref().map(|array| array.slice(s![5..186, 3..214;-1, ..3]));
+        assert_eq!(measure.score_array(d, r).expect("scores").to_bits(), expected, "{measure}");
+    }
+    let luma = Plane::luma(&reference);
+    assert_eq!(Plane::luma_array(arrays[1].view()).expect("a plane"), luma);
+    assert_eq!(Plane::try_from(luma.array()).expect("a plane"), luma);
+    let turned = Plane::try_from(luma.array().reversed_axes()).expect("a plane");
+    assert_eq!(turned.array(), luma.array().t());
+}
+
+#[test]
+fn arrays_of_other_shapes_are_refused() {
+    let (rgb, rgba) = (Array3::zeros((200, 190, 3)), Array3::zeros((200, 190, 4)));
+    for measure in Measure::ALL {
+        for (distorted, reference) in [(&rgba, &rgb), (&rgb, &rgba), (&rgba, &rgba)] {
+            let error = measure.score_array(distorted.view(), reference.view()).expect_err("four channels");
+            assert_eq!(error, MetricsError::Channels { found: 4 });
+        }
+        let turned = Array3::zeros((190, 200, 3));
+        let error = measure.score_array(rgb.view(), turned.view()).expect_err("another size");
+        assert_eq!(error, MetricsError::SizeMismatch { distorted: (190, 200), reference: (200, 190) });
+        let empty = Array3::zeros((0, 0, 3));
+        let error = measure.score_array(empty.view(), empty.view()).expect_err("no pixel");
+        assert!(matches!(error, MetricsError::TooSmall { size: (0, 0), .. }), "{error}");
+    }
+    assert_eq!(Plane::luma_array(rgba.view()), Err(MetricsError::Channels { found: 4 }));
+    assert!(matches!(
+        Plane::luma_array(Array3::zeros((0, 5, 3)).view()),
+        Err(MetricsError::PlaneSize { width: 5, height: 0, values: 0 })
+    ));
 }

@@ -1,8 +1,9 @@
 use image::RgbImage;
+use ndarray::ArrayView3;
 
 use super::phase::phase_congruency;
 use super::plane::{Border, Plane, automatic_factor, real_power, similarity, weighted_mean};
-use super::same_size;
+use super::{rgb_view, same_size, size};
 use crate::MetricsError;
 
 /// Luminance and the two chrominances of YIQ from RGB, with the digits of the authors' program.
@@ -31,7 +32,7 @@ pub(super) const MINIMUM: usize = 3;
 /// # Errors
 /// [`MetricsError::SizeMismatch`], [`MetricsError::TooSmall`] below 3 pixels.
 pub fn fsim(distorted: &RgbImage, reference: &RgbImage) -> Result<f64, MetricsError> {
-    Ok(both("fsim", distorted, reference, false)?.0)
+    score(rgb_view(distorted), rgb_view(reference))
 }
 
 /// Feature similarity with colour: [`fsim`] times the similarity of the YIQ chrominances to the power 0.03.
@@ -44,20 +45,33 @@ pub fn fsim(distorted: &RgbImage, reference: &RgbImage) -> Result<f64, MetricsEr
 /// # Errors
 /// As [`fsim`].
 pub fn fsimc(distorted: &RgbImage, reference: &RgbImage) -> Result<f64, MetricsError> {
+    score_with_colour(rgb_view(distorted), rgb_view(reference))
+}
+
+pub(super) fn score(
+    distorted: ArrayView3<'_, u8>,
+    reference: ArrayView3<'_, u8>,
+) -> Result<f64, MetricsError> {
+    Ok(both("fsim", distorted, reference, false)?.0)
+}
+
+pub(super) fn score_with_colour(
+    distorted: ArrayView3<'_, u8>,
+    reference: ArrayView3<'_, u8>,
+) -> Result<f64, MetricsError> {
     Ok(both("fsimc", distorted, reference, true)?.1)
 }
 
 /// FSIM, and FSIMc if `colour`.
 fn both(
     measure: &'static str,
-    distorted: &RgbImage,
-    reference: &RgbImage,
+    distorted: ArrayView3<'_, u8>,
+    reference: ArrayView3<'_, u8>,
     colour: bool,
 ) -> Result<(f64, f64), MetricsError> {
-    same_size(measure, distorted.dimensions(), reference.dimensions(), MINIMUM)?;
-    let factor = automatic_factor(reference.width() as usize, reference.height() as usize);
-    let channel =
-        |image: &RgbImage, index: usize| Plane::weighted(image, YIQ[index]).decimate(factor, Border::Zero);
+    same_size(measure, size(&distorted), size(&reference), MINIMUM)?;
+    let factor = automatic_factor(size(&reference));
+    let channel = |image, index: usize| Plane::weighted(image, YIQ[index]).decimate(factor, Border::Zero);
     let [d, r] = [distorted, reference].map(|image| channel(image, 0));
     let [phase_d, phase_r] = phase_congruency([&d, &r]);
     let gradients =

@@ -4,7 +4,8 @@
 //! conversion to luma, the downsampling and the borders; its documentation names these conventions, its direction and
 //! its range. `docs/MEASURES.md` sets them beside what Python packages do under the same names.
 //!
-//! Arguments go `(distorted, reference)`. [`Measure`] offers all of them under one signature.
+//! Arguments go `(distorted, reference)`. [`Measure`] offers all of them under one signature, for pictures of the crate
+//! `image` and for arrays of the crate `ndarray`.
 //!
 //! ```
 //! use image::{Rgb, RgbImage};
@@ -43,6 +44,7 @@ pub use vifp::vifp;
 pub use vsi::vsi;
 
 use image::RgbImage;
+use ndarray::ArrayView3;
 
 use crate::MetricsError;
 
@@ -137,18 +139,48 @@ impl Measure {
     /// # Errors
     /// [`MetricsError::SizeMismatch`], [`MetricsError::TooSmall`] below [`Self::minimum_side`].
     pub fn score(self, distorted: &RgbImage, reference: &RgbImage) -> Result<f64, MetricsError> {
-        same_size(self.name(), distorted.dimensions(), reference.dimensions(), self.minimum_side() as usize)?;
+        self.score_array(rgb_view(distorted), rgb_view(reference))
+    }
+
+    /// [`Self::score`] of arrays of `(height, width, channel)`, the channels red, green and blue. They may be parts of
+    /// larger arrays, or have their axes in another order in memory.
+    ///
+    /// ```
+    /// use iqa_metrics::image::Measure;
+    /// use iqa_metrics::ndarray::{Array3, s};
+    /// let reference = Array3::from_shape_fn((48, 64, 3), |(y, x, c)| (4 * x + 5 * y + 90 * c) as u8);
+    /// let mut distorted = reference.clone();
+    /// distorted.slice_mut(s![.., .., 2]).map_inplace(|blue| *blue ^= 8);
+    /// // 10 log10(255^2 / (64 / 3)).
+    /// assert!((Measure::Psnr.score_array(distorted.view(), reference.view())? - 34.840).abs() < 1e-3);
+    /// # Ok::<(), iqa_metrics::MetricsError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Self::score`]; [`MetricsError::Channels`] unless both have three channels.
+    pub fn score_array(
+        self,
+        distorted: ArrayView3<'_, u8>,
+        reference: ArrayView3<'_, u8>,
+    ) -> Result<f64, MetricsError> {
+        if let Some(found) = [distorted.dim().2, reference.dim().2].into_iter().find(|&found| found != 3) {
+            return Err(MetricsError::Channels { found });
+        }
+        same_size(self.name(), size(&distorted), size(&reference), self.minimum_side() as usize)?;
+        // Copied once where they lie otherwise in memory.
+        let (distorted, reference) = (distorted.as_standard_layout(), reference.as_standard_layout());
+        let (distorted, reference) = (distorted.view(), reference.view());
         let luma = |of: fn(&Plane, &Plane) -> Result<f64, MetricsError>| {
-            of(&Plane::luma(distorted), &Plane::luma(reference))
+            of(&Plane::luma_of(distorted), &Plane::luma_of(reference))
         };
         match self {
-            Self::Psnr => psnr(distorted, reference),
+            Self::Psnr => psnr::score(distorted, reference),
             Self::Ssim => luma(|d, r| ssim(d, r, Downsampling::Automatic)),
             Self::MsSsim => luma(ms_ssim),
             Self::Gmsd => luma(gmsd),
-            Self::Fsim => fsim(distorted, reference),
-            Self::Fsimc => fsimc(distorted, reference),
-            Self::Vsi => vsi(distorted, reference),
+            Self::Fsim => fsim::score(distorted, reference),
+            Self::Fsimc => fsim::score_with_colour(distorted, reference),
+            Self::Vsi => vsi::score(distorted, reference),
             Self::Vif => luma(vif),
             Self::Vifp => luma(vifp),
         }
@@ -161,19 +193,30 @@ impl std::fmt::Display for Measure {
     }
 }
 
+/// A picture as an array of `(height, width, channel)`.
+fn rgb_view(image: &RgbImage) -> ArrayView3<'_, u8> {
+    let shape = (image.height() as usize, image.width() as usize, 3);
+    ArrayView3::from_shape(shape, image).expect("three values a pixel")
+}
+
+/// Width and height of an array of `(height, width, channel)`.
+fn size(image: &ArrayView3<'_, u8>) -> (usize, usize) {
+    (image.dim().1, image.dim().0)
+}
+
 /// Checks the sizes, width and height, of a pair.
 fn same_size(
     measure: &'static str,
-    distorted: (u32, u32),
-    reference: (u32, u32),
+    distorted: (usize, usize),
+    reference: (usize, usize),
     minimum: usize,
 ) -> Result<(), MetricsError> {
+    let told = |(width, height): (usize, usize)| (width as u32, height as u32);
     if distorted != reference {
-        return Err(MetricsError::SizeMismatch { distorted, reference });
+        return Err(MetricsError::SizeMismatch { distorted: told(distorted), reference: told(reference) });
     }
-    let minimum = minimum as u32;
     if distorted.0.min(distorted.1) < minimum {
-        return Err(MetricsError::TooSmall { measure, size: distorted, minimum });
+        return Err(MetricsError::TooSmall { measure, size: told(distorted), minimum: minimum as u32 });
     }
     Ok(())
 }

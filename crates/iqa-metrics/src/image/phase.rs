@@ -1,4 +1,4 @@
-//! Phase congruency, the feature map of FSIM.
+//! Phase congruency, the feature map of FSIM: the authors' formula over transforms of `rustfft`.
 
 use std::f64::consts::{LN_2, PI, TAU};
 

@@ -1,8 +1,14 @@
 //! One channel of an image in double precision, and the few filters that the measures share.
+//!
+//! The filters are ours because each measure stands on MATLAB's windows and borders: where a box of even side lies, which
+//! pixels it keeps, what is beyond the edge. They run along slices of rows, for which an `Array2` within [`Plane`] was
+//! tried: more code, and no faster.
 
 use image::RgbImage;
+use ndarray::{ArrayView2, ArrayView3};
 use rayon::prelude::*;
 
+use super::rgb_view;
 use crate::MetricsError;
 
 /// Weights of red, green and blue in MATLAB's `rgb2gray`: ITU-R BT.601, with all digits.
@@ -40,21 +46,40 @@ impl Plane {
     /// The luma that the published programs are given: MATLAB's `rgb2gray` of an 8-bit image, which is rounded to 8
     /// bits again.
     pub fn luma(image: &RgbImage) -> Self {
+        Self::luma_of(rgb_view(image))
+    }
+
+    /// [`Self::luma`] of an array of `(height, width, channel)`, the channels red, green and blue.
+    ///
+    /// # Errors
+    /// [`MetricsError::Channels`] unless there are three, [`MetricsError::PlaneSize`] without a pixel.
+    pub fn luma_array(image: ArrayView3<'_, u8>) -> Result<Self, MetricsError> {
+        match image.dim() {
+            (height, width, 3) => Self::new(width, height, Self::luma_of(image).values),
+            (.., found) => Err(MetricsError::Channels { found }),
+        }
+    }
+
+    pub(super) fn luma_of(image: ArrayView3<'_, u8>) -> Self {
         let mut plane = Self::weighted(image, LUMA);
         plane.values.iter_mut().for_each(|value| *value = value.round());
         plane
     }
 
     /// A weighted sum of red, green and blue, not rounded.
-    pub(super) fn weighted(image: &RgbImage, weights: [f64; 3]) -> Self {
+    pub(super) fn weighted(image: ArrayView3<'_, u8>, weights: [f64; 3]) -> Self {
+        let (height, width, _) = image.dim();
+        // By whole pixels: along three strided channels takes longer.
         let values = image
-            .as_raw()
+            .as_standard_layout()
+            .as_slice()
+            .expect("pixels lie row by row")
             .as_chunks::<3>()
             .0
             .iter()
             .map(|rgb| (0..3).map(|channel| weights[channel] * f64::from(rgb[channel])).sum())
             .collect();
-        Self { width: image.width() as usize, height: image.height() as usize, values }
+        Self { width, height, values }
     }
 
     pub(super) fn from_parts(width: usize, height: usize, values: Vec<f64>) -> Self {
@@ -77,9 +102,14 @@ impl Plane {
         &self.values
     }
 
+    /// The values as an array of `(height, width)`.
+    pub fn array(&self) -> ArrayView2<'_, f64> {
+        ArrayView2::from_shape((self.height, self.width), &self.values).expect("as many values as pixels")
+    }
+
     /// Width and height.
-    pub(super) fn size(&self) -> (u32, u32) {
-        (self.width as u32, self.height as u32)
+    pub(super) fn size(&self) -> (usize, usize) {
+        (self.width, self.height)
     }
 
     pub(super) fn row(&self, y: usize) -> &[f64] {
@@ -184,6 +214,15 @@ impl Plane {
     }
 }
 
+impl TryFrom<ArrayView2<'_, f64>> for Plane {
+    type Error = MetricsError;
+
+    /// [`MetricsError::PlaneSize`] for an array without values.
+    fn try_from(array: ArrayView2<'_, f64>) -> Result<Self, MetricsError> {
+        Self::new(array.ncols(), array.nrows(), array.iter().copied().collect())
+    }
+}
+
 /// `sum += scale * values`.
 pub(super) fn add_scaled(sum: &mut [f64], values: &[f64], scale: f64) {
     for (sum, value) in sum.iter_mut().zip(values) {
@@ -208,7 +247,7 @@ pub(super) fn gaussian(length: usize, sigma: f64) -> Vec<f64> {
 
 /// The factor by which Zhang's and Wang's programs shrink an image first: the one that brings its shorter side
 /// nearest to 256 pixels.
-pub(super) fn automatic_factor(width: usize, height: usize) -> usize {
+pub(super) fn automatic_factor((width, height): (usize, usize)) -> usize {
     ((width.min(height) as f64 / 256.0).round() as usize).max(1)
 }
 

@@ -1,6 +1,7 @@
 use image::RgbImage;
+use ndarray::{ArrayView3, Zip};
 
-use super::same_size;
+use super::{rgb_view, same_size, size};
 use crate::MetricsError;
 
 /// The highest PSNR that is given, in dB; identical images have no finite one.
@@ -14,14 +15,17 @@ pub const PSNR_CAP: f64 = 100.0;
 /// # Errors
 /// [`MetricsError::SizeMismatch`], [`MetricsError::TooSmall`] without a pixel.
 pub fn psnr(distorted: &RgbImage, reference: &RgbImage) -> Result<f64, MetricsError> {
-    same_size("psnr", distorted.dimensions(), reference.dimensions(), 1)?;
-    let squares: u64 = distorted
-        .as_raw()
-        .iter()
-        .zip(reference.as_raw())
-        .map(|(&a, &b)| u64::from(a.abs_diff(b)).pow(2))
-        .sum();
-    let mse = squares as f64 / distorted.as_raw().len() as f64;
+    score(rgb_view(distorted), rgb_view(reference))
+}
+
+pub(super) fn score(
+    distorted: ArrayView3<'_, u8>,
+    reference: ArrayView3<'_, u8>,
+) -> Result<f64, MetricsError> {
+    same_size("psnr", size(&distorted), size(&reference), 1)?;
+    let squares =
+        Zip::from(distorted).and(reference).fold(0, |sum, a, b| sum + u64::from(a.abs_diff(*b)).pow(2));
+    let mse = squares as f64 / distorted.len() as f64;
     Ok((10.0 * (255.0f64.powi(2) / mse).log10()).min(PSNR_CAP))
 }
 

@@ -1,6 +1,6 @@
 //! SDSP, the saliency map of VSI.
 
-use image::RgbImage;
+use ndarray::ArrayView3;
 
 use super::fourier::Fourier;
 use super::plane::{Plane, mirrored};
@@ -19,7 +19,7 @@ const SIGMA_C: f64 = 0.001;
 ///
 /// Source: L. Zhang, Z. Gu, H. Li, "SDSP: A Novel Saliency Detection Method by Combining Simple Priors", ICIP 2013; the
 /// conversion to CIELAB takes sRGB to the white point D50, as the authors' program does.
-pub(super) fn saliency(image: &RgbImage) -> Plane {
+pub(super) fn saliency(image: ArrayView3<'_, u8>) -> Plane {
     let small: [Plane; 3] = std::array::from_fn(|channel| {
         let mut weights = [0.0; 3];
         weights[channel] = 1.0;
@@ -57,7 +57,8 @@ pub(super) fn saliency(image: &RgbImage) -> Plane {
             energy[at].sqrt() * central * warm
         })
         .collect();
-    let map = resize(&Plane::from_parts(SIDE, SIDE, values), image.width() as usize, image.height() as usize);
+    let (height, width, _) = image.dim();
+    let map = resize(&Plane::from_parts(SIDE, SIDE, values), width, height);
     Plane::from_parts(map.width(), map.height(), unit_range(map.values()))
 }
 
@@ -88,7 +89,8 @@ fn lab_of(rgb: [f64; 3]) -> [f64; 3] {
     [116.0 * y - 16.0, 500.0 * (x - y), 200.0 * (y - z)]
 }
 
-/// MATLAB's `imresize` with `'bilinear'`: a triangle, widened when the image shrinks, mirrored at the edges.
+/// MATLAB's `imresize` with `'bilinear'`: a triangle, widened when the image shrinks, mirrored at the edges. Ours because
+/// `image` cuts the triangle off at the edges, and resizes 8 bits or `f32`.
 fn resize(plane: &Plane, width: usize, height: usize) -> Plane {
     let (columns, rows) = (triangles(plane.width(), width), triangles(plane.height(), height));
     let narrow = Plane::from_rows(width, plane.height(), |y, out| {

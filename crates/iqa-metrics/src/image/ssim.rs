@@ -40,7 +40,7 @@ pub enum Downsampling {
 pub fn ssim(distorted: &Plane, reference: &Plane, downsampling: Downsampling) -> Result<f64, MetricsError> {
     same_size("ssim", distorted.size(), reference.size(), SSIM_MINIMUM)?;
     let factor = match downsampling {
-        Downsampling::Automatic => automatic_factor(reference.width(), reference.height()),
+        Downsampling::Automatic => automatic_factor(reference.size()),
         Downsampling::None => 1,
     };
     let shrink = |plane: &Plane| plane.decimate(factor, Border::Symmetric);

@@ -1,4 +1,6 @@
 //! The steerable pyramid of VIF: the bands of two orientations.
+//!
+//! Ours because the measure stands on the filters and borders of the authors' `matlabPyrTools`.
 
 use super::plane::{Plane, add_scaled};
 

@@ -1,9 +1,10 @@
 use image::RgbImage;
+use ndarray::ArrayView3;
 
 use super::fsim::SCHARR;
 use super::plane::{Border, Plane, automatic_factor, real_power, similarity, weighted_mean};
 use super::saliency::saliency;
-use super::same_size;
+use super::{rgb_view, same_size, size};
 use crate::MetricsError;
 
 /// The opponent colours `L`, `M` and `N` from RGB.
@@ -31,8 +32,15 @@ pub(super) const MINIMUM: usize = 3;
 /// # Errors
 /// [`MetricsError::SizeMismatch`], [`MetricsError::TooSmall`] below 3 pixels.
 pub fn vsi(distorted: &RgbImage, reference: &RgbImage) -> Result<f64, MetricsError> {
-    same_size("vsi", distorted.dimensions(), reference.dimensions(), MINIMUM)?;
-    let factor = automatic_factor(reference.width() as usize, reference.height() as usize);
+    score(rgb_view(distorted), rgb_view(reference))
+}
+
+pub(super) fn score(
+    distorted: ArrayView3<'_, u8>,
+    reference: ArrayView3<'_, u8>,
+) -> Result<f64, MetricsError> {
+    same_size("vsi", size(&distorted), size(&reference), MINIMUM)?;
+    let factor = automatic_factor(size(&reference));
     let shrink = |plane: Plane| plane.decimate(factor, Border::Zero);
     let images = [distorted, reference];
     let (salient_d, salient_r) = rayon::join(|| shrink(saliency(distorted)), || shrink(saliency(reference)));
