@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use iqa_models::core::sha256;
-use iqa_testkit::textured;
+use iqa_testkit::{names_in as names, textured};
 use programs::{example, stderr};
 
 fn read(path: &Path) -> Vec<u8> {
@@ -35,14 +35,6 @@ fn save(folder: &Path, name: &str, seed: u32) -> PathBuf {
     std::fs::create_dir_all(path.parent().expect("a folder")).expect("makes it");
     textured(64, 64, seed).save(&path).expect("saves");
     path
-}
-
-fn names(folder: &Path) -> Vec<String> {
-    let entries = std::fs::read_dir(folder).expect("lists").flatten();
-    let mut names: Vec<String> =
-        entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
-    names.sort();
-    names
 }
 
 #[test]

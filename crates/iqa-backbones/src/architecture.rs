@@ -3,7 +3,7 @@
 use burn::tensor::{Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
-use crate::{FeatureInfo, alexnet, inception, resnet, vgg};
+use crate::{FeatureInfo, inception, resnet, sequential};
 
 /// A network of this crate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -51,12 +51,10 @@ impl Architecture {
     /// `maxpool` and `layer1` (ResNet), `Conv2d_2b_3x3` and `Mixed_6e` (Inception).
     pub fn layers(self) -> Vec<FeatureInfo> {
         match self {
-            Self::Vgg16 => vgg::layers(vgg::VGG16),
-            Self::Vgg19 => vgg::layers(vgg::VGG19),
+            Self::Vgg16 | Self::Vgg19 | Self::AlexNet => sequential::layers(self),
             Self::ResNet18 => resnet::layers(resnet::RESNET18),
             Self::ResNet50 => resnet::layers(resnet::RESNET50),
             Self::InceptionV3 => inception::layers(),
-            Self::AlexNet => alexnet::layers(),
         }
     }
 
@@ -86,10 +84,9 @@ impl Architecture {
     /// Width and height, in pixels, of the smallest image that still gives one pixel at that layer.
     pub(crate) fn minimum_size(self, layer: &FeatureInfo) -> usize {
         match self {
-            Self::Vgg16 | Self::Vgg19 => layer.reduction,
+            Self::Vgg16 | Self::Vgg19 | Self::AlexNet => sequential::minimum_size(self, &layer.name),
             Self::ResNet18 | Self::ResNet50 => 1,
             Self::InceptionV3 => inception::minimum_size(&layer.name),
-            Self::AlexNet => alexnet::minimum_size(&layer.name),
         }
     }
 }

@@ -4,7 +4,7 @@ use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 
 use crate::layers::Statistics;
-use crate::{AlexNet, BackboneConfig, InceptionV3, ResNet, Vgg};
+use crate::{BackboneConfig, InceptionV3, ResNet, Sequential};
 
 /// What a tapped layer gives (timm's `feature_info`).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,41 +51,37 @@ pub trait FeatureExtractor: Module {
 #[derive(Module, Debug)]
 #[allow(clippy::large_enum_variant, reason = "one value a model")]
 pub enum Backbone {
-    /// VGG16 or VGG19.
-    Vgg(Vgg),
+    /// VGG16, VGG19 or AlexNet.
+    Sequential(Sequential),
     /// ResNet18 or ResNet50.
     ResNet(ResNet),
     /// Inception-v3.
     Inception(InceptionV3),
-    /// AlexNet.
-    AlexNet(AlexNet),
 }
 
 impl Backbone {
     /// The configuration the network was made from.
     pub fn config(&self) -> &BackboneConfig {
         match self {
-            Self::Vgg(network) => &network.config,
+            Self::Sequential(network) => &network.config,
             Self::ResNet(network) => &network.config,
             Self::Inception(network) => &network.config,
-            Self::AlexNet(network) => &network.config,
         }
     }
 
     /// The device that holds the weights.
     pub fn device(&self) -> Device {
         match self {
-            Self::Vgg(network) => network.device(),
+            Self::Sequential(network) => network.device(),
             Self::ResNet(network) => network.device(),
             Self::Inception(network) => network.device(),
-            Self::AlexNet(network) => network.device(),
         }
     }
 
     /// Whether batch norms have been folded into the convolutions ([`FeatureExtractor::fuse`]).
     pub fn is_fused(&self) -> bool {
         match self {
-            Self::Vgg(_) | Self::AlexNet(_) => false,
+            Self::Sequential(_) => false,
             Self::ResNet(network) => network.is_fused(),
             Self::Inception(network) => network.is_fused(),
         }
@@ -94,10 +90,9 @@ impl Backbone {
     fn features(&self, images: Tensor<4>, statistics: Statistics) -> Vec<Tensor<4>> {
         assert_eq!(images.dims()[1], 3, "images must be [n, 3, height, width]");
         match self {
-            Self::Vgg(network) => network.features(images),
+            Self::Sequential(network) => network.features(images),
             Self::ResNet(network) => network.features(images, statistics),
             Self::Inception(network) => network.features(images, statistics),
-            Self::AlexNet(network) => network.features(images),
         }
     }
 }
@@ -105,10 +100,9 @@ impl Backbone {
 impl FeatureExtractor for Backbone {
     fn feature_info(&self) -> Vec<FeatureInfo> {
         match self {
-            Self::Vgg(network) => network.plan.feature_info(),
+            Self::Sequential(network) => network.plan.feature_info(),
             Self::ResNet(network) => network.plan.feature_info(),
             Self::Inception(network) => network.plan.feature_info(),
-            Self::AlexNet(network) => network.plan.feature_info(),
         }
     }
 
@@ -122,10 +116,9 @@ impl FeatureExtractor for Backbone {
 
     fn fuse(self) -> Self {
         match self {
-            Self::Vgg(network) => Self::Vgg(network),
+            Self::Sequential(network) => Self::Sequential(network),
             Self::ResNet(network) => Self::ResNet(network.fuse()),
             Self::Inception(network) => Self::Inception(network.fuse()),
-            Self::AlexNet(network) => Self::AlexNet(network),
         }
     }
 }

@@ -3,7 +3,7 @@
 use burn::config::Config;
 use burn::tensor::Device;
 
-use crate::{AlexNet, Architecture, Backbone, BackboneError, FeatureInfo, InceptionV3, ResNet, Vgg};
+use crate::{Architecture, Backbone, BackboneError, FeatureInfo, InceptionV3, ResNet, Sequential};
 
 /// Configuration of a [`Backbone`].
 ///
@@ -75,12 +75,13 @@ impl BackboneConfig {
     pub fn init(&self, device: &Device) -> Backbone {
         let plan = self.plan().unwrap_or_else(|error| panic!("{error}"));
         match self.architecture {
-            Architecture::Vgg16 | Architecture::Vgg19 => Backbone::Vgg(Vgg::new(self, plan, device)),
+            Architecture::Vgg16 | Architecture::Vgg19 | Architecture::AlexNet => {
+                Backbone::Sequential(Sequential::new(self, plan, device))
+            }
             Architecture::ResNet18 | Architecture::ResNet50 => {
                 Backbone::ResNet(ResNet::new(self, plan, device))
             }
             Architecture::InceptionV3 => Backbone::Inception(InceptionV3::new(self, plan, device)),
-            Architecture::AlexNet => Backbone::AlexNet(AlexNet::new(self, plan, device)),
         }
     }
 

@@ -18,7 +18,7 @@ pub(crate) enum Statistics {
 }
 
 /// Extents of a convolution.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Geometry {
     pub(crate) kernel: [usize; 2],
     pub(crate) stride: usize,

@@ -26,7 +26,6 @@
 //! # }
 //! ```
 
-mod alexnet;
 mod architecture;
 mod backbone;
 mod config;
@@ -35,14 +34,13 @@ mod inception;
 mod layers;
 pub mod pretrained;
 mod resnet;
-mod vgg;
+mod sequential;
 mod weights;
 
-pub use alexnet::AlexNet;
 pub use architecture::{Architecture, Normalisation};
 pub use backbone::{Backbone, FeatureExtractor, FeatureInfo};
 pub use config::BackboneConfig;
 pub use error::{BackboneError, MissingReason};
 pub use inception::InceptionV3;
 pub use resnet::ResNet;
-pub use vgg::Vgg;
+pub use sequential::Sequential;

@@ -6,7 +6,7 @@ use std::path::Path;
 use burn::tensor::Device;
 use iqa_nn::NamedTensors;
 
-use crate::{Architecture, Backbone, BackboneConfig, BackboneError, alexnet, inception, resnet, vgg};
+use crate::{Architecture, Backbone, BackboneConfig, BackboneError, inception, resnet, sequential};
 
 /// Tensors of torchvision's files that no features come from: the classifiers, and a counter that nothing reads.
 const IGNORED: [&str; 3] = ["classifier.", "fc.", "AuxLogits."];
@@ -69,8 +69,9 @@ impl BackboneConfig {
     pub fn parameter_names(&self) -> Result<Vec<(String, String)>, BackboneError> {
         let plan = self.plan()?;
         let units = match self.architecture {
-            Architecture::Vgg16 | Architecture::Vgg19 => return Ok(vgg::names(self, &plan)),
-            Architecture::AlexNet => return Ok(alexnet::names(&plan)),
+            Architecture::Vgg16 | Architecture::Vgg19 | Architecture::AlexNet => {
+                return Ok(sequential::names(self.architecture, &plan));
+            }
             Architecture::ResNet18 | Architecture::ResNet50 => resnet::units(self, &plan),
             Architecture::InceptionV3 => inception::units(&plan),
         };

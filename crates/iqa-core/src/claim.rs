@@ -187,15 +187,9 @@ fn escaped(name: &OsStr) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use iqa_testkit::names_in as names;
 
-    fn names(folder: &Path) -> Vec<String> {
-        let entries = std::fs::read_dir(folder).expect("lists").flatten();
-        let mut names: Vec<String> =
-            entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
-        names.sort();
-        names
-    }
+    use super::*;
 
     #[test]
     fn a_folder_has_one_owner_until_it_lets_go() {

@@ -101,15 +101,9 @@ fn remove_unheld(folder: &Path, ours: impl Fn(&[u8]) -> bool) {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use iqa_testkit::names_in as names;
 
-    fn names(folder: &Path) -> Vec<String> {
-        let entries = std::fs::read_dir(folder).expect("lists").flatten();
-        let mut names: Vec<String> =
-            entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
-        names.sort();
-        names
-    }
+    use super::*;
 
     #[test]
     fn replaces_a_file_and_leaves_no_other() {

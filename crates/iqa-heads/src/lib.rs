@@ -18,8 +18,10 @@ pub mod gsn;
 pub mod hiqa;
 pub mod lpips;
 pub mod multi_branch;
+mod perceptual;
 mod shapes;
 mod stored;
 pub mod wadiqam;
 
 pub use error::HeadError;
+pub use perceptual::{FeatureDistance, FeatureModel};

@@ -3,6 +3,7 @@
 use burn::tensor::{Device, Tensor};
 use image::RgbImage;
 use iqa_backbones::{Backbone, BackboneConfig};
+use iqa_heads::FeatureDistance;
 use iqa_heads::dists::{Dists, dists_backbone};
 use iqa_heads::lpips::{Lpips, LpipsTrunk};
 use iqa_nn::{NamedTensors, image_to_tensor};

@@ -3,7 +3,7 @@
 use image::RgbImage;
 use iqa_core::{Direction, ReferenceNeed, ScoreSpec};
 use iqa_metrics::image::Measure;
-use iqa_nn::{Identity, Make, ModelError, ModelInfo, QualityModel, ScoreError, Scored, WeightSource};
+use iqa_nn::{Identity, ModelError, ModelInfo, QualityModel, ScoreError, Scored, Source};
 
 /// A [`Measure`] as a model.
 #[derive(Clone, Copy, Debug)]
@@ -40,9 +40,8 @@ macro_rules! measures {
             name: Measure::$measure.name(),
             reference: ReferenceNeed::FullReference,
             paper: "see docs/MEASURES.md",
-            weights: WeightSource::None,
             options: &[],
-            make: Make::Formula(|| Box::new(MeasureModel(Measure::$measure))),
+            source: Source::Formula(|| Box::new(MeasureModel(Measure::$measure))),
         }),*]
     };
 }

@@ -42,13 +42,15 @@ mod tests {
     fn bundled_weights_say_what_they_have_learned_from_and_formulas_nothing() {
         for model in models() {
             let (sources, licence) = (model.training_data(), model.licence());
-            match model.weights {
-                WeightSource::Bundled(..) => {
+            match model.weights() {
+                Some(WeightSource::Bundled(..)) => {
                     assert!(!sources.is_empty() && licence.is_some(), "{}", model.name);
                 }
-                WeightSource::None => assert!(sources.is_empty() && licence.is_some(), "{}", model.name),
-                WeightSource::Partly(..) => assert!(sources.is_empty() && licence.is_some()),
-                WeightSource::File(_) => assert!(sources.is_empty() && licence.is_none(), "{}", model.name),
+                None => assert!(sources.is_empty() && licence.is_some(), "{}", model.name),
+                Some(WeightSource::Partly(..)) => assert!(sources.is_empty() && licence.is_some()),
+                Some(WeightSource::File(_)) => {
+                    assert!(sources.is_empty() && licence.is_none(), "{}", model.name);
+                }
             }
         }
     }

@@ -6,7 +6,7 @@ use burn::tensor::Tensor;
 use image::RgbImage;
 use iqa_core::ScoreSpec;
 
-use crate::checks::{check_finite, check_reference, check_sizes, check_tensors};
+use crate::checks::{check_finite, check_minimum, check_reference, check_sizes, check_tensors};
 use crate::{Identity, ModelError, Prepared, QualityModel, Scored};
 
 /// A reference image of which a model keeps what it needs, to score many distorted versions of it.
@@ -155,10 +155,11 @@ impl CheckedModel {
 
     fn check_minimum(&self, size: (u32, u32)) -> Result<(), ModelError> {
         let minimum = self.minimum_size();
-        if size.0 < minimum.0 || size.1 < minimum.1 {
-            return Err(ModelError::TooSmall { model: self.name().into(), size, minimum });
-        }
-        Ok(())
+        check_minimum(size, minimum).map_err(|_| ModelError::TooSmall {
+            model: self.name().into(),
+            size,
+            minimum,
+        })
     }
 
     fn finite(&self, scored: Scored) -> Result<Scored, ModelError> {

@@ -15,12 +15,19 @@ pub struct ModelInfo {
     pub reference: ReferenceNeed,
     /// Who published it, and where.
     pub paper: &'static str,
-    /// Where its weights come from.
-    pub weights: WeightSource,
     /// What may be chosen when it is opened.
     pub options: &'static [OptionInfo],
-    /// Makes it.
-    pub make: Make,
+    /// What it is made of.
+    pub source: Source,
+}
+
+/// What a model is made of.
+#[derive(Clone, Copy, Debug)]
+pub enum Source {
+    /// Weights, and what makes the network of them.
+    Network(WeightSource, MakeNetwork),
+    /// Nothing: it is a formula.
+    Formula(fn() -> Box<dyn QualityModel>),
 }
 
 /// Where a model's weights come from.
@@ -30,23 +37,12 @@ pub enum WeightSource {
     Bundled(&'static [u8], &'static [TrainingSource]),
     /// A part inside the crate, on top of a published network that is looked for in the cache; its licence.
     Partly(&'static [u8], &'static str),
-    /// There are none to give: the model is a formula.
-    None,
     /// A file that the caller gives; the text says where to get one.
     File(&'static str),
 }
 
 /// Makes a network of weights, with those of [`ModelInfo::options`] that were given.
 pub type MakeNetwork = fn(NamedTensors, &Chosen<'_>, &Device) -> Result<Box<dyn QualityModel>, ModelError>;
-
-/// How a model is made.
-#[derive(Clone, Copy, Debug)]
-pub enum Make {
-    /// Of weights.
-    Network(MakeNetwork),
-    /// Of nothing.
-    Formula(fn() -> Box<dyn QualityModel>),
-}
 
 /// Something that may be chosen when a model is opened.
 #[derive(Clone, Copy, Debug)]
@@ -82,24 +78,29 @@ impl Chosen<'_> {
 }
 
 impl ModelInfo {
+    /// Where its weights come from; `None` for a formula.
+    pub fn weights(&self) -> Option<WeightSource> {
+        if let Source::Network(weights, _) = self.source { Some(weights) } else { None }
+    }
+
     /// Whether the model scores without a file of weights.
     pub fn is_bundled(&self) -> bool {
-        !matches!(self.weights, WeightSource::File(_) | WeightSource::Partly(..))
+        matches!(self.weights(), None | Some(WeightSource::Bundled(..)))
     }
 
     /// What the bundled weights have learned from, with its terms; nothing where there are none.
     pub fn training_data(&self) -> &'static [TrainingSource] {
-        if let WeightSource::Bundled(_, sources) = self.weights { sources } else { &[] }
+        if let Some(WeightSource::Bundled(_, sources)) = self.weights() { sources } else { &[] }
     }
 
     /// The licence of the bundled weights, or of the formula, and what follows from the terms of the training data for
     /// those who use them; `None` where the caller gives the weights.
     pub fn licence(&self) -> Option<&'static str> {
-        match self.weights {
-            WeightSource::Bundled(_, sources) => Some(provenance::licence(sources)),
-            WeightSource::None => Some(provenance::OWN),
-            WeightSource::Partly(_, licence) => Some(licence),
-            WeightSource::File(_) => None,
+        match self.weights() {
+            Some(WeightSource::Bundled(_, sources)) => Some(provenance::licence(sources)),
+            Some(WeightSource::Partly(_, licence)) => Some(licence),
+            Some(WeightSource::File(_)) => None,
+            None => Some(provenance::OWN),
         }
     }
 
@@ -119,14 +120,14 @@ impl ModelInfo {
             let (option, known) = ((*option).into(), known().collect());
             return Err(ModelError::UnknownOption { name: self.name, option, known });
         }
-        let make = match self.make {
-            Make::Formula(_) if weights.is_some() => {
+        let (source, make) = match self.source {
+            Source::Formula(_) if weights.is_some() => {
                 return Err(ModelError::WeightsUnexpected { name: self.name });
             }
-            Make::Formula(make) => return Ok(make()),
-            Make::Network(make) => make,
+            Source::Formula(make) => return Ok(make()),
+            Source::Network(source, make) => (source, make),
         };
-        let tensors = match (weights, self.weights) {
+        let tensors = match (weights, source) {
             (Some(tensors), _) => tensors,
             (None, WeightSource::Bundled(bytes, _) | WeightSource::Partly(bytes, _)) => {
                 NamedTensors::from_safetensors(bytes, format!("bundled weights of {}", self.name))?
@@ -134,7 +135,6 @@ impl ModelInfo {
             (None, WeightSource::File(origin)) => {
                 return Err(ModelError::WeightsNeeded { name: self.name, origin });
             }
-            (None, WeightSource::None) => NamedTensors::new("none", []),
         };
         make(tensors, &Chosen { model: self.name, options }, device)
     }

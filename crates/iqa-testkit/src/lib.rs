@@ -20,6 +20,18 @@ pub fn fixture_path(path: impl AsRef<Path>) -> PathBuf {
     workspace_path("tests/fixtures").join(path)
 }
 
+/// The names in a folder, sorted.
+///
+/// # Panics
+/// When it cannot be read.
+pub fn names_in(folder: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).expect("lists").flatten();
+    let mut names: Vec<String> =
+        entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+    names.sort();
+    names
+}
+
 /// How far a value may lie from its oracle, as a part of the oracle's largest absolute value.
 ///
 /// The oracles are computed in double precision from the same single-precision weights.

@@ -10,8 +10,6 @@
 
 mod models;
 mod network;
-mod quality;
 
 pub use models::MODELS;
 pub use network::{Dists, dists_backbone};
-pub use quality::DistsModel;

@@ -1,23 +1,26 @@
 //! DISTS by name.
 
 use iqa_core::ReferenceNeed::FullReference;
-use iqa_nn::{Make, ModelInfo, WeightSource};
+use iqa_nn::{ModelInfo, Source, WeightSource};
 
-use super::quality::DistsModel;
-use crate::lpips::{TRUNK, source};
+use super::network::{Dists, dists_backbone};
+use crate::perceptual::{FeatureModel, TRUNK, source};
+
+const WEIGHTS: WeightSource = WeightSource::Partly(
+    include_bytes!("../../weights/dists.safetensors"),
+    "weights of the channels: MIT, of the package `DISTS-pytorch`; VGG16's are torchvision's (BSD 3-Clause), trained on \
+     ImageNet-1k, whose images are for research",
+);
 
 /// The models of the family.
 pub static MODELS: &[ModelInfo] = &[ModelInfo {
     name: "dists",
     reference: FullReference,
     paper: "Ding et al., IEEE TPAMI 44(5), 2022",
-    weights: WeightSource::Partly(
-        include_bytes!("../../weights/dists.safetensors"),
-        "weights of the channels: MIT, of the package `DISTS-pytorch`; VGG16's are torchvision's (BSD 3-Clause), trained on \
-         ImageNet-1k, whose images are for research",
-    ),
     options: &[TRUNK],
-    make: Make::Network(|tensors, chosen, device| {
-        Ok(Box::new(DistsModel::open(&tensors, &source(chosen)?, device)?))
+    source: Source::Network(WEIGHTS, |tensors, chosen, device| {
+        let (config, source) = (dists_backbone(1), source(chosen)?);
+        let make = |tensors: &_, trunk| Dists::new(tensors, &trunk);
+        Ok(Box::new(FeatureModel::open("dists", &tensors, &config, &source, device, make)?))
     }),
 }];

@@ -7,6 +7,7 @@ use iqa_nn::NamedTensors;
 
 use crate::HeadError;
 use crate::lpips::tensor;
+use crate::perceptual::FeatureDistance;
 
 /// Convolutions of each block; between blocks there is a pool.
 const BLOCKS: [usize; 5] = [2, 2, 3, 3, 3];
@@ -36,11 +37,15 @@ impl Dists {
     /// [`HeadError::Nn`] for a tensor that is missing, unused or misshapen; [`HeadError::InvalidConfig`] for another
     /// network.
     pub fn new(tensors: &NamedTensors, trunk: &Backbone) -> Result<Self, HeadError> {
-        let Backbone::Vgg(vgg) = trunk else {
-            let found = trunk.config().architecture.to_string();
-            return Err(HeadError::InvalidConfig { field: "trunk", found, expected: "vgg16" });
+        let convs = match trunk {
+            Backbone::Sequential(network) if trunk.config().architecture == Architecture::Vgg16 => {
+                network.convs().to_vec()
+            }
+            _ => {
+                let found = trunk.config().architecture.to_string();
+                return Err(HeadError::InvalidConfig { field: "trunk", found, expected: "vgg16" });
+            }
         };
-        let convs = vgg.convs().to_vec();
         let mut last = 0;
         let channels: Vec<usize> = [3]
             .into_iter()
@@ -66,9 +71,11 @@ impl Dists {
         }
         Ok(Self { convs, normalisation: trunk.config().architecture.normalisation(), weights })
     }
+}
 
+impl FeatureDistance for Dists {
     /// The device that holds the weights.
-    pub fn device(&self) -> Device {
+    fn device(&self) -> Device {
         self.convs[0].weight.device()
     }
 
@@ -76,7 +83,7 @@ impl Dists {
     ///
     /// # Shapes
     /// - `images`: `[n, 3, height, width]`, RGB in `[0, 1]`
-    pub fn features(&self, images: Tensor<4>) -> Vec<Tensor<4>> {
+    fn features(&self, images: Tensor<4>) -> Vec<Tensor<4>> {
         let mut x = self.normalisation.apply(images.clone());
         let mut features = vec![images];
         let mut convs = self.convs.iter();
@@ -96,7 +103,7 @@ impl Dists {
     /// - returns `[n]`
     ///
     /// Source: Ding et al., equations 5 to 7.
-    pub fn distance(&self, distorted: Vec<Tensor<4>>, reference: Vec<Tensor<4>>) -> Tensor<1> {
+    fn distance(&self, distorted: Vec<Tensor<4>>, reference: Vec<Tensor<4>>) -> Tensor<1> {
         let pairs = distorted.into_iter().zip(reference).zip(&self.weights);
         let each = pairs.map(|((x, y), [alpha, beta])| {
             let [n, ..] = x.dims();
@@ -113,15 +120,6 @@ impl Dists {
         });
         let each: Tensor<2> = Tensor::cat(each.collect(), 1);
         each.sum_dim(1).squeeze_dim::<1>(1).neg() + 1
-    }
-
-    /// The distances of pairs.
-    ///
-    /// # Shapes
-    /// - both: `[n, 3, height, width]`, RGB in `[0, 1]`
-    /// - returns `[n]`
-    pub fn forward(&self, distorted: Tensor<4>, reference: Tensor<4>) -> Tensor<1> {
-        self.distance(self.features(distorted), self.features(reference))
     }
 }
 

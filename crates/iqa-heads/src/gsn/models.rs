@@ -1,7 +1,7 @@
 //! GSN by name.
 
 use iqa_core::ReferenceNeed::FullReference;
-use iqa_nn::{Make, ModelInfo, WeightSource};
+use iqa_nn::{ModelInfo, Source, WeightSource};
 
 use super::quality::GsnModel;
 
@@ -10,7 +10,9 @@ pub static MODELS: &[ModelInfo] = &[ModelInfo {
     name: "gsn",
     reference: FullReference,
     paper: "Cong et al., CVPR Workshops 2022",
-    weights: WeightSource::File("its authors published none; the recipe `gsn` trains some"),
     options: &[],
-    make: Make::Network(|tensors, _, device| Ok(Box::new(GsnModel::from_tensors(tensors, device)?))),
+    source: Source::Network(
+        WeightSource::File("its authors published none; the recipe `gsn` trains some"),
+        |tensors, _, device| Ok(Box::new(GsnModel::from_tensors(tensors, device)?)),
+    ),
 }];

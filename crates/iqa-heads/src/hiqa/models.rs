@@ -1,7 +1,7 @@
 //! HIQA by name.
 
 use iqa_core::ReferenceNeed::NoReference;
-use iqa_nn::{Make, ModelInfo, WeightSource};
+use iqa_nn::{ModelInfo, Source, WeightSource};
 
 use super::quality::HiqaModel;
 
@@ -10,7 +10,9 @@ pub static MODELS: &[ModelInfo] = &[ModelInfo {
     name: "hiqa",
     reference: NoReference,
     paper: "Lin and Wang, CVPR 2018",
-    weights: WeightSource::File("none were published; `train --recipe hiqa` makes them"),
     options: &[],
-    make: Make::Network(|tensors, _, device| Ok(Box::new(HiqaModel::from_tensors(tensors, device)?))),
+    source: Source::Network(
+        WeightSource::File("none were published; `train --recipe hiqa` makes them"),
+        |tensors, _, device| Ok(Box::new(HiqaModel::from_tensors(tensors, device)?)),
+    ),
 }];

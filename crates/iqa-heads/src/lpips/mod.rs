@@ -9,10 +9,7 @@
 
 mod models;
 mod network;
-mod quality;
 
 pub use models::MODELS;
-pub(crate) use models::{TRUNK, source};
 pub(crate) use network::tensor;
 pub use network::{Lpips, LpipsTrunk};
-pub use quality::LpipsModel;

@@ -5,6 +5,7 @@ use iqa_backbones::{Architecture, Backbone, BackboneConfig, FeatureExtractor};
 use iqa_nn::{NamedTensors, NnError};
 
 use crate::HeadError;
+use crate::perceptual::FeatureDistance;
 
 /// Added to the length of a place's features (`normalize_tensor` of the package).
 const EPSILON: f64 = 1e-10;
@@ -60,25 +61,19 @@ impl Lpips {
             .collect::<Result<_, NnError>>()?;
         Ok(Self { trunk, weights })
     }
+}
 
+impl FeatureDistance for Lpips {
     /// The device that holds the weights.
-    pub fn device(&self) -> Device {
+    fn device(&self) -> Device {
         self.trunk.device()
-    }
-
-    /// Smallest width and height, in pixels.
-    ///
-    /// # Errors
-    /// [`HeadError::Backbone`].
-    pub fn minimum_size(&self) -> Result<usize, HeadError> {
-        Ok(self.trunk.config().minimum_size()?)
     }
 
     /// The features of images at each tap, scaled to length one at each place.
     ///
     /// # Shapes
     /// - `images`: `[n, 3, height, width]`, RGB in `[0, 1]`
-    pub fn features(&self, images: Tensor<4>) -> Vec<Tensor<4>> {
+    fn features(&self, images: Tensor<4>) -> Vec<Tensor<4>> {
         // The package's scaling layer, on [-1, 1], is ImageNet's normalisation on [0, 1].
         let images = self.trunk.config().architecture.normalisation().apply(images);
         let unit = |features: Tensor<4>| {
@@ -92,7 +87,7 @@ impl Lpips {
     ///
     /// # Shapes
     /// - returns `[n]`
-    pub fn distance(&self, distorted: Vec<Tensor<4>>, reference: Vec<Tensor<4>>) -> Tensor<1> {
+    fn distance(&self, distorted: Vec<Tensor<4>>, reference: Vec<Tensor<4>>) -> Tensor<1> {
         let taps = distorted.into_iter().zip(reference).zip(&self.weights);
         let each = taps.map(|((distorted, reference), weights)| {
             let [n, ..] = distorted.dims();
@@ -101,15 +96,6 @@ impl Lpips {
         });
         let each: Tensor<2> = Tensor::cat(each.collect(), 1);
         each.sum_dim(1).squeeze_dim(1)
-    }
-
-    /// The distances of pairs.
-    ///
-    /// # Shapes
-    /// - both: `[n, 3, height, width]`, RGB in `[0, 1]`
-    /// - returns `[n]`, not negative
-    pub fn forward(&self, distorted: Tensor<4>, reference: Tensor<4>) -> Tensor<1> {
-        self.distance(self.features(distorted), self.features(reference))
     }
 }
 

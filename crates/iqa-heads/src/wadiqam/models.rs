@@ -1,9 +1,10 @@
 //! DIQaM and WaDIQaM by name.
 
 use burn::tensor::Device;
-use iqa_core::ReferenceNeed::{FullReference, NoReference};
+use iqa_core::ReferenceNeed::{self, FullReference, NoReference};
 use iqa_nn::{
-    Chosen, Make, ModelError, ModelInfo, NamedTensors, OptionInfo, QualityModel, TrainingSource, WeightSource,
+    Chosen, MakeNetwork, ModelError, ModelInfo, NamedTensors, OptionInfo, QualityModel, Source,
+    TrainingSource, WeightSource,
 };
 
 use super::config::WadiqamConfig;
@@ -53,46 +54,33 @@ fn make(
     Ok(Box::new(model.with_sampler(sampler)?))
 }
 
+const fn model(
+    name: &'static str,
+    reference: ReferenceNeed,
+    weights: WeightSource,
+    make: MakeNetwork,
+) -> ModelInfo {
+    ModelInfo { name, reference, paper: PAPER, options: OPTIONS, source: Source::Network(weights, make) }
+}
+
 /// The models of the family.
 pub static MODELS: &[ModelInfo] = &[
-    ModelInfo {
-        name: "wadiqam_fr",
-        reference: FullReference,
-        paper: PAPER,
-        weights: WeightSource::Bundled(include_bytes!("../../weights/wadiqam_fr.safetensors"), PAIRS),
-        options: OPTIONS,
-        make: Make::Network(|tensors, chosen, device| {
-            make(&WadiqamConfig::wadiqam_fr(), tensors, chosen, device)
-        }),
-    },
-    ModelInfo {
-        name: "wadiqam_nr",
-        reference: NoReference,
-        paper: PAPER,
-        weights: WeightSource::Bundled(include_bytes!("../../weights/wadiqam_nr.safetensors"), SINGLE),
-        options: OPTIONS,
-        make: Make::Network(|tensors, chosen, device| {
-            make(&WadiqamConfig::wadiqam_nr(), tensors, chosen, device)
-        }),
-    },
-    ModelInfo {
-        name: "diqam_fr",
-        reference: FullReference,
-        paper: PAPER,
-        weights: DEEP_IQA,
-        options: OPTIONS,
-        make: Make::Network(|tensors, chosen, device| {
-            make(&WadiqamConfig::diqam_fr(), tensors, chosen, device)
-        }),
-    },
-    ModelInfo {
-        name: "diqam_nr",
-        reference: NoReference,
-        paper: PAPER,
-        weights: DEEP_IQA,
-        options: OPTIONS,
-        make: Make::Network(|tensors, chosen, device| {
-            make(&WadiqamConfig::diqam_nr(), tensors, chosen, device)
-        }),
-    },
+    model(
+        "wadiqam_fr",
+        FullReference,
+        WeightSource::Bundled(include_bytes!("../../weights/wadiqam_fr.safetensors"), PAIRS),
+        |tensors, chosen, device| make(&WadiqamConfig::wadiqam_fr(), tensors, chosen, device),
+    ),
+    model(
+        "wadiqam_nr",
+        NoReference,
+        WeightSource::Bundled(include_bytes!("../../weights/wadiqam_nr.safetensors"), SINGLE),
+        |tensors, chosen, device| make(&WadiqamConfig::wadiqam_nr(), tensors, chosen, device),
+    ),
+    model("diqam_fr", FullReference, DEEP_IQA, |tensors, chosen, device| {
+        make(&WadiqamConfig::diqam_fr(), tensors, chosen, device)
+    }),
+    model("diqam_nr", NoReference, DEEP_IQA, |tensors, chosen, device| {
+        make(&WadiqamConfig::diqam_nr(), tensors, chosen, device)
+    }),
 ];
