@@ -9,7 +9,7 @@
 //! | `checkpoint.safetensors` | all that is needed to go on: weights, optimiser state, log |
 //! | `log.csv` | one line an epoch |
 //! | `loss.svg` | the learning curves |
-//! | `.iqa-models` | the names of these files, and of those that the program `train` adds; locked while the run lasts |
+//! | `.iqa-models` | the names of these files, and of those that `iqa train` adds; locked while the run lasts |
 //!
 //! A second run in the folder is refused meanwhile ([`iqa_core::FolderClaim`]), and so is a folder in which files of these
 //! names are not of a run.

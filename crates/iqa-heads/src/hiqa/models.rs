@@ -12,7 +12,7 @@ pub static MODELS: &[ModelInfo] = &[ModelInfo {
     paper: "Lin and Wang, CVPR 2018",
     options: &[],
     source: Source::Network(
-        WeightSource::File("none were published; `train --recipe hiqa` makes them"),
+        WeightSource::File("none were published; `iqa train --recipe hiqa` makes them"),
         |tensors, _, device| Ok(Box::new(HiqaModel::from_tensors(tensors, device)?)),
     ),
 }];

@@ -7,7 +7,7 @@ use super::config::MultiBranchConfig;
 use super::quality::MultiBranchModel;
 
 const WEIGHTS: WeightSource = WeightSource::File(
-    "`best.safetensors` of a run of the example `train` with `--recipe multibranch`; no trained weights are published",
+    "`best.safetensors` of a run of `iqa train` with `--recipe multibranch`; no trained weights are published",
 );
 
 const fn model(name: &'static str, make: MakeNetwork) -> ModelInfo {

@@ -1,0 +1,128 @@
+//! How well a model agrees with people on a data set.
+//!
+//! ```text
+//! iqa evaluate --set csiq --root data/csiq --model wadiqam_fr --output results/csiq
+//! iqa evaluate --set csiq --root data/csiq --set live --root data/live \
+//!     --model psnr,vsi,wadiqam_fr --output results/table
+//! ```
+
+mod sets;
+mod table;
+
+use std::error::Error;
+use std::path::{Path, PathBuf};
+
+use crate::evaluation::evaluate;
+use crate::options::within;
+use clap::Args;
+use iqa_models::datasets::split::SplitPreset;
+use iqa_models::heads::wadiqam::MAX_PATCHES;
+use iqa_models::metrics::agreement::MAX_RESAMPLES;
+use iqa_models::train::evaluation::ReportConfig;
+use iqa_models::{Device, Scorer, available_devices, device_by_name};
+use sets::SetsOptions;
+use table::{NamedModel, evaluate_all};
+
+/// Runs a model over a rated set and says how well it agrees with people: PLCC, SRCC, KRCC, RMSE, with and without
+/// logistic fits; for each type of distortion; over splits; against another model. Several models or sets give a table.
+///
+/// Scores are written as they come: a run that was stopped goes on when started again with the same options.
+#[derive(Args)]
+pub(crate) struct Options {
+    #[command(flatten)]
+    sets: SetsOptions,
+    /// The model, by name; a wrong one lists those there are. Several, with commas or repeated, for a table; `NAME=FILE` is
+    /// one with the weights of a file.
+    #[arg(long, value_delimiter = ',', default_value = "wadiqam_fr")]
+    model: Vec<String>,
+    /// Weights to use instead of the bundled ones, for a single model.
+    #[arg(long)]
+    weights: Option<PathBuf>,
+    /// Where to compute; the devices of this build are listed by `--device help`.
+    #[arg(long, default_value = "flex")]
+    device: String,
+    /// Look at so many random patches of each image instead of all; for patch networks.
+    #[arg(long, value_parser = within(1..=MAX_PATCHES))]
+    patches: Option<usize>,
+    /// Folder for scores, report and plot.
+    #[arg(long)]
+    output: PathBuf,
+    /// Report also on the test parts of a paper's splits, `bosse_live` say: mean, median, standard deviation.
+    #[arg(long)]
+    splits: Option<SplitPreset>,
+    /// The scores.csv of another model on the same images: how significant is the difference?
+    #[arg(long)]
+    against: Option<PathBuf>,
+    /// Resamples of the bootstrap.
+    #[arg(long, default_value_t = 1000, value_parser = within(1..=MAX_RESAMPLES))]
+    resamples: usize,
+    /// Seed of bootstrap, splits and random patches.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+}
+
+impl Options {
+    /// The models, opened: a missing file of weights is told before the work.
+    fn open_models(&self, device: &Device) -> Result<Vec<NamedModel>, Box<dyn Error>> {
+        if self.weights.is_some() && (self.model.len() > 1 || self.model[0].contains('=')) {
+            return Err("--weights is for a single model by its name: write NAME=FILE for each".into());
+        }
+        let patches = self.patches.map(|patches| (patches.to_string(), self.seed.to_string()));
+        let patches = patches.as_ref().map(|(patches, seed)| [("patches", patches.as_str()), ("seed", seed)]);
+        let options = patches.as_ref().map_or(&[][..], |patches| patches);
+        let mut models: Vec<NamedModel> = Vec::with_capacity(self.model.len());
+        for label in &self.model {
+            if models.iter().any(|earlier| earlier.label == *label) {
+                return Err(format!("`{label}` is there twice").into());
+            }
+            let (name, weights) = match label.split_once('=') {
+                Some((name, file)) => (name, Some(Path::new(file))),
+                None => (label.as_str(), self.weights.as_deref()),
+            };
+            let scorer = Scorer::open(name, weights, options, device)?;
+            if let (Some(weights), Some(remark)) = (weights, scorer.weights_remark()) {
+                note!("{}: {remark}", weights.display());
+            }
+            models.push(NamedModel { label: label.clone(), scorer });
+        }
+        Ok(models)
+    }
+}
+
+pub(crate) fn run(options: &Options) -> Result<bool, Box<dyn Error>> {
+    if options.device == "help" {
+        say!("{}", available_devices().join("\n"));
+        return Ok(true);
+    }
+    let sets = options.sets.open(options.seed)?;
+    let device = device_by_name(&options.device)?;
+    let models = options.open_models(&device)?;
+    let config = ReportConfig {
+        resamples: options.resamples,
+        seed: options.seed,
+        splits: options.splits,
+        ..ReportConfig::default()
+    };
+    let ([model], [set]) = (&models[..], &sets[..]) else {
+        if options.against.is_some() || options.splits.is_some() {
+            return Err("--against and --splits are for one model on one set".into());
+        }
+        let (text, failures) = evaluate_all(&models, &sets, &options.output, &config)?;
+        say!("{text}");
+        for failure in &failures {
+            note!("error: {failure}");
+        }
+        return Ok(failures.is_empty());
+    };
+    let done = evaluate(&model.scorer, set, &options.output, options.against.as_deref(), &config)?;
+    say!("{}", done.text);
+    let rate = done.scored as f64 / done.seconds.max(f64::MIN_POSITIVE);
+    say!(
+        "{} images scored in {:.1} s ({rate:.1} a second), {} found in {}",
+        done.scored,
+        done.seconds,
+        done.found,
+        options.output.join("scores.csv").display()
+    );
+    Ok(true)
+}

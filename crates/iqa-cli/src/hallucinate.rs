@@ -1,0 +1,122 @@
+//! Draws the reference that HIQA hallucinates for an image, and the discrepancy between the two.
+//!
+//! ```text
+//! iqa hallucinate --weights RUN/hiqa.safetensors --output FOLDER picture.png
+//! ```
+
+use std::collections::HashMap;
+use std::error::Error;
+use std::ffi::{OsStr, OsString};
+use std::io::Cursor;
+use std::path::{Path, PathBuf};
+
+use crate::options::within;
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+use iqa_models::core::{FolderClaim, sha256, write_atomically};
+use iqa_models::heads::hiqa::{Hiqa, HiqaScoreOptions};
+use iqa_models::image::{ImageFormat, RgbImage};
+use iqa_models::{DecodeOptions, Device, device_by_name, read_image};
+
+/// What is drawn of each image.
+const KINDS: [&str; 2] = ["hallucinated", "map"];
+
+/// Draws the reference that HIQA hallucinates for an image of any size, and the discrepancy between the two (black: none,
+/// white: a quarter of the scale and more).
+///
+/// Writes NAME.hallucinated.png and NAME.map.png for each image, and over nothing but what it drew of the same file. The exit status is 1 when one could not be read.
+#[derive(Args)]
+pub(crate) struct Options {
+    /// Images, PNG, JPEG, BMP, TIFF or WebP.
+    #[arg(required = true)]
+    images: Vec<PathBuf>,
+    /// Weights of HIQA with a generator, as `iqa train --recipe hiqa` writes them.
+    #[arg(long)]
+    weights: PathBuf,
+    /// Folder for the pictures.
+    #[arg(long, default_value = ".")]
+    output: PathBuf,
+    /// Distance between patches in pixels, at most half a patch (default: half a patch).
+    #[arg(long, value_parser = within(1..=usize::from(u16::MAX)))]
+    stride: Option<usize>,
+    /// Where to compute: flex, wgpu, libtorch, libtorch-cuda or cuda, as compiled in.
+    #[arg(long, default_value = "flex")]
+    device: String,
+}
+
+/// Whether every image was drawn.
+pub(crate) fn run(options: &Options) -> Result<bool, Box<dyn Error>> {
+    let names = names(&options.images)?;
+    let device: Device = device_by_name(&options.device)?;
+    let model = Hiqa::load(&options.weights, &device)?;
+    if model.generator().is_none() {
+        return Err(format!("{}: the baseline, which has no generator", options.weights.display()).into());
+    }
+    let files: Vec<(OsString, String)> = options
+        .images
+        .iter()
+        .zip(&names)
+        .flat_map(|(image, name)| KINDS.map(|kind| (picture(name, kind), maker(image))))
+        .collect();
+    let _claim = FolderClaim::of_inputs(&options.output, &files)?;
+    let bar = ProgressBar::new(options.images.len() as u64);
+    bar.set_style(ProgressStyle::with_template("{bar:30} {pos}/{len} images, {eta} left")?);
+    let mut complete = true;
+    for (file, name) in options.images.iter().zip(&names) {
+        match draw(&model, file, name, options) {
+            Ok(pictures) => bar.suspend(|| say!("{} {}", pictures[0].display(), pictures[1].display())),
+            Err(error) => {
+                complete = false;
+                bar.suspend(|| note!("error: {error}"));
+            }
+        }
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    Ok(complete)
+}
+
+/// The names of the images' pictures, without their kind: the images' own without extension, each of one image.
+fn names(images: &[PathBuf]) -> Result<Vec<OsString>, Box<dyn Error>> {
+    let names: Vec<OsString> =
+        images.iter().map(|image| image.file_stem().unwrap_or_default().to_owned()).collect();
+    let mut first: HashMap<&OsStr, &Path> = HashMap::new();
+    for (name, image) in names.iter().zip(images) {
+        let other = *first.entry(name).or_insert(image);
+        if other != image {
+            let (name, other, image) = (name.display(), other.display(), image.display());
+            return Err(format!("{other} and {image} would both be drawn as {name}.map.png; draw them into folders of their own").into());
+        }
+    }
+    Ok(names)
+}
+
+/// The name of a picture.
+fn picture(name: &OsStr, kind: &str) -> OsString {
+    let mut name = name.to_owned();
+    name.push(format!(".{kind}.png"));
+    name
+}
+
+/// Who makes the pictures of an image: this program, of the file at its place, by whatever way it is named.
+fn maker(image: &Path) -> String {
+    let place = std::fs::canonicalize(image).unwrap_or_else(|_| image.to_owned());
+    format!("hallucinate {}", sha256(place.as_os_str().as_encoded_bytes()))
+}
+
+/// The pictures of one image, as they were written.
+fn draw(model: &Hiqa, file: &Path, name: &OsStr, options: &Options) -> Result<[PathBuf; 2], Box<dyn Error>> {
+    let image = read_image(file, &DecodeOptions::default())?;
+    let score = HiqaScoreOptions { stride: options.stride, ..HiqaScoreOptions::default() };
+    let found = model.hallucinate(&image, &score).map_err(|error| format!("{}: {error}", file.display()))?;
+    let pictures = KINDS.map(|kind| options.output.join(picture(name, kind)));
+    write_png(&pictures[0], &found.image)?;
+    write_png(&pictures[1], &found.map)?;
+    Ok(pictures)
+}
+
+fn write_png(path: &Path, picture: &RgbImage) -> Result<(), Box<dyn Error>> {
+    let mut bytes = Cursor::new(Vec::new());
+    picture.write_to(&mut bytes, ImageFormat::Png)?;
+    Ok(write_atomically(path, &bytes.into_inner())?)
+}

@@ -1,0 +1,251 @@
+//! `--recipe hiqa`.
+
+use std::error::Error;
+use std::fmt::Write as _;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::{Args, ValueEnum};
+use iqa_models::Device;
+use iqa_models::datasets::DatasetError;
+use iqa_models::datasets::augment::PairAugment;
+use iqa_models::datasets::distort::Distortion;
+use iqa_models::datasets::synthetic::{SyntheticConfig, SyntheticGrid};
+use iqa_models::heads::hiqa::{Hiqa, HiqaScoreOptions, RegressorConfig};
+use iqa_models::image::RgbImage;
+use iqa_models::nn::Precision;
+use iqa_models::train::hiqa::{HiqaRecipe, MapSource, Perceptual, Rung, train};
+
+use crate::train::report::report;
+use crate::train::source::{Source, Sources};
+use crate::train::{Common, Preset, select};
+
+/// Of the recipe `hiqa`. `--steps` is for the joint phase, `--images` has one or more patches each, `--learning-rate` and
+/// `--epochs` have no say.
+#[derive(Args)]
+pub(crate) struct HiqaOptions {
+    /// How much of the paper: the steps of its ablation, each with those before it.
+    #[arg(long, value_enum, default_value_t = RungName::Fusion)]
+    rung: RungName,
+    /// With `--preset paper`: Adam at 1e-4 for generator and discriminator and means for sums, without which they hardly
+    /// move.
+    #[arg(long)]
+    practical: bool,
+    /// Channels in place of the published 64 (default: the preset's).
+    #[arg(long)]
+    channels: Option<usize>,
+    /// Side of a patch in pixels, a power of two from 64 on (default: the preset's).
+    #[arg(long)]
+    patch_side: Option<usize>,
+    /// Random patches of each image in a batch (default: the preset's).
+    #[arg(long)]
+    patches_each: Option<usize>,
+    /// Steps of the first phase, R_pre (default: the preset's).
+    #[arg(long)]
+    baseline_steps: Option<usize>,
+    /// Steps of the last phase, the regressor alone (default: the preset's).
+    #[arg(long)]
+    regressor_steps: Option<usize>,
+    /// Steps between two checkpoints, rows of the log and sample sheets (default: the preset's).
+    #[arg(long)]
+    report_every: Option<usize>,
+    /// Weights of ours whose generator is used as it is: only a regressor is trained.
+    #[arg(long)]
+    plug_in: Option<PathBuf>,
+    /// Trains and reports on discrepancy maps of the true references; with `--plug-in`.
+    #[arg(long, requires = "plug_in")]
+    oracle: bool,
+    /// ImageNet weights of VGG19, with torchvision's names, for the perceptual loss.
+    #[arg(long, conflicts_with = "vgg16")]
+    vgg19: Option<PathBuf>,
+    /// ImageNet weights of VGG16 in its place.
+    #[arg(long)]
+    vgg16: Option<PathBuf>,
+    /// Layers of the VGG by torchvision's numbers, separated by commas (default: the last ReLU of block 5).
+    #[arg(long, value_delimiter = ',')]
+    vgg_layers: Vec<usize>,
+    /// Distance between the patches of an image in the report, in pixels (default: half a patch).
+    #[arg(long)]
+    stride: Option<NonZeroUsize>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum RungName {
+    /// The distorted image alone.
+    Baseline,
+    /// A generator that learns from pixels, and the discrepancy map.
+    Map,
+    /// The loss on features of VGG and of R_pre.
+    QualityLoss,
+    /// A discriminator.
+    Adversary,
+    /// One that takes for real what serves the regressor.
+    IqaAdversary,
+    /// The generator's features in the regressor: all of the paper.
+    Fusion,
+}
+
+impl From<RungName> for Rung {
+    fn from(name: RungName) -> Self {
+        match name {
+            RungName::Baseline => Self::Baseline,
+            RungName::Map => Self::Map,
+            RungName::QualityLoss => Self::QualityLoss,
+            RungName::Adversary => Self::Adversary,
+            RungName::IqaAdversary => Self::IqaAdversary,
+            RungName::Fusion => Self::Fusion,
+        }
+    }
+}
+
+impl HiqaOptions {
+    fn perceptual(&self) -> Perceptual {
+        let mut perceptual = match (&self.vgg19, &self.vgg16) {
+            (Some(weights), _) => Perceptual::vgg19(weights.clone()),
+            (None, Some(weights)) => Perceptual::vgg16(weights.clone()),
+            (None, None) => Perceptual::None,
+        };
+        if let Perceptual::Vgg16 { layers, .. } | Perceptual::Vgg19 { layers, .. } = &mut perceptual
+            && !self.vgg_layers.is_empty()
+        {
+            layers.clone_from(&self.vgg_layers);
+        }
+        perceptual
+    }
+
+    fn recipe(&self, common: &Common) -> HiqaRecipe {
+        let vgg = self.perceptual();
+        let mut recipe = match common.preset {
+            Preset::Fast => HiqaRecipe::fast(vgg),
+            Preset::Small => HiqaRecipe::small(vgg),
+            Preset::Paper if self.practical => HiqaRecipe::practical(vgg),
+            Preset::Paper => HiqaRecipe::paper(vgg),
+        };
+        recipe.seed = common.seed;
+        recipe.rung = self.rung.into();
+        recipe.plug_in.clone_from(&self.plug_in);
+        if self.oracle {
+            recipe.map_source = MapSource::Reference;
+        }
+        if let Some(channels) = self.channels {
+            recipe.generator.width = channels;
+            recipe.regressor_width = channels;
+            recipe.discriminator_width = channels;
+        }
+        select(&mut recipe.patch, self.patch_side);
+        select(&mut recipe.images, common.images);
+        select(&mut recipe.patches, self.patches_each);
+        select(&mut recipe.baseline_steps, self.baseline_steps);
+        select(&mut recipe.joint_steps, common.steps);
+        select(&mut recipe.regressor_steps, self.regressor_steps);
+        select(&mut recipe.report_every, self.report_every);
+        recipe
+    }
+
+    pub(crate) fn run(
+        &self,
+        common: &Common,
+        source: &Sources,
+        output: &Path,
+        device: &Device,
+    ) -> Result<String, Box<dyn Error>> {
+        if common.learning_rate.is_some() || common.epochs.is_some() {
+            return Err("--learning-rate and --epochs are not for the recipe hiqa: its phases have steps and rates of their \
+                        own (--baseline-steps, --steps, --regressor-steps)"
+                .into());
+        }
+        if self.practical && !matches!(common.preset, Preset::Paper) {
+            return Err("--practical is for --preset paper: the other presets are".into());
+        }
+        if !self.vgg_layers.is_empty() && self.vgg19.is_none() && self.vgg16.is_none() {
+            return Err("--vgg-layers is for --vgg19 or --vgg16".into());
+        }
+        let recipe = self.recipe(common);
+        let training = source.training(PairAugment::default())?;
+        let outcome = train(&recipe, &*training, &*source.validation()?, output, device)?;
+
+        let options =
+            HiqaScoreOptions { stride: self.stride.map(NonZeroUsize::get), ..HiqaScoreOptions::default() };
+        // The report is on the weights as they would be shipped: rounded to 16 bits.
+        let shipped = output.join("best.f16.safetensors");
+        Hiqa::load(&outcome.weights, device)?.save(&shipped, Precision::F16)?;
+        let model = Hiqa::load(&shipped, device)?;
+        let mut text = String::new();
+        if let Some(Source::Photographs { references, test, trained, size, seed, .. }) = source.each().next()
+            && model.generator().is_some()
+            // A generator from elsewhere has had its report there.
+            && recipe.plug_in.is_none()
+        {
+            text += &hallucinations(
+                &model,
+                &options,
+                |distortion| {
+                    let config = SyntheticConfig {
+                        size: *size,
+                        distortions: vec![distortion],
+                        ..SyntheticConfig::default()
+                    };
+                    SyntheticGrid::new(Arc::clone(references), test, config, *seed)
+                },
+                trained,
+            )?;
+        }
+        if let Some(baseline) = outcome.baseline.filter(|_| recipe.rung > Rung::Baseline) {
+            let baseline = Hiqa::load(baseline, device)?;
+            let found = report(source, baseline.score_spec(), &|distorted, _| {
+                Ok(baseline.score(distorted, None, &options)?.score)
+            })?;
+            let _ = writeln!(text, "## R_pre, the baseline\n\n{found}");
+        }
+        let found = report(source, model.score_spec(), &|distorted, reference| {
+            let score = match reference {
+                Some(reference) if self.oracle => model.score_oracle(distorted, reference, &options)?,
+                _ => model.score(distorted, None, &options)?,
+            };
+            Ok(score.score)
+        })?;
+        let name = if self.oracle { "Oracle" } else { "Without a reference" };
+        let RegressorConfig { map, fusion, .. } = model.config().regressor;
+        let _ = writeln!(text, "## {name} (map: {map}, fusion: {})\n\n{found}", fusion.is_some());
+        Ok(text)
+    }
+}
+
+/// How close the hallucinated references are to the true ones, by type.
+fn hallucinations(
+    model: &Hiqa,
+    options: &HiqaScoreOptions,
+    grid: impl Fn(Distortion) -> Result<SyntheticGrid, DatasetError>,
+    trained: &[Distortion],
+) -> Result<String, Box<dyn Error>> {
+    let mut text = String::from(
+        "## Hallucinated references\n\n| type | PSNR of the distorted image, dB | of the hallucinated one, dB | gain at levels 1 to 5, dB |\n|---|---|---|---|\n",
+    );
+    for &distortion in trained {
+        let grid = grid(distortion)?;
+        let count = grid.len() as f64;
+        let (mut before, mut after, mut gains) = (0.0, 0.0, [0.0; 5]);
+        for index in 0..grid.len() {
+            let sample = grid.sample(index)?;
+            let found = model.hallucinate(&sample.distorted, options)?;
+            let [distorted, hallucinated] =
+                [&sample.distorted, &found.image].map(|image| psnr(image, &sample.reference));
+            before += distorted / count;
+            after += hallucinated / count;
+            gains[index % 5] += (hallucinated - distorted) / (count / 5.0);
+        }
+        let gains = gains.map(|gain| format!("{gain:+.2}")).join(", ");
+        let _ = writeln!(text, "| {distortion} | {before:.2} | {after:.2} | {gains} |");
+    }
+    text.push('\n');
+    Ok(text)
+}
+
+/// Peak signal-to-noise ratio in dB, over all channels; 100 for equal images.
+fn psnr(image: &RgbImage, reference: &RgbImage) -> f64 {
+    let squares = image.as_raw().iter().zip(reference.as_raw());
+    let sum: f64 = squares.map(|(&a, &b)| (f64::from(a) - f64::from(b)).powi(2)).sum();
+    let mean = sum / image.as_raw().len() as f64;
+    if mean == 0.0 { 100.0 } else { 10.0 * (255.0f64.powi(2) / mean).log10() }
+}

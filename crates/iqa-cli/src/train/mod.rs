@@ -1,0 +1,141 @@
+//! Trains a model by the recipe of its paper, and reports on images kept out.
+//!
+//! ```text
+//! iqa train --recipe wadiqam --photographs FOLDER --output RUN
+//! ```
+
+mod gsn;
+mod hiqa;
+mod multi_branch;
+mod report;
+mod source;
+mod wadiqam;
+
+use std::error::Error;
+use std::path::PathBuf;
+
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Args, Command, ValueEnum};
+use gsn::GsnOptions;
+use hiqa::HiqaOptions;
+use iqa_models::core::write_atomically;
+use iqa_models::nn::device_by_name;
+use multi_branch::MultiBranchOptions;
+use source::{SourceOptions, Sources};
+use wadiqam::WadiqamOptions;
+
+/// Trains a model on photographs distorted on the fly, labelled from the mean opinion scores of KADID-10k, or on a
+/// rated set.
+///
+/// A run that was stopped goes on when started again with the same options.
+#[derive(Args)]
+pub(crate) struct Options {
+    /// The paper.
+    #[arg(long, value_enum, default_value_t = Recipe::Wadiqam)]
+    recipe: Recipe,
+    /// Folder for weights, checkpoint, log and report.
+    #[arg(long)]
+    output: PathBuf,
+    /// Device to train on: flex, wgpu, libtorch, libtorch-cuda or cuda, as compiled in.
+    #[arg(long, default_value = "flex")]
+    device: String,
+    #[command(flatten, next_help_heading = "Images")]
+    source: SourceOptions,
+    #[command(flatten, next_help_heading = "Every recipe")]
+    common: Common,
+    #[command(flatten, next_help_heading = "Recipe wadiqam")]
+    wadiqam: WadiqamOptions,
+    #[command(flatten, next_help_heading = "Recipe gsn")]
+    gsn: GsnOptions,
+    #[command(flatten, next_help_heading = "Recipe multibranch")]
+    multi_branch: MultiBranchOptions,
+    #[command(flatten, next_help_heading = "Recipe hiqa")]
+    hiqa: HiqaOptions,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Recipe {
+    /// DIQaM and WaDIQaM (Bosse et al. 2018).
+    Wadiqam,
+    /// GSN (Cong et al. 2022).
+    Gsn,
+    /// The multi-branch model (Dutta et al.).
+    #[value(name = "multibranch")]
+    MultiBranch,
+    /// Hallucinated-IQA (Lin and Wang 2018).
+    Hiqa,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Preset {
+    /// A small network and few steps: minutes on a CPU.
+    Fast,
+    /// The network that is bundled: hours on a CPU, minutes on a GPU.
+    Small,
+    /// The paper's: days on a CPU.
+    Paper,
+}
+
+/// What every recipe understands.
+#[derive(Args)]
+struct Common {
+    /// Size of network and run.
+    #[arg(long, value_enum, default_value_t = Preset::Fast)]
+    preset: Preset,
+    /// Epochs (default: the preset's).
+    #[arg(long)]
+    epochs: Option<usize>,
+    /// Optimiser steps in an epoch (default: the preset's).
+    #[arg(long)]
+    steps: Option<usize>,
+    /// Images in a batch (default: the preset's).
+    #[arg(long)]
+    images: Option<usize>,
+    /// Learning rate of the first step (default: the preset's).
+    #[arg(long)]
+    learning_rate: Option<f64>,
+    /// Seed of the whole run.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+}
+
+/// What the caller asked for in place of the preset's.
+fn select<T>(value: &mut T, asked: Option<T>) {
+    if let Some(asked) = asked {
+        *value = asked;
+    }
+}
+
+impl Options {
+    /// That no option is given which another recipe alone looks at.
+    fn of_its_recipe(&self, matches: &ArgMatches) -> Result<(), Box<dyn Error>> {
+        let recipe = self.recipe.to_possible_value().ok_or("a recipe without a name")?;
+        for option in Self::augment_args(Command::new("train")).get_arguments() {
+            let of = option.get_help_heading().and_then(|heading| heading.strip_prefix("Recipe "));
+            let given = matches.value_source(option.get_id().as_str()) == Some(ValueSource::CommandLine);
+            if let (true, Some(of), Some(name)) = (given, of, option.get_long())
+                && of != recipe.get_name()
+            {
+                return Err(format!("--{name} is for the recipe {of}, not for {}", recipe.get_name()).into());
+            }
+        }
+        Ok(())
+    }
+}
+
+/// `matches` are those of which `options` were made.
+pub(crate) fn run(options: &Options, matches: &ArgMatches) -> Result<(), Box<dyn Error>> {
+    options.of_its_recipe(matches)?;
+    let device = device_by_name(&options.device)?;
+    let source = Sources::open(&options.source, options.common.seed)?;
+    say!("{}", source.describe());
+    let Options { common, output, .. } = options;
+    let text = match options.recipe {
+        Recipe::Wadiqam => options.wadiqam.run(common, &source, output, &device)?,
+        Recipe::Gsn => options.gsn.run(common, &source, output, &device)?,
+        Recipe::MultiBranch => options.multi_branch.run(common, &source, output, &device)?,
+        Recipe::Hiqa => options.hiqa.run(common, &source, output, &device)?,
+    };
+    say!("{text}");
+    Ok(write_atomically(&output.join("report.md"), text.as_bytes())?)
+}

@@ -1,0 +1,363 @@
+//! Where the images come from: photographs that are distorted on the fly, rated sets on disk, or several of them.
+
+use std::error::Error;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::sets::SetOptions;
+use clap::{Args, Parser};
+use iqa_models::datasets::augment::PairAugment;
+use iqa_models::datasets::distort::Distortion;
+use iqa_models::datasets::split::{LeakyImageSplit, Parts, Split, SplitPreset};
+use iqa_models::datasets::synthetic::{
+    KADID_SIZE, Reference, SyntheticConfig, SyntheticGrid, SyntheticTrain, load_references,
+};
+use iqa_models::datasets::{DataSet, Sample};
+use iqa_models::train::{
+    Mixture, SetTraining, SetValidation, Shuffled, TrainingPairs, ValidationMixture, ValidationPairs,
+};
+
+/// What to train on.
+#[derive(Args)]
+pub(crate) struct SourceOptions {
+    #[command(flatten)]
+    one: OneSource,
+    /// One of several sources, given again for each: options of this section without their dashes, separated by
+    /// semicolons, and the share of the batch as `weight`: `set=csv;list=L;root=R;range=0,1;split=0.9,0.1,0;weight=2`.
+    /// The score is on the scale of the first; a line to the labels of each other is learned beside it.
+    #[arg(long, conflicts_with_all = ["photographs", "set"])]
+    source: Vec<String>,
+}
+
+/// A source among several.
+#[derive(Parser)]
+#[command(no_binary_name = true, disable_help_flag = true)]
+struct WeightedSource {
+    #[command(flatten)]
+    one: OneSource,
+    #[arg(long, default_value_t = 1.0)]
+    weight: f64,
+}
+
+#[derive(Args)]
+struct OneSource {
+    /// Folder of pristine photographs to distort on the fly, each at least 512x384 (or 384x512).
+    #[arg(long, conflicts_with = "set")]
+    photographs: Option<PathBuf>,
+    /// Photographs, or references of a set, to select the weights by: names without extension, separated by commas.
+    #[arg(long, value_delimiter = ',')]
+    validation: Vec<String>,
+    /// Photographs, or references of a set, to report on: names without extension, separated by commas.
+    #[arg(long, value_delimiter = ',')]
+    test: Vec<String>,
+    /// Distortions to train on (default: the 23 with scores, but those of `--leave-out`).
+    #[arg(long, value_delimiter = ',', requires = "photographs")]
+    distortions: Vec<Distortion>,
+    /// Distortions to leave out of training and validation, and to report on apart.
+    #[arg(long, value_delimiter = ',', requires = "photographs")]
+    leave_out: Vec<Distortion>,
+    /// Width and height of what is cut from a photograph, in pixels.
+    #[arg(long, value_delimiter = ',', num_args = 2, default_values_t = [KADID_SIZE.0, KADID_SIZE.1])]
+    size: Vec<u32>,
+    /// Train on the centre of each photograph at the five published levels, the same in every epoch, instead of random
+    /// crops, scales and levels.
+    #[arg(long, requires = "photographs")]
+    grid: bool,
+    #[command(flatten)]
+    rated: SetOptions,
+    /// How the set is split where `--validation` and `--test` name no references: a paper's preset such as
+    /// `bosse_tid2013`, shares such as `0.6,0.2,0.2` (by reference), or a CSV file with the columns `part` and `reference`
+    /// (or `image`).
+    #[arg(long, default_value = "0.6,0.2,0.2")]
+    split: String,
+    /// Split a set by image although it has references: LEAKY, every photograph is on all sides.
+    #[arg(long, requires = "set")]
+    leaky_image_split: bool,
+    /// Decoded images of a set kept in memory, in MiB, and as many of references.
+    #[arg(long, default_value_t = 256)]
+    cache: usize,
+}
+
+/// The images of a run.
+pub(crate) struct Sources {
+    parts: Vec<(Source, f64)>,
+}
+
+/// Images of one study.
+pub(crate) enum Source {
+    Photographs {
+        references: Arc<Vec<Reference>>,
+        training: Vec<usize>,
+        validation: Vec<usize>,
+        test: Vec<usize>,
+        trained: Vec<Distortion>,
+        left_out: Vec<Distortion>,
+        size: (u32, u32),
+        grid: bool,
+        seed: u64,
+    },
+    Set {
+        set: DataSet,
+        split: Sides,
+        cache: usize,
+        seed: u64,
+    },
+}
+
+/// Indices of a set's samples for training, validation and testing.
+pub(crate) struct Sides {
+    pub(crate) train: Vec<usize>,
+    pub(crate) validation: Vec<usize>,
+    pub(crate) test: Vec<usize>,
+}
+
+impl From<Split> for Sides {
+    fn from(split: Split) -> Self {
+        let [train, validation, test] =
+            [split.train(), split.validation(), split.test()].map(<[usize]>::to_vec);
+        Self { train, validation, test }
+    }
+}
+
+impl From<LeakyImageSplit> for Sides {
+    fn from(split: LeakyImageSplit) -> Self {
+        let [train, validation, test] =
+            [split.train(), split.validation(), split.test()].map(<[usize]>::to_vec);
+        Self { train, validation, test }
+    }
+}
+
+impl Sources {
+    pub(crate) fn open(options: &SourceOptions, seed: u64) -> Result<Self, Box<dyn Error>> {
+        if options.source.is_empty() {
+            return Ok(Self { parts: vec![(Source::open(&options.one, seed)?, 1.0)] });
+        }
+        let open = |text: &String| -> Result<(Source, f64), Box<dyn Error>> {
+            let options =
+                text.split(';').filter(|option| !option.is_empty()).map(|option| format!("--{option}"));
+            let parsed = WeightedSource::try_parse_from(options).map_err(|error| {
+                format!("--source {text}: {}", error.to_string().trim_start_matches("error: "))
+            })?;
+            let source =
+                Source::open(&parsed.one, seed).map_err(|error| format!("--source {text}: {error}"))?;
+            Ok((source, parsed.weight))
+        };
+        Ok(Self { parts: options.source.iter().map(open).collect::<Result<_, _>>()? })
+    }
+
+    /// Each study's images.
+    pub(crate) fn each(&self) -> impl Iterator<Item = &Source> {
+        self.parts.iter().map(|(source, _)| source)
+    }
+
+    /// What is in it, for the start of a run's output.
+    pub(crate) fn describe(&self) -> String {
+        self.each().map(Source::describe).collect::<Vec<_>>().join("\n")
+    }
+
+    /// The training set; `augment` is for images that are the same in every epoch: photographs are flipped, scaled and
+    /// cropped in any case.
+    pub(crate) fn training(
+        &self,
+        augment: PairAugment,
+    ) -> Result<Box<dyn TrainingPairs + '_>, Box<dyn Error>> {
+        if let [(source, _)] = &self.parts[..] {
+            return source.training(augment);
+        }
+        let parts = self.parts.iter().map(|(source, weight)| Ok((source.training(augment)?, *weight)));
+        Ok(Box::new(Mixture::new(parts.collect::<Result<_, Box<dyn Error>>>()?)?))
+    }
+
+    /// The validation set.
+    pub(crate) fn validation(&self) -> Result<Box<dyn ValidationPairs + '_>, Box<dyn Error>> {
+        if let [(source, _)] = &self.parts[..] {
+            return source.validation();
+        }
+        let parts: Vec<_> = self.each().map(Source::validation).collect::<Result<_, _>>()?;
+        Ok(Box::new(ValidationMixture::new(parts)))
+    }
+
+    /// The images kept out, by what is new about them.
+    pub(crate) fn tests(&self) -> Result<Vec<NamedPairs<'_>>, Box<dyn Error>> {
+        Ok(self.each().map(Source::tests).collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
+    }
+}
+
+impl Source {
+    fn open(options: &OneSource, seed: u64) -> Result<Self, Box<dyn Error>> {
+        if let Some(set) = options.rated.open()? {
+            let split = split(&set, options, seed)?;
+            return Ok(Self::Set { set, split, cache: options.cache << 20, seed });
+        }
+        let Some(folder) = &options.photographs else {
+            return Err("give --photographs, --set with --root, or --source for each of several".into());
+        };
+        if options.validation.is_empty() || options.test.is_empty() {
+            return Err(
+                "--photographs needs --validation and --test, names of photographs to keep out".into()
+            );
+        }
+        let references = Arc::new(load_references(folder)?);
+        let validation = indices(&references, &options.validation)?;
+        let test = indices(&references, &options.test)?;
+        let kept_out = |index: &usize| validation.contains(index) || test.contains(index);
+        let training: Vec<usize> = (0..references.len()).filter(|index| !kept_out(index)).collect();
+        if training.is_empty() {
+            return Err(format!("{}: no photograph is left to train on", folder.display()).into());
+        }
+        let mut trained = options.distortions.clone();
+        if trained.is_empty() {
+            trained.extend(Distortion::labelled());
+        }
+        trained.retain(|kind| !options.leave_out.contains(kind));
+        let left_out = options.leave_out.clone();
+        let size = (options.size[0], options.size[1]);
+        let grid = options.grid;
+        Ok(Self::Photographs { references, training, validation, test, trained, left_out, size, grid, seed })
+    }
+
+    fn describe(&self) -> String {
+        let (unit, [training, validation, test]) = match self {
+            Self::Photographs { training, validation, test, .. } => {
+                ("photographs", [training.len(), validation.len(), test.len()])
+            }
+            Self::Set { split, .. } => {
+                ("images", [split.train.len(), split.validation.len(), split.test.len()])
+            }
+        };
+        let name = if let Self::Set { set, .. } = self { format!("{}: ", set.name()) } else { String::new() };
+        format!("{name}{training} {unit} to train on, {validation} to validate, {test} to test")
+    }
+
+    fn training(&self, augment: PairAugment) -> Result<Box<dyn TrainingPairs + '_>, Box<dyn Error>> {
+        Ok(match self {
+            Self::Photographs { training, trained, grid: true, seed, .. } => {
+                Box::new(Shuffled::over(self.grid(training, trained)?, augment, *seed))
+            }
+            Self::Photographs { references, training, trained, size, seed, .. } => {
+                let config = synthetic(trained, *size);
+                Box::new(SyntheticTrain::new(Arc::clone(references), training, config, *seed)?)
+            }
+            Self::Set { set, split, cache, seed } => {
+                let images = SetValidation::new(set, &split.train).with_cache(*cache);
+                Box::new(SetTraining::over(images, augment, *seed))
+            }
+        })
+    }
+
+    fn validation(&self) -> Result<Box<dyn ValidationPairs + '_>, Box<dyn Error>> {
+        Ok(match self {
+            Self::Photographs { validation, trained, .. } => Box::new(self.grid(validation, trained)?),
+            Self::Set { set, split, .. } => {
+                if split.validation.is_empty() {
+                    note!("the split has no validation part: weights are selected on the test part");
+                    Box::new(SetValidation::new(set, &split.test))
+                } else {
+                    Box::new(SetValidation::new(set, &split.validation))
+                }
+            }
+        })
+    }
+
+    fn tests(&self) -> Result<Vec<NamedPairs<'_>>, Box<dyn Error>> {
+        Ok(match self {
+            Self::Photographs { test, trained, left_out, .. } => {
+                let mut tests: Vec<NamedPairs<'_>> =
+                    vec![("unseen references", Box::new(self.grid(test, trained)?))];
+                if !left_out.is_empty() {
+                    tests.push(("left-out types", Box::new(self.grid(test, left_out)?)));
+                }
+                tests
+            }
+            Self::Set { set, split, .. } => {
+                vec![("test part", Box::new(SetValidation::new(set, &split.test)))]
+            }
+        })
+    }
+
+    /// Each of those photographs, its centre, by each distortion at each level.
+    fn grid(
+        &self,
+        photographs: &[usize],
+        distortions: &[Distortion],
+    ) -> Result<SyntheticGrid, Box<dyn Error>> {
+        let Self::Photographs { references, size, seed, .. } = self else {
+            return Err("a rated set has no photographs".into());
+        };
+        let config = synthetic(distortions, *size);
+        Ok(SyntheticGrid::new(Arc::clone(references), photographs, config, *seed)?)
+    }
+}
+
+/// Pairs and what they show.
+pub(crate) type NamedPairs<'a> = (&'static str, Box<dyn ValidationPairs + 'a>);
+
+pub(crate) fn synthetic(distortions: &[Distortion], size: (u32, u32)) -> SyntheticConfig {
+    SyntheticConfig { distortions: distortions.to_vec(), size, ..SyntheticConfig::default() }
+}
+
+fn split(set: &DataSet, options: &OneSource, seed: u64) -> Result<Sides, Box<dyn Error>> {
+    if !options.validation.is_empty() || !options.test.is_empty() {
+        return by_name(set, &options.validation, &options.test);
+    }
+    let text = options.split.as_str();
+    let (preset, file) = (text.parse::<SplitPreset>(), Path::new(text));
+    if options.leaky_image_split && (preset.is_ok() || file.is_file()) {
+        return Err(
+            format!("--split {text} is a split of its own: give shares with --leaky-image-split").into()
+        );
+    }
+    if let Ok(preset) = preset {
+        let split = preset.splits(set, seed)?.into_iter().next().ok_or("a preset without splits")?;
+        return Ok(split.into());
+    }
+    if file.is_file() {
+        return Ok(Split::from_file(set, file)?.into());
+    }
+    let shares: Vec<f64> = text
+        .split(',')
+        .map(str::parse)
+        .collect::<Result<_, _>>()
+        .map_err(|_| format!("--split {text}: expected a preset, a file or three shares"))?;
+    let shares: [f64; 3] = shares.try_into().map_err(|_| format!("--split {text}: expected three shares"))?;
+    if options.leaky_image_split {
+        note!("LEAKY split by image: the model sees every photograph of the test part in training");
+        return Ok(LeakyImageSplit::random(set, Parts::Ratios(shares), seed)?.into());
+    }
+    Ok(Split::random(set, Parts::Ratios(shares), seed)?.into())
+}
+
+/// The references of those names on their sides, all others in training.
+fn by_name(set: &DataSet, validation: &[String], test: &[String]) -> Result<Sides, Box<dyn Error>> {
+    let is = |sample: &Sample, name: &String| {
+        sample.reference_id.as_deref().is_some_and(|id| id.eq_ignore_ascii_case(name))
+    };
+    if let Some(name) =
+        validation.iter().chain(test).find(|name| !set.samples().iter().any(|sample| is(sample, name)))
+    {
+        return Err(format!("no reference of {} is called `{name}`", set.name()).into());
+    }
+    let mut sides = Sides { train: Vec::new(), validation: Vec::new(), test: Vec::new() };
+    for (index, sample) in set.samples().iter().enumerate() {
+        let named = |names: &[String]| names.iter().any(|name| is(sample, name));
+        match (named(validation), named(test)) {
+            (true, true) => return Err("a reference is both in --validation and in --test".into()),
+            (true, false) => sides.validation.push(index),
+            (false, true) => sides.test.push(index),
+            (false, false) => sides.train.push(index),
+        }
+    }
+    Ok(sides)
+}
+
+fn indices(references: &[Reference], names: &[String]) -> Result<Vec<usize>, Box<dyn Error>> {
+    names
+        .iter()
+        .map(|name| {
+            references
+                .iter()
+                .position(|reference| &reference.name == name)
+                .ok_or_else(|| format!("no photograph is called `{name}`").into())
+        })
+        .collect()
+}

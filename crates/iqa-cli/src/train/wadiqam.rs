@@ -1,0 +1,150 @@
+//! `--recipe wadiqam`.
+
+use std::error::Error;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+use iqa_models::Device;
+use iqa_models::datasets::augment::PairAugment;
+use iqa_models::heads::wadiqam::{Fusion, ScoreOptions, Wadiqam, WadiqamConfig};
+use iqa_models::nn::Precision;
+use iqa_models::train::wadiqam::{WadiqamRecipe, train};
+
+use crate::train::report::report;
+use crate::train::source::Sources;
+use crate::train::{Common, Preset, select};
+
+/// Of the recipe `wadiqam`.
+#[derive(Args)]
+pub(crate) struct WadiqamOptions {
+    /// The network.
+    #[arg(long, value_enum, default_value_t = Model::WadiqamFr)]
+    model: Model,
+    /// Random patches of each image in a batch (default: the preset's).
+    #[arg(long)]
+    patches: Option<usize>,
+    /// Weights of an earlier run to start from: all of a model of the same kind, the convolutions of another kind.
+    #[arg(long)]
+    start_from: Option<PathBuf>,
+    /// Dropout probability (default: the preset's).
+    #[arg(long)]
+    dropout: Option<f64>,
+    /// Sizes at which patches are cut: 1 for the images as they are, 2 for their half size too, and so on (default: the
+    /// preset's, 1).
+    #[arg(long)]
+    scales: Option<usize>,
+    /// Channels of the convolutions, block by block: `32,32/64/128/256/` is the fast preset's, which ends with a block of
+    /// pooling alone. Five blocks.
+    #[arg(long, value_parser = blocks)]
+    blocks: Option<Blocks>,
+    /// Width of the hidden layer of the heads (default: the preset's).
+    #[arg(long)]
+    hidden: Option<usize>,
+    /// Weight in the loss of `(1 - PLCC) / 2` over the images of a source in a batch (default: the preset's, 0).
+    #[arg(long)]
+    correlation: Option<f64>,
+    /// Flip images left to right at random; those of `--photographs` are flipped in any case.
+    #[arg(long)]
+    flips: bool,
+    /// Random patches of each validation image, at each size (default: the preset's).
+    #[arg(long)]
+    validation_patches: Option<usize>,
+    /// How features of image and reference are joined, for a full-reference network (default: the preset's).
+    #[arg(long, value_enum)]
+    fusion: Option<FusionName>,
+}
+
+/// Channels, block by block.
+#[derive(Clone)]
+struct Blocks(Vec<Vec<usize>>);
+
+fn blocks(text: &str) -> Result<Blocks, String> {
+    let block = |text: &str| text.split(',').filter(|part| !part.is_empty()).map(str::parse).collect();
+    let blocks = text.split('/').map(block).collect::<Result<_, _>>();
+    blocks.map(Blocks).map_err(|_| "expected channels such as 32,32/64/128/256/".into())
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+#[value(rename_all = "snake_case")]
+enum FusionName {
+    /// Their difference.
+    DiffOnly,
+    /// Both.
+    Concat,
+    /// Both and their difference.
+    ConcatDiff,
+}
+
+impl From<FusionName> for Fusion {
+    fn from(name: FusionName) -> Self {
+        match name {
+            FusionName::DiffOnly => Self::DiffOnly,
+            FusionName::Concat => Self::Concat,
+            FusionName::ConcatDiff => Self::ConcatDiff,
+        }
+    }
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+#[value(rename_all = "snake_case")]
+enum Model {
+    WadiqamFr,
+    WadiqamNr,
+    DiqamFr,
+    DiqamNr,
+}
+
+impl WadiqamOptions {
+    fn recipe(&self, common: &Common) -> WadiqamRecipe {
+        let model = match self.model {
+            Model::WadiqamFr => WadiqamConfig::wadiqam_fr(),
+            Model::WadiqamNr => WadiqamConfig::wadiqam_nr(),
+            Model::DiqamFr => WadiqamConfig::diqam_fr(),
+            Model::DiqamNr => WadiqamConfig::diqam_nr(),
+        };
+        let mut recipe = match common.preset {
+            // What is bundled of WaDIQaM is small enough for a CPU.
+            Preset::Fast | Preset::Small => WadiqamRecipe::fast(model),
+            Preset::Paper => WadiqamRecipe::paper(model),
+        };
+        recipe.seed = common.seed;
+        recipe.start_from.clone_from(&self.start_from);
+        select(&mut recipe.epochs, common.epochs);
+        recipe.steps_per_epoch = common.steps.or(recipe.steps_per_epoch);
+        select(&mut recipe.images, common.images);
+        select(&mut recipe.patches, self.patches);
+        select(&mut recipe.learning_rate, common.learning_rate);
+        select(&mut recipe.model.dropout, self.dropout);
+        select(&mut recipe.model.fusion, self.fusion.map(Fusion::from));
+        select(&mut recipe.model.scales, self.scales);
+        select(&mut recipe.model.blocks, self.blocks.as_ref().map(|Blocks(blocks)| blocks.clone()));
+        select(&mut recipe.model.hidden, self.hidden);
+        select(&mut recipe.correlation, self.correlation);
+        select(&mut recipe.validation_patches, self.validation_patches);
+        recipe
+    }
+
+    pub(crate) fn run(
+        &self,
+        common: &Common,
+        source: &Sources,
+        output: &Path,
+        device: &Device,
+    ) -> Result<String, Box<dyn Error>> {
+        let recipe = self.recipe(common);
+        let augment = PairAugment { horizontal_flip: self.flips, ..PairAugment::default() };
+        let training = source.training(augment)?;
+        let outcome = train(&recipe, &*training, &*source.validation()?, output, device)?;
+        let epoch = outcome.log[outcome.best_epoch];
+        say!("best epoch {}: validation loss {:.4}", epoch.epoch, epoch.validation_loss);
+
+        // The report is on the weights as they would be shipped: rounded to 16 bits.
+        let shipped = output.join("best.f16.safetensors");
+        Wadiqam::load(&outcome.best, &recipe.model, device)?.save(&shipped, Precision::F16)?;
+        let model = Wadiqam::load(&shipped, &recipe.model, device)?;
+        report(source, model.score_spec(), &|distorted, reference| {
+            let reference = reference.filter(|_| model.config().is_full_reference());
+            Ok(model.score(distorted, reference, &ScoreOptions::default())?.score)
+        })
+    }
+}

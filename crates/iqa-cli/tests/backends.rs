@@ -1,0 +1,60 @@
+//! Every device of the build gives the score of `flex`.
+//!
+//! The default build has no other device; `--features tch` or `--features wgpu` bring one each.
+#![allow(missing_docs, reason = "a test")]
+
+mod programs;
+
+use std::time::Instant;
+
+use programs::{iqa, stderr};
+
+/// A pair for the full-reference model, a picture for the other.
+const CASES: [&[&str]; 2] = [
+    &["--reference", "examples/images/flowers.png", "examples/images/flowers_jpeg.jpg"],
+    &["examples/images/flowers_blur.png"],
+];
+
+fn scores(device: &str, arguments: &[&str]) -> Vec<f64> {
+    let start = Instant::now();
+    let output = iqa("score").args(["--format", "json", "--device", device]).args(arguments).output();
+    let output = output.expect("starts");
+    assert!(output.status.success(), "{device}: {}", stderr(&output));
+    eprintln!("{device}: {:.2} s", start.elapsed().as_secs_f64());
+    let text = String::from_utf8(output.stdout).expect("UTF-8");
+    let score = |line| serde_json::from_str::<serde_json::Value>(line).expect("JSON")["score"].as_f64();
+    text.lines().map(|line| score(line).expect("a number")).collect()
+}
+
+#[test]
+fn devices_agree_with_flex() {
+    for arguments in CASES {
+        let expected = scores("flex", arguments);
+        for device in iqa_models::available_devices() {
+            // A build with libtorch knows the CUDA device whether or not there is one.
+            if device == "flex" || device.contains("cuda") {
+                continue;
+            }
+            let found = scores(device, arguments);
+            for (found, expected) in found.iter().zip(&expected) {
+                assert!((found - expected).abs() < 1e-3, "{device}: {found} against {expected}");
+            }
+            assert_eq!(found.len(), expected.len());
+        }
+    }
+}
+
+/// Half precision on the CPU. What the other devices make of it is for their owners to see: software drivers and old GPUs
+/// claim types that they do not bear.
+#[test]
+fn half_precision_is_close_to_single() {
+    for arguments in CASES {
+        let expected = scores("flex", arguments)[0];
+        // Three digits of f16, two of bf16, over a dozen layers.
+        for (float, allowed) in [("f16", 5e-3), ("bf16", 5e-2)] {
+            let found = scores("flex", &[arguments, &["--float", float]].concat())[0];
+            eprintln!("{float}: {:.1e} of the range off", (found - expected).abs());
+            assert!((found - expected).abs() < allowed, "{float}: {found} against {expected}");
+        }
+    }
+}

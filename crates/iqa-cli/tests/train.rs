@@ -1,0 +1,111 @@
+//! `iqa train`, as a user calls it, kills it and starts it again.
+#![allow(missing_docs, reason = "a test")]
+
+mod programs;
+
+use std::path::Path;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use iqa_testkit::textured;
+use programs::{iqa, stderr};
+
+fn train(photographs: &Path, output: &Path, extra: &[&str]) -> std::process::Command {
+    let mut command = iqa("train");
+    command.arg("--photographs").arg(photographs).arg("--output").arg(output);
+    command.args(["--validation", "b", "--test", "c", "--distortions", "white_noise"]);
+    command.args(["--epochs", "4", "--steps", "3", "--images", "2", "--patches", "2"]).args(extra);
+    command
+}
+
+fn photographs(folder: &Path) {
+    for (seed, name) in ["a", "b", "c"].into_iter().enumerate() {
+        textured(512, 384, seed as u32).save(folder.join(name).with_extension("png")).expect("saves");
+    }
+}
+
+/// The losses of a run's log, without its seconds.
+fn losses(run: &Path) -> Vec<String> {
+    let log = std::fs::read_to_string(run.join("log.csv")).expect("reads");
+    log.lines().map(|row| row.rsplit_once(',').expect("columns").0.to_owned()).collect()
+}
+
+#[cfg(unix)]
+#[test]
+fn a_killed_run_ends_as_if_it_had_not_been_killed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    photographs(folder.path());
+    let (whole, killed) = (folder.path().join("whole"), folder.path().join("killed"));
+    let output = train(folder.path(), &whole, &[]).output().expect("starts");
+    assert!(output.status.success(), "{}", stderr(&output));
+
+    let mut child = train(folder.path(), &killed, &[])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("starts");
+    let start = Instant::now();
+    let epochs = || std::fs::read_to_string(killed.join("log.csv")).map_or(0, |log| log.lines().count());
+    // The header and one epoch; the second epoch is then under way.
+    while epochs() < 2 {
+        assert!(start.elapsed() < Duration::from_secs(300), "no epoch ends");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    child.kill().expect("SIGKILL");
+    assert!(!child.wait().expect("ends").success());
+    assert!(epochs() < 5, "killed before its end");
+
+    let output = train(folder.path(), &killed, &[]).output().expect("starts");
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert_eq!(losses(&killed), losses(&whole));
+    for name in ["last.safetensors", "best.safetensors", "best.f16.safetensors", "report.md"] {
+        let read = |run: &Path| std::fs::read(run.join(name)).expect("reads");
+        assert!(read(&killed) == read(&whole), "{name} differs");
+    }
+
+    // Another recipe in the same folder would not be the same run.
+    let output = train(folder.path(), &killed, &["--seed", "2"]).output().expect("starts");
+    assert!(!output.status.success());
+    assert!(stderr(&output).contains("another recipe (seed differs)"), "{}", stderr(&output));
+
+    // The convolutions of a finished run start another kind of model.
+    let best = whole.join("best.safetensors").display().to_string();
+    let run = folder.path().join("nr");
+    let options = ["--model", "wadiqam_nr", "--start-from", &best];
+    let output = train(folder.path(), &run, &options).output().expect("starts");
+    assert!(output.status.success(), "{}", stderr(&output));
+}
+
+#[test]
+fn what_makes_no_sense_is_refused_before_there_is_a_folder() {
+    let folder = tempfile::tempdir().expect("a folder");
+    photographs(folder.path());
+    let run = folder.path().join("run");
+    let cases: [(&[&str], &str); 16] = [
+        (&["--size", "0", "0"], "a crop of 0x0 has no pixels"),
+        (&["--size", "100000", "100000"], "smaller than the crop of 100000x100000"),
+        (&["--patches", "1000000000000"], "patches is 1000000000000"),
+        (&["--images", "18446744073709551615"], "images is 18446744073709551615"),
+        (&["--steps", "18446744073709551615"], "steps_per_epoch is 18446744073709551615"),
+        (&["--learning-rate", "nan"], "learning_rate is NaN"),
+        (&["--learning-rate", "1e300"], "learning_rate is 1e300, expected a number above 0 and up to 1,000"),
+        (&["--recipe", "gsn", "--flips"], "--flips is for the recipe wadiqam, not for gsn"),
+        (&["--recipe", "gsn", "--gsn-width", "1e9"], "above 0 and up to 16"),
+        (&["--recipe", "gsn", "--gsn-width", "nan"], "above 0 and up to 16"),
+        (&["--recipe", "gsn", "--gsn-width=-1"], "above 0 and up to 16"),
+        (&["--recipe", "gsn", "--size", "64", "64"], "crop of 96x96"),
+        (&["--recipe", "hiqa", "--channels", "1000000000000"], "generator.width is 1000000000000"),
+        (&["--recipe", "hiqa", "--patch-side", "1099511627776"], "patch is 1099511627776"),
+        (&["--recipe", "hiqa", "--learning-rate", "1"], "not for the recipe hiqa"),
+        (&["--recipe", "hiqa", "--stride", "0"], "'0' for '--stride"),
+    ];
+    for (options, expected) in cases {
+        let mut command = iqa("train");
+        command.arg("--photographs").arg(folder.path()).arg("--output").arg(&run);
+        command.args(["--validation", "b", "--test", "c", "--distortions", "white_noise"]);
+        let output = command.args(options).output().expect("starts");
+        assert!(!output.status.success(), "{options:?}");
+        assert!(stderr(&output).contains(expected), "{options:?}: {}", stderr(&output));
+        assert!(!run.exists(), "{options:?}");
+    }
+}
