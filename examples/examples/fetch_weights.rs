@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use clap::builder::PossibleValuesParser;
 use iqa_examples::output::finish;
-use iqa_examples::{note, say};
+use iqa_examples::{Terminal, note, say};
 use iqa_models::backbones::BackboneError;
 use iqa_models::backbones::pretrained::{PretrainedSource, TORCHVISION, pretrained_by_name};
 
@@ -50,5 +50,5 @@ fn main() -> ExitCode {
 fn fetch(name: &str, source: &PretrainedSource) -> Result<PathBuf, BackboneError> {
     let file = pretrained_by_name(name)?;
     note!("{name}: {}", file.terms);
-    source.locate(file)
+    source.locate_observed(file, &Terminal::new())
 }

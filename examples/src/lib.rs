@@ -4,11 +4,13 @@ mod evaluation;
 mod options;
 pub mod output;
 mod sets;
+mod terminal;
 mod width;
 
 pub use evaluation::{Evaluation, evaluate};
 pub use options::within;
 pub use sets::{Better, SetOptions, set_names};
+pub use terminal::Terminal;
 pub use width::width;
 
 /// Says on standard error, at the end of a run, that a colour profile was ignored.

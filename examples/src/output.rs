@@ -10,8 +10,6 @@ use std::io::{self, ErrorKind, Write};
 use std::process::ExitCode;
 use std::sync::{Mutex, PoisonError};
 
-use iqa_models::core::notice;
-
 /// The first failure to write, other than a reader that has gone.
 static FAILURE: Mutex<Option<io::Error>> = Mutex::new(None);
 
@@ -56,9 +54,9 @@ pub fn print(text: Arguments<'_>) {
     }
 }
 
-/// Writes a line to standard error, if it can be written.
+/// Writes a line to standard error. One that cannot be written, to a closed pipe or a full disk, is lost.
 pub fn note(text: Arguments<'_>) {
-    notice(text);
+    let _ = writeln!(io::stderr().lock(), "{text}");
 }
 
 /// The exit status of a program, after its errors have been told: that of `result`, or `failed` for an error or for

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use indicatif::ProgressBar;
+use iqa_models::core::Silent;
 use iqa_models::datasets::{DataSet, Direction as Better, ScoreKind, ScoreScale, Strictness};
 use iqa_models::image::{Rgb, RgbImage};
 use iqa_models::nn::Prepared;
@@ -93,7 +93,7 @@ fn a_model_of_ones_own_is_evaluated_as_any_other() {
     let set = set.expect("a set");
     let scorer = Scorer::from_model(Difference { gain: 1.0 });
     let path = folder.join("scores.csv");
-    let scores = score_set(scorer.model(), &set, &path, &ProgressBar::hidden()).expect("scores");
+    let scores = score_set(scorer.model(), &set, &path, &Silent).expect("scores");
     assert_eq!(scores.values, [0.0, 10.0, 20.0, 30.0, 40.0]);
     let report = report(&set, &scores, None, &ReportConfig::default()).expect("a report");
     assert_eq!(report.model, "difference");
@@ -101,6 +101,6 @@ fn a_model_of_ones_own_is_evaluated_as_any_other() {
     assert!((report.whole.figures.expect("defined").srcc - 0.9).abs() < 1e-12);
 
     let doubled = Scorer::from_model(Difference { gain: 2.0 });
-    let error = score_set(doubled.model(), &set, &path, &ProgressBar::hidden()).expect_err("other scores");
+    let error = score_set(doubled.model(), &set, &path, &Silent).expect_err("other scores");
     assert!(error.to_string().contains("expected none, 2, found none, 1"), "{error}");
 }

@@ -15,7 +15,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use iqa_examples::output::finish;
-use iqa_examples::{evaluate, note, say, within};
+use iqa_examples::{Terminal, evaluate, note, say, within};
 use iqa_models::datasets::split::SplitPreset;
 use iqa_models::heads::wadiqam::MAX_PATCHES;
 use iqa_models::metrics::agreement::MAX_RESAMPLES;
@@ -80,7 +80,7 @@ impl Options {
                 Some((name, file)) => (name, Some(Path::new(file))),
                 None => (label.as_str(), self.weights.as_deref()),
             };
-            let scorer = Scorer::open(name, weights, options, device)?;
+            let scorer = Scorer::open_observed(name, weights, options, device, &Terminal::new())?;
             if let (Some(weights), Some(remark)) = (weights, scorer.weights_remark()) {
                 note!("{}: {remark}", weights.display());
             }

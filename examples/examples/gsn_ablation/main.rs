@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use clap::Parser;
 use iqa_examples::output::finish;
-use iqa_examples::{note, say, width};
+use iqa_examples::{Terminal, note, say, width};
 use iqa_models::core::{FolderClaim, write_atomically};
 use iqa_models::datasets::synthetic::{SyntheticConfig, SyntheticGrid, SyntheticTrain, load_references};
 use iqa_models::heads::gsn::GsnConfig;
@@ -96,7 +96,8 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     for cell in Ablation::ALL {
         note!("{}", cell.name());
         let folder = options.output.join(cell.name().to_lowercase().replace('+', "_"));
-        let outcome = train(&recipe.clone().ablation(cell), &train_set, &validation_set, &folder, &device)?;
+        let (recipe, terminal) = (recipe.clone().ablation(cell), Terminal::new());
+        let outcome = train(&recipe, &train_set, &validation_set, &folder, &device, &terminal)?;
         cells.push((cell, outcome));
     }
     let table = table(&cells);

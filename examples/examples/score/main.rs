@@ -14,10 +14,9 @@ use std::process::ExitCode;
 
 use clap::builder::PossibleValuesParser;
 use clap::{Parser, ValueEnum};
-use indicatif::{ProgressBar, ProgressStyle};
 use iqa_examples::output::finish;
-use iqa_examples::{note, say};
-use iqa_models::core::{images_in, write_atomically};
+use iqa_examples::{Terminal, note, say};
+use iqa_models::core::{Observer, images_in, write_atomically};
 use iqa_models::{
     FloatDType, ImageInput, ModelError, ReferenceNeed, Score, Scorer, available_devices, device_by_name,
     device_with_float, heatmap, model_by_name, models, read_image,
@@ -130,10 +129,8 @@ fn run(options: &Options) -> Result<bool, Box<dyn Error>> {
         (ReferenceNeed::NoReference, Some(_)) => return Err(format!("`{model}` takes no --reference").into()),
         _ => {}
     }
-    let scorer = match &options.weights {
-        Some(weights) => Scorer::with_weights(model, weights, &device)?,
-        None => Scorer::new(model, &device)?,
-    };
+    let terminal = Terminal::new();
+    let scorer = Scorer::open_observed(model, options.weights.as_deref(), &[], &device, &terminal)?;
     if let (Some(weights), Some(remark)) = (&options.weights, scorer.weights_remark()) {
         note!("{}: {remark}", weights.display());
     }
@@ -162,21 +159,20 @@ fn run(options: &Options) -> Result<bool, Box<dyn Error>> {
     if files.is_empty() {
         return Ok(complete);
     }
-    let bar = ProgressBar::new(files.len() as u64);
-    bar.set_style(ProgressStyle::with_template("{bar:30} {pos}/{len} images, {eta} left")?);
+    terminal.start(files.len(), "images");
     let mut report =
         |file: &Path, content: Content, score: Result<Score, ModelError>| -> Result<(), Box<dyn Error>> {
             match score {
                 Ok(score) => {
                     draw(heatmap.as_deref(), file, &score)?;
-                    bar.suspend(|| writer.write(file, &content, &score))?;
+                    terminal.suspend(|| writer.write(file, &content, &score))?;
                 }
                 Err(error) => {
                     complete = false;
-                    bar.suspend(|| note!("error: {error}"));
+                    terminal.suspend(|| note!("error: {error}"));
                 }
             }
-            bar.inc(1);
+            terminal.step();
             Ok(())
         };
     match (&options.reference, files.as_slice()) {
@@ -193,7 +189,7 @@ fn run(options: &Options) -> Result<bool, Box<dyn Error>> {
             })?;
         }
     }
-    bar.finish_and_clear();
+    terminal.end();
     Ok(complete)
 }
 

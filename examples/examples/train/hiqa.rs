@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
+use iqa_examples::Terminal;
 use iqa_models::Device;
 use iqa_models::datasets::DatasetError;
 use iqa_models::datasets::augment::PairAugment;
@@ -163,7 +164,8 @@ impl HiqaOptions {
         }
         let recipe = self.recipe(common);
         let training = source.training(PairAugment::default())?;
-        let outcome = train(&recipe, &*training, &*source.validation()?, output, device)?;
+        let validation = source.validation()?;
+        let outcome = train(&recipe, &*training, &*validation, output, device, &Terminal::new())?;
 
         let options =
             HiqaScoreOptions { stride: self.stride.map(NonZeroUsize::get), ..HiqaScoreOptions::default() };
