@@ -5,7 +5,7 @@ use std::path::Path;
 
 use burn::tensor::{Device, Tensor};
 use image::RgbImage;
-use iqa_core::{AlphaPolicy, DecodeOptions, Direction, PatchMap, ScoreSpec};
+use iqa_core::{AlphaPolicy, DecodeOptions, Direction, Observer, PatchMap, ScoreSpec, Silent};
 use iqa_nn::{CheckedModel, Identity, ModelError, NamedTensors, PreparedReference, QualityModel, Scored};
 
 use crate::read_ahead::read_ahead;
@@ -93,10 +93,24 @@ impl Scorer {
         options: &[(&str, &str)],
         device: &Device,
     ) -> Result<Self, ModelError> {
+        Self::open_observed(name, weights, options, device, &Silent)
+    }
+
+    /// As [`Self::open`], with somebody who looks on where weights are downloaded first.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_observed(
+        name: &str,
+        weights: Option<&Path>,
+        options: &[(&str, &str)],
+        device: &Device,
+        observer: &dyn Observer,
+    ) -> Result<Self, ModelError> {
         let info = model_by_name(name)?;
         let tensors = weights.map(NamedTensors::read).transpose()?;
         let remark = tensors.as_ref().and_then(NamedTensors::remark).map(Into::into);
-        let model = CheckedModel::new(info.open(tensors, options, device)?).named(info.name);
+        let model = CheckedModel::new(info.open(tensors, options, device, observer)?).named(info.name);
         Ok(Self { remark, ..Self::of(model) })
     }
 
