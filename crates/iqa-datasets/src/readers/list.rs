@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 use super::collect::{Collector, Place, Rating};
 use super::names::{Names, plain};
 use super::table::Table;
-use crate::dataset::{DataSet, ScoreScale};
+use crate::dataset::{DataSet, Direction, ScoreKind, ScoreScale};
 use crate::{DatasetError, Strictness};
 
 const STD: &[&str] = &["std", "mos_std", "dmos_std"];
@@ -82,12 +82,15 @@ pub(super) fn open(
     list: &Path,
     images: &Path,
     name: &str,
-    scale: ScoreScale,
+    scale: impl FnOnce(&[Row]) -> Result<ScoreScale, DatasetError>,
     strictness: Strictness,
 ) -> Result<DataSet, DatasetError> {
     let mut collector = Collector::new(list, strictness);
     let mut names = Names::under(images);
-    for row in rows(list)? {
+    let rows = rows(list)?;
+    // An empty list is told by the collector.
+    let scale = if rows.is_empty() { ScoreScale::mos(0.0, 1.0) } else { scale(&rows)? };
+    for row in rows {
         // Lower case, so that one photograph spelt in two ways is still one.
         let of_reference = row.reference.as_deref().map(|path| plain(path).to_string_lossy().to_lowercase());
         let rating = Rating {
@@ -103,6 +106,22 @@ pub(super) fn open(
         collector.push(Place { labels: list, line: row.line }, distorted, reference, rating)?;
     }
     collector.finish(name, scale)
+}
+
+/// The scale whose range is that of the scores of a list.
+pub(super) fn inferred(
+    list: &Path,
+    rows: &[Row],
+    kind: ScoreKind,
+    direction: Direction,
+) -> Result<ScoreScale, DatasetError> {
+    let low = rows.iter().map(|row| row.score).fold(f64::INFINITY, f64::min);
+    let high = rows.iter().map(|row| row.score).fold(f64::NEG_INFINITY, f64::max);
+    if low == high {
+        let place = Place { labels: list, line: rows[0].line };
+        return Err(place.malformed("scores that differ, to take their range from", low.to_string()));
+    }
+    ScoreScale::new(kind, direction, low, high)
 }
 
 /// A row of a list of images to score.

@@ -26,7 +26,7 @@ pub(crate) use table::Table;
 pub use tid::TID2013_SUBSETS;
 
 use crate::DatasetError;
-use crate::dataset::{DataSet, ScoreScale};
+use crate::dataset::{DataSet, Direction, ScoreKind, ScoreScale};
 use entry::Entry;
 use tree::Tree;
 
@@ -177,6 +177,22 @@ impl DataSet {
         scale: ScoreScale,
         strictness: Strictness,
     ) -> Result<Self, DatasetError> {
-        list::open(list, images, name, scale, strictness)
+        list::open(list, images, name, |_| Ok(scale), strictness)
+    }
+
+    /// As [`Self::open_csv`], where the range of the scores is not known: the lowest and the highest of the list stand in.
+    /// Errors in the units of the ratings (RMSE), and [`ScoreScale::quality01`], then depend on which images are listed.
+    ///
+    /// # Errors
+    /// As [`Self::open_csv`]; [`DatasetError::Malformed`] too when all scores are the same.
+    pub fn open_csv_inferring_range(
+        list: &Path,
+        images: &Path,
+        name: &str,
+        kind: ScoreKind,
+        direction: Direction,
+        strictness: Strictness,
+    ) -> Result<Self, DatasetError> {
+        list::open(list, images, name, |rows| list::inferred(list, rows, kind, direction), strictness)
     }
 }

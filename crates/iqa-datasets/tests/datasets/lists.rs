@@ -189,6 +189,32 @@ fn a_file_is_found_in_another_case_unless_two_are_meant() {
 }
 
 #[test]
+fn a_range_that_is_not_given_is_that_of_the_labels() {
+    let open = |list: &str| {
+        let folder = Folder::new();
+        for image in ["a1.png", "a2.png", "a3.png"] {
+            folder.write(image, "");
+        }
+        let path = folder.write("list.csv", list);
+        let (kind, direction) = (ScoreKind::Dmos, Direction::LowerIsBetter);
+        DataSet::open_csv_inferring_range(&path, folder.path(), "mine", kind, direction, Strictness::Lenient)
+    };
+    // Of all that are listed, there or not.
+    let set = open("image,score\na1.png,-1.5\na2.png,0.25\na3.png,-0.5\nnone.png,2\n").expect("a good list");
+    let expected = ScoreScale::new(ScoreKind::Dmos, Direction::LowerIsBetter, -1.5, 2.0).expect("a range");
+    assert_eq!((set.scale(), set.outside_range()), (expected, 0));
+    let same = open("image,score\na1.png,3\na2.png,3\n").expect_err("no range").to_string();
+    assert!(same.contains("list.csv, line 2: expected scores that differ"), "{same}");
+    assert!(open("image,score\n").expect_err("empty").to_string().contains("the set is empty"));
+}
+
+#[test]
+fn labels_outside_the_range_are_counted() {
+    let set = open(b"image,score\na1.png,-0.1\na2.png,0\nb1.png,10\nB1.png,88\n", Strictness::Strict);
+    assert_eq!(set.expect("a good list").outside_range(), 2);
+}
+
+#[test]
 fn pairs_are_read_from_the_folder_of_their_list() {
     let folder = Folder::new();
     for image in ["set/one two.png", "set/b.PNG", "refs/a.png"] {
