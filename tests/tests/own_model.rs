@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use indicatif::ProgressBar;
+use iqa_models::core::Silent;
 use iqa_models::datasets::{DataSet, Direction as Better, ScoreKind, ScoreScale, Strictness};
 use iqa_models::image::{Rgb, RgbImage};
 use iqa_models::nn::Prepared;
@@ -49,29 +49,29 @@ fn plain(value: u8) -> RgbImage {
 #[test]
 fn a_model_of_ones_own_is_scored_as_any_other() {
     let scorer = Scorer::from_model(Difference { gain: 1.0 });
-    let score = scorer.score_pair(&plain(30), &plain(12)).expect("scores");
+    let score = scorer.score_pair(plain(30), plain(12)).expect("scores");
     assert_eq!((score.value, score.direction, score.in_range()), (18.0, Direction::LowerIsBetter, true));
     assert_eq!((scorer.name(), scorer.identity().to_string()), ("difference", "none, 1".into()));
-    let prepared = scorer.prepare(&plain(12)).expect("prepares");
-    assert_eq!(scorer.score_prepared(&plain(30), &prepared).expect("scores").value, 18.0);
+    let prepared = scorer.prepare(plain(12)).expect("prepares");
+    assert_eq!(scorer.score_prepared(plain(30), &prepared).expect("scores").value, 18.0);
 
     // What it need not look at itself.
-    assert!(matches!(scorer.score_single(&plain(1)), Err(ModelError::Score(ScoreError::ReferenceMissing))));
+    assert!(matches!(scorer.score_single(plain(1)), Err(ModelError::Score(ScoreError::ReferenceMissing))));
     let other = RgbImage::new(9, 6);
     assert!(matches!(
-        scorer.score_pair(&other, &plain(1)),
+        scorer.score_pair(&other, plain(1)),
         Err(ModelError::Score(ScoreError::SizeMismatch { .. }))
     ));
     let small = RgbImage::new(3, 6);
     assert!(matches!(scorer.score_pair(&small, &small), Err(ModelError::TooSmall { minimum: (4, 2), .. })));
     let infinite = Scorer::from_model(Difference { gain: f64::INFINITY });
     assert!(matches!(
-        infinite.score_pair(&plain(3), &plain(1)),
+        infinite.score_pair(plain(3), plain(1)),
         Err(ModelError::Score(ScoreError::NonFiniteScore { .. }))
     ));
     let doubled = Scorer::from_model(Difference { gain: 2.0 });
     assert!(matches!(
-        doubled.score_prepared(&plain(30), &prepared),
+        doubled.score_prepared(plain(30), &prepared),
         Err(ModelError::ForeignReference { what: "gain", .. })
     ));
     assert!(Prepared::new(3u8).get::<u16>().is_err());
@@ -93,7 +93,7 @@ fn a_model_of_ones_own_is_evaluated_as_any_other() {
     let set = set.expect("a set");
     let scorer = Scorer::from_model(Difference { gain: 1.0 });
     let path = folder.join("scores.csv");
-    let scores = score_set(scorer.model(), &set, &path, &ProgressBar::hidden()).expect("scores");
+    let scores = score_set(scorer.model(), &set, &path, &Silent).expect("scores");
     assert_eq!(scores.values, [0.0, 10.0, 20.0, 30.0, 40.0]);
     let report = report(&set, &scores, None, &ReportConfig::default()).expect("a report");
     assert_eq!(report.model, "difference");
@@ -101,6 +101,6 @@ fn a_model_of_ones_own_is_evaluated_as_any_other() {
     assert!((report.whole.figures.expect("defined").srcc - 0.9).abs() < 1e-12);
 
     let doubled = Scorer::from_model(Difference { gain: 2.0 });
-    let error = score_set(doubled.model(), &set, &path, &ProgressBar::hidden()).expect_err("other scores");
+    let error = score_set(doubled.model(), &set, &path, &Silent).expect_err("other scores");
     assert!(error.to_string().contains("expected none, 2, found none, 1"), "{error}");
 }

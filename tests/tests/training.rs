@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use iqa_models::core::CoreError;
+use iqa_models::core::{CoreError, Silent};
 use iqa_models::datasets::augment::PairAugment;
 use iqa_models::datasets::{DataSet, Direction, ScoreKind, ScoreScale, Strictness};
 use iqa_models::heads::wadiqam::{ScoreOptions, Wadiqam, WadiqamConfig};
@@ -91,7 +91,7 @@ static RUNNING: Mutex<()> = Mutex::new(());
 /// Dropout and initial weights draw from a generator that is global on a device: one run at a time.
 fn train_alone(recipe: &WadiqamRecipe, data: &Mixed, folder: &Path) -> Result<Outcome, TrainError> {
     let _alone = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
-    train(recipe, data, &Mixed::new(5), folder, &Device::flex())
+    train(recipe, data, &Mixed::new(5), folder, &Device::flex(), &Silent)
 }
 
 fn run(recipe: &WadiqamRecipe, data: &Mixed, folder: &Path) -> Result<Vec<u8>, TrainError> {
@@ -203,7 +203,8 @@ fn sources_of_other_scales_are_learned_together() {
     };
     let _alone = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
     let run = |fails_after, folder: &Path| {
-        train(&recipe, &both(fails_after), &ValidationMixture::new(validation()), folder, &Device::flex())
+        let validation = ValidationMixture::new(validation());
+        train(&recipe, &both(fails_after), &validation, folder, &Device::flex(), &Silent)
     };
     let whole = tempfile::tempdir().expect("a folder");
     let outcome = run(usize::MAX, whole.path()).expect("trains");
@@ -379,7 +380,7 @@ fn two_runs_do_not_share_a_folder() {
         fn pair(&self, epoch: u64, index: usize) -> Result<TrainingPair, TrainError> {
             if epoch == 1 && index == 0 {
                 let other = WadiqamRecipe { seed: 2, ..recipe(WadiqamConfig::diqam_nr()) };
-                let second = train(&other, &Mixed::new(4), &Mixed::new(5), self.1, &Device::flex());
+                let second = train(&other, &Mixed::new(4), &Mixed::new(5), self.1, &Device::flex(), &Silent);
                 *self.2.lock().unwrap_or_else(PoisonError::into_inner) = second.err();
             }
             TrainingPairs::pair(&self.0, epoch, index)
@@ -392,7 +393,7 @@ fn two_runs_do_not_share_a_folder() {
     let folder = tempfile::tempdir().expect("a folder");
     let data = Nosy(Mixed::new(4), folder.path(), Mutex::new(None));
     let recipe = WadiqamRecipe { epochs: 3, ..recipe(WadiqamConfig::diqam_nr()) };
-    train(&recipe, &data, &Mixed::new(5), folder.path(), &Device::flex()).expect("trains");
+    train(&recipe, &data, &Mixed::new(5), folder.path(), &Device::flex(), &Silent).expect("trains");
     let second = data.2.into_inner().unwrap_or_else(PoisonError::into_inner).expect("refused");
     assert!(
         matches!(&second, TrainError::Core(CoreError::FolderInUse { path }) if path == folder.path()),
@@ -481,7 +482,7 @@ fn a_set_on_disk_is_gone_through_once_an_epoch() {
     let recipe = WadiqamRecipe { epochs: 1, ..recipe(WadiqamConfig::wadiqam_fr()) };
     let _alone = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
     let run = folder.path().join("run");
-    let outcome = train(&recipe, &training, &validation, &run, &Device::flex()).expect("trains");
+    let outcome = train(&recipe, &training, &validation, &run, &Device::flex(), &Silent).expect("trains");
     assert_eq!(outcome.log[0].steps, 3, "five images, two a batch");
 }
 
@@ -502,7 +503,8 @@ fn a_full_reference_model_cannot_learn_without_references() {
     let folder = tempfile::tempdir().expect("a folder");
     let _alone = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
     let run = |config| {
-        train(&recipe(config), &Alone(Mixed::new(2)), &Mixed::new(5), folder.path(), &Device::flex())
+        let data = Alone(Mixed::new(2));
+        train(&recipe(config), &data, &Mixed::new(5), folder.path(), &Device::flex(), &Silent)
     };
     let error = run(WadiqamConfig::wadiqam_fr()).expect_err("nothing to compare with");
     assert!(matches!(error, TrainError::Score(ScoreError::ReferenceMissing)), "{error}");

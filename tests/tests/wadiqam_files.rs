@@ -178,7 +178,7 @@ fn wrapped_weights_give_the_score_of_plain_ones() {
     let score = |weights: &Path| {
         let scorer = Scorer::with_weights("wadiqam_fr", weights, &device).expect("reads");
         let remark = scorer.weights_remark().map(String::from);
-        let score = scorer.score_pair(&picture("flowers_blur.png"), &picture("flowers.png")).expect("scores");
+        let score = scorer.score_pair(picture("flowers_blur.png"), picture("flowers.png")).expect("scores");
         (score.value, remark)
     };
     let (plain, remark) = score(&fixture_path("wadiqam/tiny_lidq92_fr.pth"));

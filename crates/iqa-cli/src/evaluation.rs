@@ -5,13 +5,14 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::time::Instant;
 
-use indicatif::{ProgressBar, ProgressStyle};
 use iqa_models::Scorer;
 use iqa_models::core::{FolderClaim, write_atomically};
 use iqa_models::datasets::DataSet;
 use iqa_models::train::evaluation::{
     Comparison, Figures, Part, Report, ReportConfig, Scores, SplitSummary, report, score_set, write_scatter,
 };
+
+use crate::terminal::Terminal;
 
 /// An evaluation that is done.
 pub(crate) struct Evaluation {
@@ -44,12 +45,9 @@ pub(crate) fn evaluate(
     let report_file = folder.join("report.json");
     let names = ["report.json", "report.md", "scatter.svg"];
     let _claim = FolderClaim::adopting(folder, "evaluate", &names, || is_report(&report_file))?;
-    let bar = ProgressBar::no_length();
-    bar.set_style(ProgressStyle::with_template("{bar:30} {pos}/{len} images, {eta} left")?);
     let start = Instant::now();
-    let scores = score_set(scorer.model(), set, &folder.join("scores.csv"), &bar)?;
+    let scores = score_set(scorer.model(), set, &folder.join("scores.csv"), &Terminal::new())?;
     let seconds = start.elapsed().as_secs_f64();
-    bar.finish_and_clear();
     let report = report(set, &scores, against.as_ref(), config)?;
     let text = describe(&report);
     write_atomically(&report_file, format!("{}\n", serde_json::to_string_pretty(&report)?).as_bytes())?;

@@ -11,9 +11,9 @@ use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
 use crate::options::within;
+use crate::terminal::Terminal;
 use clap::Args;
-use indicatif::{ProgressBar, ProgressStyle};
-use iqa_models::core::{FolderClaim, sha256, write_atomically};
+use iqa_models::core::{FolderClaim, Observer, sha256, write_atomically};
 use iqa_models::heads::hiqa::{Hiqa, HiqaScoreOptions};
 use iqa_models::image::{ImageFormat, RgbImage};
 use iqa_models::{DecodeOptions, Device, device_by_name, read_image};
@@ -59,20 +59,20 @@ pub(crate) fn run(options: &Options) -> Result<bool, Box<dyn Error>> {
         .flat_map(|(image, name)| KINDS.map(|kind| (picture(name, kind), maker(image))))
         .collect();
     let _claim = FolderClaim::of_inputs(&options.output, &files)?;
-    let bar = ProgressBar::new(options.images.len() as u64);
-    bar.set_style(ProgressStyle::with_template("{bar:30} {pos}/{len} images, {eta} left")?);
+    let terminal = Terminal::new();
+    terminal.start(options.images.len(), "images");
     let mut complete = true;
     for (file, name) in options.images.iter().zip(&names) {
         match draw(&model, file, name, options) {
-            Ok(pictures) => bar.suspend(|| say!("{} {}", pictures[0].display(), pictures[1].display())),
+            Ok(pictures) => terminal.suspend(|| say!("{} {}", pictures[0].display(), pictures[1].display())),
             Err(error) => {
                 complete = false;
-                bar.suspend(|| note!("error: {error}"));
+                terminal.suspend(|| note!("error: {error}"));
             }
         }
-        bar.inc(1);
+        terminal.step();
     }
-    bar.finish_and_clear();
+    terminal.end();
     Ok(complete)
 }
 

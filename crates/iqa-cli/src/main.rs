@@ -7,47 +7,83 @@ mod output;
 mod evaluate;
 mod evaluation;
 mod hallucinate;
+mod models;
+mod opening;
 mod options;
 mod reproduce;
 mod score;
 mod sets;
+mod shell;
 mod synthesize;
+mod terminal;
 mod train;
 mod weights;
 
 use std::process::ExitCode;
 
-use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
-use output::finish;
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use iqa_models::available_devices;
+use output::{Verbosity, finish};
 
 /// How good does an image look to a person?
 ///
-/// Exit status: 0 when all was done, 1 when a part could not be (an image that cannot be read, say; the rest was done), 2
-/// when nothing or not the whole was. Results go to standard output, progress and errors to standard error.
+/// Results go to standard output; progress, summaries and errors to standard error. Exit status: 0 when all was done, 1 when a
+/// part could not be (an image that cannot be read, say), 2 when the command failed.
 #[derive(Parser)]
-#[command(name = "iqa", version)]
+#[command(name = "iqa", version, max_term_width = 120)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
+    #[command(flatten, next_help_heading = "Everywhere")]
+    global: Global,
+}
+
+/// What every command understands.
+#[derive(Args)]
+struct Global {
+    /// Threads that compute [default: one a core].
+    #[arg(long, global = true, value_parser = options::within(1..=1024))]
+    threads: Option<usize>,
+    /// No progress and no summary: errors alone.
+    #[arg(long, short, global = true, conflicts_with = "verbose")]
+    quiet: bool,
+    /// Also say what was used: models, digests of weights, times.
+    #[arg(long, short, global = true)]
+    verbose: bool,
 }
 
 #[derive(Subcommand)]
 enum Command {
-    Score(score::Options),
+    Score(Box<score::Options>),
     Evaluate(evaluate::Options),
+    Models(models::Options),
     Train(Box<train::Options>),
     Synthesize(synthesize::Options),
     Reproduce(reproduce::Options),
     Hallucinate(hallucinate::Options),
     Weights(weights::Options),
+    /// Lists the devices of this build
+    Devices,
+    Completions(shell::Completions),
+    Man(shell::Man),
 }
 
 fn main() -> ExitCode {
     let matches = Cli::command().get_matches();
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    output::set_verbosity(match &cli.global {
+        Global { quiet: true, .. } => Verbosity::Quiet,
+        Global { verbose: true, .. } => Verbosity::Verbose,
+        _ => Verbosity::Usual,
+    });
+    if let Some(threads) = cli.global.threads {
+        // Fails where there is a pool already: nothing has asked for one yet.
+        let _ = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
+    }
     let done = match &cli.command {
         Command::Score(options) => score::run(options),
         Command::Evaluate(options) => evaluate::run(options),
+        Command::Models(options) => models::run(options).map(|()| true),
         Command::Train(options) => {
             let matches = matches.subcommand_matches("train").unwrap_or(&matches);
             train::run(options, matches).map(|()| true)
@@ -56,6 +92,15 @@ fn main() -> ExitCode {
         Command::Reproduce(options) => reproduce::run(options).map(|()| true),
         Command::Hallucinate(options) => hallucinate::run(options),
         Command::Weights(options) => weights::run(options),
+        Command::Devices => {
+            say!("{}", available_devices().join("\n"));
+            Ok(true)
+        }
+        Command::Completions(options) => {
+            options.run(Cli::command());
+            Ok(true)
+        }
+        Command::Man(options) => options.run(Cli::command()).map(|()| true),
     };
     if let Some(path) = iqa_models::core::ignored_profile() {
         note!(

@@ -8,9 +8,7 @@ use std::error::Error;
 use std::fmt::Arguments;
 use std::io::{self, ErrorKind, Write};
 use std::process::ExitCode;
-use std::sync::{Mutex, PoisonError};
-
-use iqa_models::core::notice;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 /// The first failure to write, other than a reader that has gone.
 static FAILURE: Mutex<Option<io::Error>> = Mutex::new(None);
@@ -54,9 +52,38 @@ pub(crate) fn print(text: Arguments<'_>) {
     }
 }
 
-/// Writes a line to standard error, if it can be written.
+/// Writes a line to standard error. One that cannot be written, to a closed pipe or a full disk, is lost.
 pub(crate) fn note(text: Arguments<'_>) {
-    notice(text);
+    let _ = writeln!(io::stderr().lock(), "{text}");
+}
+
+/// How much is said on standard error besides errors.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Verbosity {
+    /// Nothing: no progress, no summary.
+    Quiet,
+    #[default]
+    Usual,
+    /// Devices, digests of weights, times.
+    Verbose,
+}
+
+static VERBOSITY: OnceLock<Verbosity> = OnceLock::new();
+
+/// Sets it, once, at the start.
+pub(crate) fn set_verbosity(verbosity: Verbosity) {
+    let _ = VERBOSITY.set(verbosity);
+}
+
+pub(crate) fn verbosity() -> Verbosity {
+    VERBOSITY.get().copied().unwrap_or_default()
+}
+
+/// Writes a line to standard error for those who want to know more.
+pub(crate) fn detail(text: Arguments<'_>) {
+    if verbosity() == Verbosity::Verbose {
+        note(text);
+    }
 }
 
 /// The exit status of the program, after its errors have been told. A reader of standard output that has gone wants no

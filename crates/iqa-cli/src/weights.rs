@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::path::PathBuf;
 
+use crate::terminal::Terminal;
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Subcommand};
 use iqa_models::backbones::BackboneError;
@@ -64,5 +65,5 @@ impl Fetch {
 fn fetch(name: &str, source: &PretrainedSource) -> Result<PathBuf, BackboneError> {
     let file = pretrained_by_name(name)?;
     note!("{name}: {}", file.terms);
-    source.locate(file)
+    source.locate_observed(file, &Terminal::new())
 }

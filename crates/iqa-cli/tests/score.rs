@@ -25,7 +25,8 @@ fn stdout(output: &Output) -> String {
 
 fn truncated(folder: &Path) -> String {
     let whole =
-        std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/images/flowers.png")).expect("reads");
+        std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/images/flowers.png"))
+            .expect("reads");
     let path = folder.join("truncated.png");
     std::fs::write(&path, &whole[..whole.len() / 2]).expect("writes");
     path.display().to_string()
@@ -58,7 +59,9 @@ fn a_size_mismatch_names_both_sizes() {
     let other = picture(folder.path(), "other.png", 100, 60);
     let output = score(&["--reference", REFERENCE, &other]);
     assert_eq!(output.status.code(), Some(1));
-    let reference = image::image_dimensions(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/images/flowers.png"));
+    let reference = image::image_dimensions(
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/images/flowers.png"),
+    );
     let (width, height) = reference.expect("reads");
     let errors = stderr(&output);
     assert!(errors.contains("100x60") && errors.contains(&format!("{width}x{height}")), "{errors}");

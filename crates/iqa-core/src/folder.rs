@@ -1,5 +1,6 @@
 //! The pictures of a folder.
 
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
 use crate::CoreError;
@@ -42,9 +43,92 @@ pub fn images_in(folder: impl AsRef<Path>, recursive: bool) -> Result<Vec<PathBu
     Ok(files)
 }
 
+/// The pristine originals in a folder, to be found by the place of a distorted version in another.
+///
+/// ```no_run
+/// use iqa_core::ReferenceFolder;
+/// let references = ReferenceFolder::open("originals", true)?;
+/// // `originals/cats/1.png`, or `originals/cats/1.bmp` if that is the only `1` there.
+/// let reference = references.find("cats/1.png".as_ref());
+/// # Ok::<(), iqa_core::CoreError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct ReferenceFolder {
+    folder: PathBuf,
+    /// Paths of the files, below the folder.
+    files: BTreeSet<PathBuf>,
+    /// The files of each path without extension.
+    stems: HashMap<PathBuf, Vec<PathBuf>>,
+}
+
+impl ReferenceFolder {
+    /// The pictures of a folder as [`images_in`] lists them.
+    ///
+    /// # Errors
+    /// [`CoreError::Io`] naming a folder that cannot be read.
+    pub fn open(folder: impl AsRef<Path>, recursive: bool) -> Result<Self, CoreError> {
+        let folder = folder.as_ref();
+        let below = |path: PathBuf| path.strip_prefix(folder).map(Path::to_path_buf).unwrap_or(path);
+        let files: BTreeSet<PathBuf> = images_in(folder, recursive)?.into_iter().map(below).collect();
+        let mut stems: HashMap<PathBuf, Vec<PathBuf>> = HashMap::new();
+        for file in &files {
+            stems.entry(file.with_extension("")).or_default().push(file.clone());
+        }
+        Ok(Self { folder: folder.into(), files, stems })
+    }
+
+    /// The reference of a distorted image, by the path of that below its own folder: the file of the same path, or else the
+    /// only one of the same path but for the extension.
+    pub fn find(&self, distorted: &Path) -> Option<PathBuf> {
+        let same =
+            self.files.get(distorted).or_else(|| match self.stems.get(&distorted.with_extension("")) {
+                Some(files) if files.len() == 1 => files.first(),
+                _ => None,
+            });
+        same.map(|file| self.folder.join(file))
+    }
+
+    /// The references, sorted by path.
+    pub fn files(&self) -> impl Iterator<Item = PathBuf> {
+        self.files.iter().map(|file| self.folder.join(file))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_reference_is_the_file_of_the_same_place_or_the_only_one_of_another_kind() {
+        let folder = tempfile::tempdir().expect("a folder");
+        for name in ["a.png", "b.bmp", "c.png", "c.jpg", "in/a.png", "d.tar.png"] {
+            let path = folder.path().join(name);
+            std::fs::create_dir_all(path.parent().expect("a folder")).expect("makes it");
+            std::fs::write(path, "").expect("writes");
+        }
+        let references = ReferenceFolder::open(folder.path(), true).expect("lists");
+        let find = |name: &str| {
+            let found = references.find(Path::new(name))?;
+            Some(found.strip_prefix(folder.path()).expect("below").to_string_lossy().into_owned())
+        };
+        for (distorted, reference) in [
+            ("a.png", Some("a.png")),
+            ("a.jpg", Some("a.png")),
+            ("in/a.jpg", Some("in/a.png")),
+            ("b.png", Some("b.bmp")),
+            ("c.jpg", Some("c.jpg")),
+            // Two could be meant.
+            ("c.webp", None),
+            ("d.tar.jpg", Some("d.tar.png")),
+            ("d.png", None),
+            ("e.png", None),
+        ] {
+            assert_eq!(find(distorted).as_deref(), reference, "{distorted}");
+        }
+        assert_eq!(references.files().count(), 6);
+        let flat = ReferenceFolder::open(folder.path(), false).expect("lists");
+        assert_eq!(flat.find(Path::new("in/a.png")), None);
+    }
 
     #[test]
     fn every_usual_extension_is_found_and_hidden_files_are_not() {

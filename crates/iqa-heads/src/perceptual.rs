@@ -1,6 +1,7 @@
 //! Distances between features of a published network, as models that score.
 
 use std::fmt::Debug;
+use std::path::{Path, PathBuf};
 
 use burn::tensor::{Device, Tensor};
 use image::RgbImage;
@@ -18,10 +19,12 @@ use crate::HeadError;
 pub(crate) const TRUNK: OptionInfo =
     OptionInfo { name: "trunk", help: "file or folder of torchvision's weights (the cache folder)" };
 
-/// Where the weights of the published network come from.
-pub(crate) fn source(chosen: &Chosen<'_>) -> Result<PretrainedSource, ModelError> {
+/// The file with the weights of the published network, which may be downloaded first.
+pub(crate) fn trunk_file(chosen: &Chosen<'_>, config: &BackboneConfig) -> Result<PathBuf, ModelError> {
     let path: Option<String> = chosen.parse(TRUNK.name, "a path")?;
-    Ok(path.map_or_else(PretrainedSource::from_env, PretrainedSource::from_path))
+    let source = path.map_or_else(PretrainedSource::from_env, PretrainedSource::from_path);
+    let file = PretrainedFile::torchvision(config.architecture);
+    Ok(source.locate_observed(file, chosen.observer).map_err(HeadError::from)?)
 }
 
 /// A network that compares features.
@@ -61,19 +64,19 @@ pub struct FeatureModel<N> {
 }
 
 impl<N: FeatureDistance> FeatureModel<N> {
-    /// The network that `make` puts together of `tensors` and torchvision's network, whose weights are from `source`.
+    /// The network that `make` puts together of `tensors` and torchvision's network, whose weights are in the file `trunk`.
     ///
     /// # Errors
-    /// [`HeadError::Backbone`] when the network's weights are not at hand, [`HeadError::Nn`] for weights that do not fit.
+    /// [`HeadError::Backbone`] when the network is not one that can be made, [`HeadError::Nn`] for weights that do not fit.
     pub(crate) fn open(
         name: &'static str,
         tensors: &NamedTensors,
         config: &BackboneConfig,
-        source: &PretrainedSource,
+        trunk: &Path,
         device: &Device,
         make: impl FnOnce(&NamedTensors, Backbone) -> Result<N, HeadError>,
     ) -> Result<Self, HeadError> {
-        let file = NamedTensors::read(source.locate(PretrainedFile::torchvision(config.architecture))?)?;
+        let file = NamedTensors::read(trunk)?;
         let digest = format!("{} on {}", tensors.digest()?, file.digest()?);
         let network = make(tensors, Backbone::from_tensors(file, config, device)?)?;
         let side = config.minimum_size()? as u32;

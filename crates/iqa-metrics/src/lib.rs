@@ -6,8 +6,10 @@
 pub mod agreement;
 mod error;
 pub mod image;
+mod summary;
 
 // The arrays in the signatures are of this version.
 pub use ndarray;
 
 pub use error::{List, MetricsError};
+pub use summary::Summary;

@@ -18,16 +18,21 @@
 mod heatmap;
 mod input;
 mod measures;
+mod preprocessing;
+mod read_ahead;
 mod registry;
 mod scorer;
+mod scorers;
 
 pub use heatmap::heatmap;
 pub use input::ImageInput;
 pub use measures::MeasureModel;
+pub use preprocessing::Preprocessing;
 pub use registry::{model_by_name, models};
 pub use scorer::{Score, Scorer};
+pub use scorers::{Pair, Scorers, Scores};
 
-pub use burn::tensor::{Device, FloatDType, Tensor};
+pub use burn::tensor::{Device, FloatDType, Tensor, TensorData};
 pub use image;
 pub use iqa_backbones as backbones;
 pub use iqa_core as core;

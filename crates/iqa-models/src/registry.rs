@@ -62,7 +62,8 @@ mod tests {
         names.dedup();
         assert_eq!(names.len(), models().count());
         for info in models().filter(|info| info.is_bundled()) {
-            let model = info.open(None, &[], &burn::tensor::Device::flex()).expect("opens");
+            let model =
+                info.open(None, &[], &burn::tensor::Device::flex(), &iqa_core::Silent).expect("opens");
             assert_eq!((model.name(), model.spec().reference), (info.name, info.reference));
         }
     }

@@ -1,18 +1,16 @@
 //! One way to score images, whatever the model.
 
+use std::borrow::Cow;
 use std::path::Path;
-use std::sync::mpsc::sync_channel;
 
 use burn::tensor::{Device, Tensor};
 use image::RgbImage;
-use iqa_core::{AlphaPolicy, DecodeOptions, Direction, PatchMap, ScoreSpec};
+use iqa_core::{AlphaPolicy, DecodeOptions, Direction, Observer, PatchMap, ScoreSpec, Silent};
 use iqa_nn::{CheckedModel, Identity, ModelError, NamedTensors, PreparedReference, QualityModel, Scored};
 
-use crate::ImageInput;
+use crate::read_ahead::read_ahead;
 use crate::registry::model_by_name;
-
-/// Decoded images that wait for the network in [`Scorer::score_each`]; one more is being decoded.
-const READ_AHEAD: usize = 1;
+use crate::{ImageInput, Preprocessing};
 
 const WHITE: [u8; 3] = [255; 3];
 
@@ -62,6 +60,7 @@ impl Score {
 pub struct Scorer {
     model: CheckedModel,
     decode: DecodeOptions,
+    preprocessing: Preprocessing,
     remark: Option<String>,
 }
 
@@ -94,16 +93,35 @@ impl Scorer {
         options: &[(&str, &str)],
         device: &Device,
     ) -> Result<Self, ModelError> {
+        Self::open_observed(name, weights, options, device, &Silent)
+    }
+
+    /// As [`Self::open`], with somebody who looks on where weights are downloaded first.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_observed(
+        name: &str,
+        weights: Option<&Path>,
+        options: &[(&str, &str)],
+        device: &Device,
+        observer: &dyn Observer,
+    ) -> Result<Self, ModelError> {
         let info = model_by_name(name)?;
         let tensors = weights.map(NamedTensors::read).transpose()?;
         let remark = tensors.as_ref().and_then(NamedTensors::remark).map(Into::into);
-        let model = CheckedModel::new(info.open(tensors, options, device)?).named(info.name);
-        Ok(Self { model, decode: DecodeOptions::default(), remark })
+        let model = CheckedModel::new(info.open(tensors, options, device, observer)?).named(info.name);
+        Ok(Self { remark, ..Self::of(model) })
     }
 
     /// A model of your own.
     pub fn from_model(model: impl QualityModel + 'static) -> Self {
-        Self { model: CheckedModel::new(Box::new(model)), decode: DecodeOptions::default(), remark: None }
+        Self::of(CheckedModel::new(Box::new(model)))
+    }
+
+    fn of(model: CheckedModel) -> Self {
+        let (decode, preprocessing) = (DecodeOptions::default(), Preprocessing::default());
+        Self { model, decode, preprocessing, remark: None }
     }
 
     /// Changes how files are decoded.
@@ -116,6 +134,14 @@ impl Scorer {
         };
         let model = self.model.with_identity("background of transparent images", background);
         Self { model, decode, ..self }
+    }
+
+    /// Changes what is done to images before they are scored. A reference of another size is resized where it is given together
+    /// with its image; one that is prepared keeps its size.
+    #[must_use]
+    pub fn with_preprocessing(self, preprocessing: Preprocessing) -> Self {
+        let model = self.model.with_identity("preprocessing", preprocessing.identity());
+        Self { model, preprocessing, ..self }
     }
 
     /// The model, as an evaluation takes it.
@@ -155,11 +181,13 @@ impl Scorer {
         reference: impl Into<ImageInput<'a>>,
     ) -> Result<Score, ModelError> {
         self.model.check_reference(true)?;
-        let distorted = distorted.into();
+        let (distorted, reference) = (distorted.into(), reference.into());
         let image = distorted.open(&self.decode)?;
-        let reference = reference.into();
-        let reference = reference.open(&self.decode)?;
-        self.named(&distorted, self.model.score(&image, Some(&reference)))
+        let original = reference.open(&self.decode)?;
+        let original = self.preprocessing.reference(original, image.dimensions());
+        let original = original.map_err(|error| of(&reference, error))?;
+        let image = self.preprocessing.image(image).map_err(|error| of(&distorted, error))?;
+        self.named(&distorted, self.model.score(&image, Some(&original)))
     }
 
     /// Scores an image without a reference.
@@ -168,22 +196,28 @@ impl Scorer {
     /// As [`Self::score_pair`].
     pub fn score_single<'a>(&self, distorted: impl Into<ImageInput<'a>>) -> Result<Score, ModelError> {
         let distorted = distorted.into();
-        let image = distorted.open(&self.decode)?;
+        let image = self.read(&distorted)?;
         self.named(&distorted, self.score_decoded(&image, None))
     }
 
     /// Scores many images, in their order; one that fails does not stop the others. `reference` is the same for all:
-    /// it is prepared once, and must be given to a full-reference model.
+    /// it is prepared once, and must be given to a full-reference model. [`Scorers`](crate::Scorers) takes a reference for each.
+    ///
+    /// ```no_run
+    /// # use iqa_models::{Device, Scorer};
+    /// let scores = Scorer::new("wadiqam_nr", &Device::flex())?.score_batch(["a.png", "b.png"], None)?;
+    /// # Ok::<(), iqa_models::ModelError>(())
+    /// ```
     ///
     /// # Errors
     /// When the reference cannot be read, is missing, or is not wanted.
     pub fn score_batch<'a>(
         &self,
-        distorted: impl IntoIterator<Item = ImageInput<'a>>,
+        distorted: impl IntoIterator<Item: Into<ImageInput<'a>>>,
         reference: Option<ImageInput<'a>>,
     ) -> Result<Vec<Result<Score, ModelError>>, ModelError> {
         let prepared = reference.map(|reference| self.prepare(reference)).transpose()?;
-        let inputs: Vec<ImageInput<'a>> = distorted.into_iter().collect();
+        let inputs: Vec<ImageInput<'a>> = distorted.into_iter().map(Into::into).collect();
         let mut scores = Vec::with_capacity(inputs.len());
         self.score_each(&inputs, prepared.as_ref(), |_, score| {
             scores.push(score);
@@ -204,40 +238,12 @@ impl Scorer {
         reference: Option<&PreparedReference>,
         mut each: impl FnMut(usize, Result<Score, ModelError>) -> Result<(), E>,
     ) -> Result<(), E> {
-        self.score_each_after(distorted, reference, |_| (), |index, (), score| each(index, score))
-    }
-
-    /// As [`Self::score_each`], with something to do before each image is read, on the thread that reads it: what it gives
-    /// comes with the score. A digest of a file, say, that is to be of the picture that was scored, or of one before it.
-    ///
-    /// # Errors
-    /// As [`Self::score_each`].
-    pub fn score_each_after<T: Send, E: From<ModelError>>(
-        &self,
-        distorted: &[ImageInput<'_>],
-        reference: Option<&PreparedReference>,
-        before: impl Fn(usize) -> T + Send,
-        mut each: impl FnMut(usize, T, Result<Score, ModelError>) -> Result<(), E>,
-    ) -> Result<(), E> {
         self.model.check_reference(reference.is_some())?;
-        std::thread::scope(|scope| {
-            // Dropped at the end of this closure, before the thread is waited for.
-            let (sender, images) = sync_channel(READ_AHEAD);
-            scope.spawn(move || {
-                for (index, input) in distorted.iter().enumerate() {
-                    let before = before(index);
-                    if sender.send((before, input.open(&self.decode))).is_err() {
-                        return;
-                    }
-                }
-            });
-            for (index, (before, image)) in images.iter().enumerate() {
-                let score = image
-                    .map_err(ModelError::from)
-                    .and_then(|image| self.named(&distorted[index], self.score_decoded(&image, reference)));
-                each(index, before, score)?;
-            }
-            Ok(())
+        let read = |index: usize| self.read(&distorted[index]);
+        read_ahead(distorted.len(), read, |index, image| {
+            let score =
+                image.and_then(|image| self.named(&distorted[index], self.score_decoded(&image, reference)));
+            each(index, score)
         })
     }
 
@@ -248,7 +254,8 @@ impl Scorer {
     pub fn prepare<'a>(&self, reference: impl Into<ImageInput<'a>>) -> Result<PreparedReference, ModelError> {
         self.model.check_reference(true)?;
         let reference = reference.into();
-        self.model.prepare(&*reference.open(&self.decode)?)
+        let image = self.read(&reference)?;
+        self.model.prepare(&image)
     }
 
     /// Scores a distorted image against a prepared reference: the score of [`Self::score_pair`] at half the work.
@@ -262,7 +269,7 @@ impl Scorer {
         reference: &PreparedReference,
     ) -> Result<Score, ModelError> {
         let distorted = distorted.into();
-        let image = distorted.open(&self.decode)?;
+        let image = self.read(&distorted)?;
         self.named(&distorted, self.score_decoded(&image, Some(reference)))
     }
 
@@ -283,6 +290,12 @@ impl Scorer {
         self.model.score_tensors(distorted, reference)
     }
 
+    /// An image as the model is given it; a reference in the size that it has.
+    fn read<'a>(&self, input: &'a ImageInput<'_>) -> Result<Cow<'a, RgbImage>, ModelError> {
+        let image = input.open(&self.decode)?;
+        self.preprocessing.image(image).map_err(|error| of(input, error))
+    }
+
     fn score_decoded(
         &self,
         image: &RgbImage,
@@ -295,16 +308,21 @@ impl Scorer {
     }
 
     /// Gives a score its meaning, and an error the name of its file.
-    fn named(&self, input: &ImageInput<'_>, score: Result<Scored, ModelError>) -> Result<Score, ModelError> {
+    pub(crate) fn named(
+        &self,
+        input: &ImageInput<'_>,
+        score: Result<Scored, ModelError>,
+    ) -> Result<Score, ModelError> {
         let spec = self.spec();
-        match (score, input) {
-            (Ok(Scored { score, patches }), _) => {
-                Ok(Score { value: score, direction: spec.direction, range: spec.range, patches })
-            }
-            (Err(source), ImageInput::Path(path)) => {
-                Err(ModelError::Pair { distorted: path.to_path_buf(), source: Box::new(source) })
-            }
-            (Err(source), _) => Err(source),
-        }
+        let Scored { score, patches } = score.map_err(|error| of(input, error))?;
+        Ok(Score { value: score, direction: spec.direction, range: spec.range, patches })
+    }
+}
+
+/// An error with the name of its file, if it has one.
+pub(crate) fn of(input: &ImageInput<'_>, error: ModelError) -> ModelError {
+    match input.path() {
+        Some(path) => ModelError::Pair { distorted: path.into(), source: Box::new(error) },
+        None => error,
     }
 }

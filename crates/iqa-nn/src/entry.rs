@@ -1,7 +1,7 @@
 //! The models of a family by name, as statics beside their networks.
 
 use burn::tensor::Device;
-use iqa_core::ReferenceNeed;
+use iqa_core::{Observer, ReferenceNeed};
 
 use crate::provenance::{self, TrainingSource};
 use crate::{ModelError, NamedTensors, QualityModel};
@@ -53,11 +53,13 @@ pub struct OptionInfo {
     pub help: &'static str,
 }
 
-/// The options that were given to a model.
-#[derive(Clone, Copy, Debug)]
+/// The options that were given to a model, and who looks on while it opens.
+#[derive(Clone, Copy)]
 pub struct Chosen<'a> {
     model: &'static str,
     options: &'a [(&'a str, &'a str)],
+    /// Who looks on at a download.
+    pub observer: &'a dyn Observer,
 }
 
 impl Chosen<'_> {
@@ -104,7 +106,7 @@ impl ModelInfo {
         }
     }
 
-    /// The model with the weights that it brings, or with those of a file.
+    /// The model with the weights that it brings, or with those of a file. `observer` sees what is downloaded for it.
     ///
     /// # Errors
     /// [`ModelError::WeightsNeeded`], [`ModelError::WeightsUnexpected`], [`ModelError::UnknownOption`],
@@ -114,6 +116,7 @@ impl ModelInfo {
         weights: Option<NamedTensors>,
         options: &[(&str, &str)],
         device: &Device,
+        observer: &dyn Observer,
     ) -> Result<Box<dyn QualityModel>, ModelError> {
         let known = || self.options.iter().map(|option| option.name);
         if let Some((option, _)) = options.iter().find(|(given, _)| known().all(|name| name != *given)) {
@@ -136,6 +139,6 @@ impl ModelInfo {
                 return Err(ModelError::WeightsNeeded { name: self.name, origin });
             }
         };
-        make(tensors, &Chosen { model: self.name, options }, device)
+        make(tensors, &Chosen { model: self.name, options, observer }, device)
     }
 }

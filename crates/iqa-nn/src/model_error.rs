@@ -95,6 +95,14 @@ pub enum ModelError {
     /// What was prepared by a model of another kind.
     #[error("the reference was prepared by a model of another kind")]
     ForeignKind,
+    /// A border to be cut off is all of the image.
+    #[error("the image is {}x{}: nothing is left of it without {border} pixels on each side", size.0, size.1)]
+    BorderTooWide {
+        /// Pixels to be cut off on each side.
+        border: u32,
+        /// Width and height of the image, in pixels.
+        size: (u32, u32),
+    },
     /// An image could not be scored; says which file it was.
     #[error("{distorted}: {source}", distorted = distorted.display())]
     Pair {

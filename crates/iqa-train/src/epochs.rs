@@ -7,8 +7,7 @@ use std::time::Instant;
 use burn::module::Module;
 use burn::optim::{GradientsParams, ModuleOptimizer};
 use burn::tensor::Tensor;
-use indicatif::{ProgressBar, ProgressStyle};
-use iqa_core::FolderClaim;
+use iqa_core::{FolderClaim, Observer, Work};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -145,6 +144,7 @@ pub(crate) fn run<T: Task>(
     mut model: T::Model,
     mut optimiser: ModuleOptimizer,
     folder: &Path,
+    observer: &dyn Observer,
 ) -> Result<Outcome, TrainError> {
     let mut first_batch = if is_begun(folder) { None } else { Some(task.batch(0)?) };
     let _claim = FolderClaim::new(folder, "train", &FILES)?;
@@ -174,7 +174,8 @@ pub(crate) fn run<T: Task>(
     let steps_per_epoch = plan.steps_per_epoch;
     let steps = plan.epochs * steps_per_epoch;
     let first_step = state.log.len() * steps_per_epoch;
-    let bar = progress_bar(steps, first_step);
+    let (units, done) = (Some(steps as u64), first_step as u64);
+    observer.begin(Work { name: "", unit: "steps", units, done });
 
     let model = std::thread::scope(|scope| -> Result<T::Model, TrainError> {
         // Distorting and decoding go on while the network works.
@@ -203,8 +204,8 @@ pub(crate) fn run<T: Task>(
                 let gradients = GradientsParams::from_grads(loss.backward(), &model);
                 model = optimiser.step(rate, model, gradients);
                 sum += value;
-                bar.inc(1);
-                bar.set_message(format!("loss {:.4}", sum / (step % steps_per_epoch + 1) as f64));
+                let mean = sum / (step % steps_per_epoch + 1) as f64;
+                observer.advance(1, format_args!("loss {mean:.4}"));
             }
             let plain = model.valid();
             let step = (epoch + 1) * steps_per_epoch - 1;
@@ -229,19 +230,17 @@ pub(crate) fn run<T: Task>(
             }
             checkpoint::write(&checkpoint_file, &model, &optimiser, &state)?;
             publish(&state.log)?;
-            let line = format!(
+            observer.line(format_args!(
                 "epoch {:>4}: training loss {:.4}, validation loss {:.4}, SRCC {}",
                 row.epoch,
                 row.train_loss,
                 row.validation_loss,
                 row.validation_srcc.map_or_else(|| "undefined".into(), |srcc| format!("{srcc:.4}")),
-            );
-            // Above the bar where there is one; a bar that is not shown would swallow the line.
-            bar.suspend(|| iqa_core::notice(format_args!("{line}")));
+            ));
         }
         Ok(model)
     })?;
-    bar.finish();
+    observer.end();
     task.save(&model.valid(), &last)?;
     Ok(Outcome { best, best_epoch: best_epoch(&state.log), log: state.log, last })
 }
@@ -249,13 +248,4 @@ pub(crate) fn run<T: Task>(
 /// The first epoch with the lowest validation loss.
 fn best_epoch(log: &[EpochLog]) -> usize {
     (0..log.len()).min_by(|&a, &b| log[a].validation_loss.total_cmp(&log[b].validation_loss)).unwrap_or(0)
-}
-
-fn progress_bar(steps: usize, done: usize) -> ProgressBar {
-    let bar = ProgressBar::new(steps as u64).with_position(done as u64);
-    if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} steps, {eta} left, {msg}") {
-        bar.set_style(style);
-    }
-    bar.reset_eta();
-    bar
 }

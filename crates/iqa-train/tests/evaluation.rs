@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use image::{Rgb, RgbImage};
-use indicatif::ProgressBar;
 use iqa_core::{CoreError, Direction, ReferenceNeed, ScoreSpec};
 use iqa_datasets::split::SplitPreset;
 use iqa_datasets::{DataSet, DataSetKind, Direction as Better, ScoreKind, ScoreScale, Strictness};
@@ -121,7 +120,7 @@ fn open(folder: &Path) -> DataSet {
 }
 
 fn run(model: &Brightness, set: &DataSet, path: &Path) -> Result<Scores, TrainError> {
-    score_set(&CheckedModel::new(Box::new(model.clone())), set, path, &ProgressBar::hidden())
+    score_set(&CheckedModel::new(Box::new(model.clone())), set, path, &iqa_core::Silent)
 }
 
 fn read(path: &Path) -> String {

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+use iqa_models::core::Silent;
 use iqa_models::heads::gsn::{Gsn, GsnConfig, ScoreOptions};
 use iqa_models::train::gsn::{Ablation, GsnRecipe, train};
 use iqa_models::train::{
@@ -95,7 +96,7 @@ fn recipe() -> GsnRecipe {
 fn train_alone(recipe: &GsnRecipe, data: &Mixed, folder: &Path) -> Result<Outcome, TrainError> {
     static RUNNING: Mutex<()> = Mutex::new(());
     let _alone = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
-    train(recipe, data, &Mixed::new(10), folder, &Device::flex())
+    train(recipe, data, &Mixed::new(10), folder, &Device::flex(), &Silent)
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use burn::tensor::Device;
+use iqa_models::core::Silent;
 use iqa_models::heads::hiqa::HiqaScoreOptions;
 use iqa_models::image::{Rgb, RgbImage, imageops, open};
 use iqa_models::train::hiqa::{
@@ -85,7 +86,7 @@ impl ValidationPairs for Noisy {
 
 fn run(recipe: &HiqaRecipe, data: &Noisy, folder: &Path) -> Result<HiqaOutcome, TrainError> {
     let _alone = alone();
-    train(recipe, data, &Noisy::new(2, data.side), folder, &Device::flex())
+    train(recipe, data, &Noisy::new(2, data.side), folder, &Device::flex(), &Silent)
 }
 
 /// Two pairs by heart: the pixel loss falls by ten times, with the generator of the specification (no residual output).

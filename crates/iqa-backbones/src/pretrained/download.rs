@@ -10,8 +10,7 @@ use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressStyle};
-use iqa_core::CoreError;
+use iqa_core::{CoreError, Observer, Work};
 use sha2::{Digest, Sha256};
 use ureq::http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use ureq::{Agent, Body};
@@ -25,16 +24,20 @@ const ATTEMPTS: u32 = 4;
 const PAUSE: Duration = Duration::from_millis(500);
 
 /// Brings `file` to `path`, whose folder is created; `timeout` is how long the network may be silent.
-pub(super) fn download(file: &PretrainedFile, path: &Path, timeout: Duration) -> Result<(), BackboneError> {
+pub(super) fn download(
+    file: &PretrainedFile,
+    path: &Path,
+    timeout: Duration,
+    observer: &dyn Observer,
+) -> Result<(), BackboneError> {
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).map_err(at(folder))?;
     }
-    let bar = ProgressBar::no_length().with_style(style()).with_message(file.file_name);
     let lock_path = beside(path, ".lock");
-    let lock = lock(&lock_path, &bar).map_err(at(&lock_path))?;
+    let lock = lock(&lock_path, observer).map_err(at(&lock_path))?;
     // Another process may have brought it while this one waited.
-    let done = if exists(path)? { verify(path, file) } else { fetch(file, path, timeout, &bar) };
-    bar.finish_and_clear();
+    let done = if exists(path)? { verify(path, file) } else { fetch(file, path, timeout, observer) };
+    observer.end();
     if done.is_ok() {
         // Whoever still waits for the lock, or makes a new one, finds the file.
         let _ = std::fs::remove_file(&lock_path);
@@ -43,18 +46,13 @@ pub(super) fn download(file: &PretrainedFile, path: &Path, timeout: Duration) ->
     done
 }
 
-fn style() -> ProgressStyle {
-    ProgressStyle::with_template("{msg} {bar:30} {bytes}/{total_bytes}, {bytes_per_sec}, {eta} left")
-        .unwrap_or_else(|_| ProgressStyle::default_bar())
-}
-
 /// Waits for the lock; it goes with the file that is returned.
-fn lock(path: &Path, bar: &ProgressBar) -> io::Result<File> {
+fn lock(path: &Path, observer: &dyn Observer) -> io::Result<File> {
     let file = OpenOptions::new().write(true).create(true).truncate(false).open(path)?;
     match file.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
-            bar.println("another process downloads the same file: waiting for it");
+            observer.line(format_args!("another process downloads the same file: waiting for it"));
             file.lock()?;
         }
         // A file system without locks: two downloads at once then spoil each other, which the digest tells.
@@ -68,10 +66,10 @@ fn fetch(
     file: &PretrainedFile,
     path: &Path,
     timeout: Duration,
-    bar: &ProgressBar,
+    observer: &dyn Observer,
 ) -> Result<(), BackboneError> {
     let mut part = Part::open(path)?;
-    match complete(&mut part, file, &agent(file.url, timeout), bar) {
+    match complete(&mut part, file, &agent(file.url, timeout), observer) {
         Ok(()) => part.finish(path)?,
         Err(error) => {
             if part.length == 0 {
@@ -88,7 +86,7 @@ fn complete(
     part: &mut Part,
     file: &PretrainedFile,
     agent: &Agent,
-    bar: &ProgressBar,
+    observer: &dyn Observer,
 ) -> Result<(), BackboneError> {
     if part.digest().starts_with(file.sha256) {
         return Ok(());
@@ -97,7 +95,7 @@ fn complete(
     let mut furthest = part.length;
     let mut fruitless = 0;
     loop {
-        match attempt(agent, file.url, part, bar) {
+        match attempt(agent, file, part, observer) {
             Ok(()) => {
                 let found = part.digest();
                 if found.starts_with(file.sha256) {
@@ -156,10 +154,11 @@ fn agent(url: &str, timeout: Duration) -> Agent {
 /// One request, for what is missing from `part`; on success the server has sent all of it.
 fn attempt(
     agent: &Agent,
-    url: &'static str,
+    file: &PretrainedFile,
     part: &mut Part,
-    bar: &ProgressBar,
+    observer: &dyn Observer,
 ) -> Result<(), BackboneError> {
+    let url = file.url;
     let mut response = request(agent, url, part)?;
     let beyond = response.status() == StatusCode::RANGE_NOT_SATISFIABLE;
     let other = response.status() == StatusCode::PARTIAL_CONTENT && !part.goes_on_with(&response);
@@ -175,24 +174,22 @@ fn attempt(
         status => return Err(BackboneError::HttpStatus { url, status: status.as_u16() }),
     }
     let total = response.body().content_length().map(|rest| part.length + rest);
-    if let Some(total) = total {
-        bar.set_length(total);
-    }
-    bar.set_position(part.length);
-    bar.reset_eta();
+    observer.begin(Work { name: file.file_name, unit: "bytes", units: total, done: part.length });
     let mut body = response.into_body().into_reader();
     let mut chunk = vec![0; CHUNK];
     loop {
         match body.read(&mut chunk) {
             Ok(0) => return Ok(()),
-            Ok(count) => part.append(&chunk[..count])?,
+            Ok(count) => {
+                part.append(&chunk[..count])?;
+                observer.advance(count as u64, format_args!(""));
+            }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(source) => {
                 let (path, received) = (part.path.clone(), part.length);
                 return Err(BackboneError::Interrupted { url, path, received, total, source });
             }
         }
-        bar.set_position(part.length);
     }
 }
 

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use etcetera::BaseStrategy;
-use iqa_core::CoreError;
+use iqa_core::{CoreError, Observer, Silent};
 use sha2::{Digest, Sha256};
 
 use crate::{Architecture, BackboneError, MissingReason};
@@ -160,6 +160,18 @@ impl PretrainedSource {
     /// one is damaged. A download adds [`BackboneError::Unreachable`], [`BackboneError::HttpStatus`],
     /// [`BackboneError::Interrupted`], [`BackboneError::DownloadDigest`]. [`BackboneError::NoCacheFolder`]; [`CoreError::Io`], a full disk among others.
     pub fn locate(&self, file: &PretrainedFile) -> Result<PathBuf, BackboneError> {
+        self.locate_observed(file, &Silent)
+    }
+
+    /// As [`Self::locate`], with somebody who looks on at a download.
+    ///
+    /// # Errors
+    /// As [`Self::locate`].
+    pub fn locate_observed(
+        &self,
+        file: &PretrainedFile,
+        observer: &dyn Observer,
+    ) -> Result<PathBuf, BackboneError> {
         let (path, refusal) = match (&self.path, &self.cache) {
             (Some(path), _) => {
                 let at = |source| CoreError::Io { path: path.clone(), source };
@@ -179,7 +191,9 @@ impl PretrainedSource {
             return Err(BackboneError::PretrainedMissing { name: file.name, url: file.url, path, reason });
         }
         #[cfg(feature = "http")]
-        download::download(file, &path, self.timeout)?;
+        download::download(file, &path, self.timeout, observer)?;
+        #[cfg(not(feature = "http"))]
+        let _ = observer;
         Ok(path)
     }
 

@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 
 use crate::evaluation::evaluate;
 use crate::options::within;
+use crate::terminal::Terminal;
 use clap::Args;
 use iqa_models::datasets::split::SplitPreset;
 use iqa_models::heads::wadiqam::MAX_PATCHES;
@@ -79,7 +80,7 @@ impl Options {
                 Some((name, file)) => (name, Some(Path::new(file))),
                 None => (label.as_str(), self.weights.as_deref()),
             };
-            let scorer = Scorer::open(name, weights, options, device)?;
+            let scorer = Scorer::open_observed(name, weights, options, device, &Terminal::new())?;
             if let (Some(weights), Some(remark)) = (weights, scorer.weights_remark()) {
                 note!("{}: {remark}", weights.display());
             }

@@ -5,6 +5,7 @@ use std::error::Error;
 use std::path::{Path, PathBuf};
 
 use crate::evaluation::evaluate;
+use crate::terminal::Terminal;
 use iqa_models::datasets::{DataSet, DataSetKind, Strictness};
 use iqa_models::train::evaluation::ReportConfig;
 use iqa_models::{Device, Scorer, model_by_name};
@@ -44,7 +45,8 @@ pub(crate) fn run(entry: &Entry, data: &Path, results: &Path, device: &Device) -
             let patches =
                 patches.as_ref().map(|(patches, seed)| [("patches", patches.as_str()), ("seed", seed)]);
             let options = patches.as_ref().map_or(&[][..], |patches| patches);
-            let model = Scorer::open(evaluation.model, weights.as_deref(), options, device)?;
+            let (weights, terminal) = (weights.as_deref(), Terminal::new());
+            let model = Scorer::open_observed(evaluation.model, weights, options, device, &terminal)?;
             let done = evaluate(&model, &set, folder, None, &ReportConfig::default())?;
             say!(
                 "{}: {} images scored in {:.1} s, {} found in {}",

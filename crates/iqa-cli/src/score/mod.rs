@@ -1,55 +1,57 @@
-//! Scores image files.
-//!
-//! ```text
-//! iqa score --reference original.png distorted.jpg more/*.png
-//! ```
+//! `iqa score`: scores image files.
 
+mod content;
+mod jobs;
 mod output;
+mod record;
+mod tally;
 
 use std::error::Error;
 use std::ffi::OsString;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
-use clap::builder::PossibleValuesParser;
 use clap::{Args, ValueEnum};
-use indicatif::{ProgressBar, ProgressStyle};
-use iqa_models::core::{images_in, write_atomically};
+use content::Contents;
+use iqa_models::core::{Observer, write_atomically};
+use iqa_models::image::imageops::FilterType;
 use iqa_models::{
-    FloatDType, ImageInput, ModelError, ReferenceNeed, Score, Scorer, available_devices, device_by_name,
-    device_with_float, heatmap, model_by_name, models, read_image,
+    ModelError, Pair, Preprocessing, ReferenceNeed, Score, Scorers, Scores, available_devices, heatmap,
+    read_image,
 };
-use output::{Content, Format, Writer};
+use jobs::{Job, Jobs};
+use output::{Format, Writer};
 
-/// Scores how good images look to a person.
+use crate::opening::{ModelOptions, NamedModel};
+use crate::terminal::Terminal;
+
+/// Scores how good images look to a person
 ///
-/// One line an image on standard output; errors and progress on standard error. The exit status is 1 when an image
-/// could not be scored.
+/// Of one image, of several, of a folder; each against its own reference, against one for all, or without. By one model or
+/// several. Scores go to standard output; errors, progress and the summary to standard error. The exit status is 1 when an image
+/// could not be scored, or has no partner.
 #[derive(Args)]
+#[command(after_help = EXAMPLES)]
 pub(crate) struct Options {
     /// Images to score: files, folders or glob patterns. Of a folder those with a usual extension; hidden files are left
     /// out.
-    #[arg(required = true)]
+    #[arg(required_unless_present = "pairs")]
     distorted: Vec<OsString>,
+    /// The pristine original of all the images; or a folder of originals, each of the path of its image below the folder that
+    /// was named, or the only one of that path but for the extension.
+    #[arg(long)]
+    reference: Option<PathBuf>,
+    /// A list of images and references: a CSV file with the columns `distorted` and `reference`, paths from the list's folder.
+    #[arg(long, conflicts_with_all = ["distorted", "reference", "recursive"])]
+    pairs: Option<PathBuf>,
     /// Descend into the folders of a folder.
     #[arg(long)]
     recursive: bool,
-    /// The model; some have bundled weights [default: wadiqam_fr with a reference, wadiqam_nr without].
-    #[arg(long, value_parser = PossibleValuesParser::new(models().map(|model| model.name)))]
-    model: Option<String>,
-    /// Weights to use instead of the bundled ones: our safetensors; for DIQaM and WaDIQaM also deepIQA's `.model` or a
-    /// `.pth` of lidq92 or pyiqa.
-    #[arg(long)]
-    weights: Option<PathBuf>,
-    /// The pristine original of all the images, for a full-reference model.
-    #[arg(long)]
-    reference: Option<PathBuf>,
-    /// Where to compute; the devices of this build are listed by `--device help`.
-    #[arg(long, default_value = "flex")]
-    device: String,
-    /// Compute in half precision: faster on some GPUs, and less exact.
-    #[arg(long, value_enum)]
-    float: Option<Half>,
+    #[command(flatten)]
+    models: ModelOptions,
+    #[command(flatten)]
+    preprocessing: PreprocessingOptions,
     /// Form of the output; `json` is one object a line [default: text; json with --output].
     #[arg(long, value_enum)]
     format: Option<Format>,
@@ -64,6 +66,48 @@ pub(crate) struct Options {
     /// `--output`.
     #[arg(long, conflicts_with = "output")]
     heatmap: Option<PathBuf>,
+}
+
+const EXAMPLES: &str = "Examples:
+  iqa score --reference original.png distorted.jpg
+  iqa score photographs/ --recursive --output scores.json
+  iqa score restored/ --reference originals/ --model psnr,ssim_full,wadiqam_fr --format csv > scores.csv
+  iqa score --pairs list.csv --model vsi --crop-border 4 --luma";
+
+/// What is done to the images first.
+#[derive(Args)]
+struct PreprocessingOptions {
+    /// Resize a reference of another size than its image by this filter; without, such a pair is an error.
+    #[arg(long, value_enum)]
+    resize_reference: Option<Filter>,
+    /// Cut so many pixels off each side of both images, as comparisons of super-resolution do.
+    #[arg(long, default_value_t = 0)]
+    crop_border: u32,
+    /// Score luma alone: Y of MATLAB's rgb2ycbcr, rounded, in all three channels.
+    #[arg(long)]
+    luma: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Filter {
+    Nearest,
+    Bilinear,
+    /// Catmull-Rom's, as Pillow's: a = -0.5.
+    Bicubic,
+    Lanczos3,
+}
+
+impl PreprocessingOptions {
+    fn preprocessing(&self) -> Preprocessing {
+        let filter = |filter| match filter {
+            Filter::Nearest => FilterType::Nearest,
+            Filter::Bilinear => FilterType::Triangle,
+            Filter::Bicubic => FilterType::CatmullRom,
+            Filter::Lanczos3 => FilterType::Lanczos3,
+        };
+        let Self { crop_border, luma, .. } = *self;
+        Preprocessing { resize_reference: self.resize_reference.map(filter), crop_border, luma }
+    }
 }
 
 /// Part `index` (from 0) of `count`.
@@ -90,107 +134,107 @@ impl Shard {
     }
 }
 
-/// A type of half the size.
-#[derive(Clone, Copy, ValueEnum)]
-enum Half {
-    /// IEEE 754, eleven binary digits.
-    F16,
-    /// The range of f32, eight binary digits.
-    Bf16,
-}
-
 /// Whether every image was scored.
 pub(crate) fn run(options: &Options) -> Result<bool, Box<dyn Error>> {
-    if options.device == "help" {
+    if options.models.asks_for_devices() {
         say!("{}", available_devices().join("\n"));
         return Ok(true);
     }
-    let default = if options.reference.is_some() { "wadiqam_fr" } else { "wadiqam_nr" };
-    let model = options.model.as_deref().unwrap_or(default);
-    let device = match options.float {
-        None => device_by_name(&options.device)?,
-        Some(Half::F16) => device_with_float(&options.device, FloatDType::F16)?,
-        Some(Half::Bf16) => device_with_float(&options.device, FloatDType::BF16)?,
+    let Jobs { list: mut jobs, mut complete } = match &options.pairs {
+        Some(list) => Jobs::listed(list)?,
+        None => Jobs::named(&options.distorted, options.reference.as_deref(), options.recursive)?,
     };
-    match (model_by_name(model)?.reference, &options.reference) {
-        (ReferenceNeed::FullReference, None) => return Err(format!("`{model}` needs --reference").into()),
-        (ReferenceNeed::NoReference, Some(_)) => return Err(format!("`{model}` takes no --reference").into()),
-        _ => {}
-    }
-    let scorer = match &options.weights {
-        Some(weights) => Scorer::with_weights(model, weights, &device)?,
-        None => Scorer::new(model, &device)?,
-    };
-    if let (Some(weights), Some(remark)) = (&options.weights, scorer.weights_remark()) {
-        note!("{}: {remark}", weights.display());
-    }
-    let (mut files, mut complete) = expand(&options.distorted, options.recursive);
-    // With one image the reference is not kept: less memory for the same work.
-    let alone = files.len() == 1;
+    let has_references = jobs.iter().any(|job| job.reference.is_some()) || options.reference.is_some();
+    let models = options.models.open(if has_references { "wadiqam_fr" } else { "wadiqam_nr" })?;
+    check_references(options, &models)?;
+    let alone = jobs.len() == 1;
     if let Some(shard) = options.shard {
-        let all = files.len();
-        files = files[shard.of(all)].to_vec();
-        if files.is_empty() && all > 0 {
+        let all = jobs.len();
+        jobs = jobs[shard.of(all)].to_vec();
+        if jobs.is_empty() && all > 0 {
             note!("part {} of {} has none of the {all} images", shard.index + 1, shard.count);
         }
     }
     let default = if options.output.is_some() { Format::Json } else { Format::Text };
     let format = options.format.unwrap_or(default);
-    if options.heatmap.is_some() && !alone {
-        return Err(format!("--heatmap takes one image, not {}", files.len()).into());
+    if options.heatmap.is_some() && (!alone || models.len() > 1) {
+        return Err(format!(
+            "--heatmap takes one image and one model, not {} and {}",
+            jobs.len(),
+            models.len()
+        )
+        .into());
     }
-    let heatmap = options.heatmap.as_deref().map(|path| heatmap_target(path, options, &files)).transpose()?;
-    let mut writer = Writer::new(format, &scorer, options.reference.as_deref())?;
+    let heatmap = options.heatmap.as_deref().map(|path| heatmap_target(path, options, &jobs)).transpose()?;
+    let (labels, scorers): (Vec<String>, Vec<_>) =
+        models.into_iter().map(|model| (model.label, model.scorer)).unzip();
+    let scorers = Scorers::new(scorers).with_preprocessing(options.preprocessing.preprocessing());
+    let mut writer = Writer::new(format, labels.into_iter().zip(scorers.each()));
     let first = options.shard.is_none_or(|shard| shard.index == 0);
     match &options.output {
-        Some(path) => writer.go_on_in(path, &mut files, first)?,
+        Some(path) => writer.go_on_in(path, &mut jobs, first)?,
         None => writer.begin(first)?,
     }
-    if files.is_empty() {
-        return Ok(complete);
+    if writer.incomplete > 0 {
+        complete = false;
+        note!("error: {} images of the earlier run lack the score of some model", writer.incomplete);
     }
-    let bar = ProgressBar::new(files.len() as u64);
-    bar.set_style(ProgressStyle::with_template("{bar:30} {pos}/{len} images, {eta} left")?);
-    let mut report =
-        |file: &Path, content: Content, score: Result<Score, ModelError>| -> Result<(), Box<dyn Error>> {
-            match score {
-                Ok(score) => {
-                    draw(heatmap.as_deref(), file, &score)?;
-                    bar.suspend(|| writer.write(file, &content, &score))?;
+    let terminal = Terminal::new();
+    terminal.start(jobs.len(), "images");
+    let start = Instant::now();
+    let pairs: Vec<Pair<'_>> = jobs.iter().map(Job::pair).collect();
+    let mut contents = Contents::default();
+    // Before they are decoded: a picture that is replaced meanwhile is refused later, and never taken for scored.
+    let before = |index: usize| [contents.of(&jobs[index].distorted), contents.of_reference(&jobs[index])];
+    scorers.score_pairs_after(&pairs, before, |index, contents, scores: Scores| {
+        let job = &jobs[index];
+        let mut fail = |error: &ModelError| {
+            complete = false;
+            terminal.suspend(|| note!("error: {error}"));
+        };
+        match scores {
+            Err(error) => fail(&error),
+            Ok(scores) => {
+                scores.iter().filter_map(|score| score.as_ref().err()).for_each(fail);
+                if let [Ok(score)] = &scores[..] {
+                    draw(heatmap.as_deref(), &job.distorted, score)?;
                 }
-                Err(error) => {
-                    complete = false;
-                    bar.suspend(|| note!("error: {error}"));
+                if scores.iter().any(Result::is_ok) {
+                    terminal.suspend(|| writer.write(job, &contents, &scores))?;
                 }
             }
-            bar.inc(1);
-            Ok(())
-        };
-    match (&options.reference, files.as_slice()) {
-        (Some(reference), [file]) if alone => {
-            report(file, Content::of(file), scorer.score_pair(file, reference))?;
         }
-        (reference, _) => {
-            let prepared = reference.as_ref().map(|reference| scorer.prepare(reference)).transpose()?;
-            let inputs: Vec<ImageInput<'_>> = files.iter().map(ImageInput::from).collect();
-            // Before it is decoded: a picture that is replaced meanwhile is refused later, and never taken for scored.
-            let content = |index: usize| Content::of(&files[index]);
-            scorer.score_each_after(&inputs, prepared.as_ref(), content, |index, content, score| {
-                report(&files[index], content, score)
-            })?;
-        }
-    }
-    bar.finish_and_clear();
+        terminal.step();
+        Ok::<(), Box<dyn Error>>(())
+    })?;
+    terminal.end();
+    writer.summarise()?;
+    crate::output::detail(format_args!("{} images in {:.2} s", jobs.len(), start.elapsed().as_secs_f64()));
     Ok(complete)
 }
 
+/// That there are references if and only if some model needs them.
+fn check_references(options: &Options, models: &[NamedModel]) -> Result<(), Box<dyn Error>> {
+    // Each row of a list says for itself.
+    if options.pairs.is_some() {
+        return Ok(());
+    }
+    let needs = |model: &&NamedModel| model.scorer.spec().reference == ReferenceNeed::FullReference;
+    match (models.iter().find(needs), &options.reference) {
+        (Some(model), None) => Err(format!("`{}` needs --reference", model.label).into()),
+        (None, Some(_)) => Err(format!("`{}` takes no --reference", models[0].label).into()),
+        _ => Ok(()),
+    }
+}
+
 /// Where the heat map goes: behind a link what it leads to, and never over a device, a pipe or what is read.
-fn heatmap_target(path: &Path, options: &Options, files: &[PathBuf]) -> Result<PathBuf, Box<dyn Error>> {
+fn heatmap_target(path: &Path, options: &Options, jobs: &[Job]) -> Result<PathBuf, Box<dyn Error>> {
     let Ok(target) = path.canonicalize() else { return Ok(path.into()) };
     if !target.is_file() {
         return Err(format!("--heatmap {}: not a file", path.display()).into());
     }
-    let mut read = files.iter().chain(&options.reference).chain(&options.weights);
+    let read = |job: &Job| [Some(job.distorted.clone()), job.reference.clone()];
+    let mut read = jobs.iter().flat_map(read).flatten().chain(options.models.weights.clone());
     if read.any(|input| input.canonicalize().is_ok_and(|input| input == target)) {
         return Err(format!("--heatmap {}: would replace what is read", path.display()).into());
     }
@@ -205,39 +249,6 @@ fn draw(path: Option<&Path>, file: &Path, score: &Score) -> Result<(), Box<dyn E
     };
     let image = read_image(file, &iqa_models::DecodeOptions::default())?;
     write_png(path, &heatmap(&image, patches, score.direction))
-}
-
-/// The files that the arguments name, and whether every argument named some.
-fn expand(arguments: &[OsString], recursive: bool) -> (Vec<PathBuf>, bool) {
-    let mut files = Vec::new();
-    let mut complete = true;
-    for argument in arguments {
-        let path = Path::new(argument);
-        let found: Vec<PathBuf> = if path.is_dir() {
-            match images_in(path, recursive) {
-                Ok(found) => found,
-                Err(error) => {
-                    note!("error: {error}");
-                    complete = false;
-                    continue;
-                }
-            }
-        } else {
-            // What is no text is no pattern. A missing file stays in the list: scoring it says what is wrong with it.
-            match argument.to_str().filter(|text| !path.exists() && text.contains(['*', '?', '['])) {
-                Some(pattern) => {
-                    glob::glob(pattern).map(|paths| paths.flatten().collect()).unwrap_or_default()
-                }
-                None => vec![path.into()],
-            }
-        };
-        if found.is_empty() {
-            note!("error: {}: no image there", path.display());
-            complete = false;
-        }
-        files.extend(found);
-    }
-    (files, complete)
 }
 
 fn write_png(path: &Path, picture: &iqa_models::image::RgbImage) -> Result<(), Box<dyn Error>> {

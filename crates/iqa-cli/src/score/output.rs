@@ -6,11 +6,15 @@ use std::fs::File;
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-use crate::output::{ReaderGone, may_be_closed};
 use clap::ValueEnum;
-use iqa_models::core::{CoreError, RecordForm, ResultsFile, sha256, sha256_of_file, short_sha256_of_file};
-use iqa_models::{Score, Scorer};
-use serde::Serialize;
+use iqa_models::core::{CoreError, RecordForm, ResultsFile};
+use iqa_models::{ModelError, Score, Scorer};
+
+use super::content::{Contents, digest_of_path, short};
+use super::jobs::Job;
+use super::record::{Column, Record, Records};
+use super::tally::{Tally, describe};
+use crate::output::{ReaderGone, Verbosity, may_be_closed, verbosity};
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
@@ -19,28 +23,8 @@ pub(crate) enum Format {
     Csv,
 }
 
-const CSV_HEADER: &str = "path,reference,model,score,direction,range_low,range_high,in_range,key\n";
-/// Columns of the path, which comes first, and of the key.
-const CSV_KEY: usize = 8;
 /// Counts up when records of earlier versions are not to be gone on with.
-const VERSION: u32 = 1;
-/// Hexadecimal digits of a digest in a record.
-const DIGITS: usize = 16;
-
-/// A record of JSON lines.
-#[derive(Serialize)]
-struct Row<'a> {
-    path: &'a str,
-    reference: Option<&'a str>,
-    model: &'a str,
-    /// `null` for infinity.
-    score: f64,
-    direction: &'a str,
-    /// `null` for an end that there is not.
-    range: [f64; 2],
-    in_range: bool,
-    key: &'a str,
-}
+const VERSION: u32 = 2;
 
 /// Where scores go.
 enum Sink {
@@ -52,48 +36,27 @@ enum Sink {
 }
 
 pub(crate) struct Writer {
-    format: Format,
-    model: String,
-    direction: &'static str,
-    reference: Option<String>,
-    /// Digest of all that the scores of this run depend on besides the images: the first half of each record's key.
+    records: Records,
+    /// Digest of all that the scores of this run depend on besides the images: the first part of each record's key.
     settings: String,
     sink: Sink,
-}
-
-/// Which picture was scored: a digest of its file's content.
-pub(crate) struct Content(String);
-
-impl Content {
-    /// What there is to compare with later. A pipe is read once, for its picture; of a file that cannot be read the
-    /// decoder says why.
-    pub(crate) fn of(path: &Path) -> Self {
-        let digest = path.is_file().then(|| short_sha256_of_file(path).ok()).flatten();
-        Self(digest.unwrap_or_else(|| "unknown".into()))
-    }
-
-    fn is_known(&self) -> bool {
-        self.0 != "unknown"
-    }
+    tallies: Vec<Tally>,
+    /// Images of an earlier run that some model could not score.
+    pub(crate) incomplete: usize,
 }
 
 impl Writer {
-    pub(crate) fn new(format: Format, scorer: &Scorer, reference: Option<&Path>) -> Result<Self, CoreError> {
-        let content = match reference {
-            None => "none".into(),
-            Some(path) if path.is_file() => sha256_of_file(path)?,
-            // A pipe can be read once, and a file that is not there is told of later.
-            Some(_) => "not a file".into(),
-        };
-        let settings = format!("{VERSION}\n{}\n{}\n{content}", scorer.name(), scorer.identity());
-        Ok(Self {
-            format,
-            model: scorer.name().to_owned(),
-            direction: scorer.spec().direction.as_str(),
-            reference: reference.map(|path| path.display().to_string()),
-            settings: short(settings.as_bytes()),
-            sink: Sink::Standard,
-        })
+    pub(crate) fn new<'a>(format: Format, models: impl Iterator<Item = (String, &'a Scorer)>) -> Self {
+        let mut settings = format!("{VERSION}");
+        let (mut tallies, mut columns) = (Vec::new(), Vec::new());
+        for (label, scorer) in models {
+            let spec = scorer.spec();
+            settings += &format!("\n{}\n{}", scorer.name(), scorer.identity());
+            tallies.push(Tally::new(label.clone(), spec.direction));
+            columns.push(Column { label, direction: spec.direction, range: spec.range });
+        }
+        let settings = short(settings.as_bytes());
+        Self { records: Records { format, columns }, settings, sink: Sink::Standard, tallies, incomplete: 0 }
     }
 
     /// Writes the header, if the format has one and this is the `first` part of the images.
@@ -103,23 +66,23 @@ impl Writer {
                 "warning: standard output is closed, or a /dev/null for reading and writing: the scores are lost"
             );
         }
-        if first && self.format == Format::Csv { self.put(CSV_HEADER) } else { Ok(()) }
+        if first { self.put(&self.records.header()?) } else { Ok(()) }
     }
 
     /// Writes to a file from now on, after what an earlier run left there, and takes the images that it scored from
-    /// `images`. A record that was not written to its end is dropped. The header comes where this part of the images is
+    /// `jobs`. A record that was not written to its end is dropped. The header comes where this part of the images is
     /// the `first`.
     ///
     /// # Errors
-    /// When another run is writing the file, or it holds something else than scores of this run's model, weights,
-    /// options and reference in this format, or the score of an image that had other content then.
+    /// When another run is writing the file, or it holds something else than scores of this run's models, weights,
+    /// options and references in this format, or the score of an image that had other content then.
     pub(crate) fn go_on_in(
         &mut self,
         path: &Path,
-        images: &mut Vec<PathBuf>,
+        jobs: &mut Vec<Job>,
         first: bool,
     ) -> Result<(), Box<dyn Error>> {
-        if self.format == Format::Text {
+        if self.records.format == Format::Text {
             return Err("--output takes --format json or csv".into());
         }
         if std::fs::metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir()) {
@@ -128,149 +91,112 @@ impl Writer {
             self.sink = Sink::Stream(path.into(), file);
             return self.begin(first);
         }
-        let csv = self.format == Format::Csv;
-        let (form, start) = match (csv, first) {
-            (true, true) => (RecordForm::Csv, CSV_HEADER),
-            (true, false) => (RecordForm::Csv, ""),
-            (false, _) => (RecordForm::Lines, ""),
+        let Self { records, settings, tallies, incomplete, .. } = self;
+        // Of an earlier run.
+        let mut count = |record: &Record| {
+            *incomplete += usize::from(record.scores.iter().any(Option::is_none));
+            add(tallies, record);
+            Ok(())
         };
-        // An image may be listed more than once: each record stands for one of them.
-        let mut done: HashMap<String, usize> = HashMap::new();
-        // Of each image that the file has a record of, once.
-        let paths: HashMap<String, &PathBuf> =
-            images.iter().map(|image| (digest_of_path(image), image)).collect();
-        let mut contents: HashMap<String, Content> = HashMap::new();
+        let csv = records.format == Format::Csv;
+        let header = records.header()?;
+        let form = if csv { RecordForm::Csv } else { RecordForm::Lines };
+        let start = if first { header.as_str() } else { "" };
+        // A pair may be listed more than once: each record stands for one of them.
+        let mut done: HashMap<(String, Option<String>), usize> = HashMap::new();
+        let mut contents = Contents::default();
+        let of_image = by_image(jobs);
+        let whole_reference = one_reference(jobs);
         let file = ResultsFile::open(
             path,
             form,
             start.as_bytes(),
-            |rest| self.begins(rest, images),
+            |rest| jobs.iter().any(|job| records.may_begin(&job.distorted, rest)),
             |line, record| {
-                if csv && line == 1 && (first || record == CSV_HEADER.trim_end().as_bytes()) {
-                    return header(path, record);
+                if csv && line == 1 && (first || record == header.trim_end().as_bytes()) {
+                    return records.check_header(path, record);
                 }
-                let (image, content) = self.image_of(path, line, record)?;
-                let Some(picture) = paths.get(&image) else { return Ok(()) };
-                let now = contents.entry(image.clone()).or_insert_with(|| Content::of(picture));
+                let record = records.parse(path, line, record)?;
+                let [image, content, original] = key_of(records, settings, path, line, &record)?;
+                let other = |expected: Option<&Path>| {
+                    let text = |path: Option<String>| path.unwrap_or_else(|| "none".into());
+                    let expected = text(expected.map(|path| path.display().to_string()));
+                    let (path, found) = (path.into(), text(record.reference.clone()));
+                    Err(CoreError::OtherResults { path, what: "reference", expected, found })
+                };
+                let is_of = |job: &&&Job| record.reference == job.reference.as_deref().map(shown);
+                let job = match of_image.get(&image) {
+                    // An image that is not asked for; with the one reference of all, unless it says otherwise.
+                    None => match &whole_reference {
+                        Some(whole) if record.reference != whole.map(shown) => return other(*whole),
+                        _ => return count(&record),
+                    },
+                    Some(of_image) => match of_image.iter().find(is_of) {
+                        Some(job) => job,
+                        None => return other(of_image[0].reference.as_deref()),
+                    },
+                };
+                let now = contents.of(&job.distorted);
                 // One that cannot be compared is scored again, or its error told.
-                if now.is_known() {
-                    if now.0 != content {
-                        let (path, picture) = (path.into(), picture.to_path_buf());
-                        return Err(CoreError::OtherPicture { path, picture });
-                    }
-                    *done.entry(image).or_default() += 1;
+                if now == "unknown" {
+                    return Ok(());
                 }
-                Ok::<(), CoreError>(())
+                let compared = [(Some(&job.distorted), now, content)].into_iter().chain([(
+                    job.reference.as_ref(),
+                    contents.of_reference(job),
+                    original,
+                )]);
+                for (picture, now, then) in compared {
+                    if let Some(picture) = picture.filter(|_| now != then) {
+                        return Err(CoreError::OtherPicture { path: path.into(), picture: picture.clone() });
+                    }
+                }
+                *done.entry((image, record.reference.clone())).or_default() += 1;
+                count(&record)
             },
         )?;
         self.sink = Sink::File(file);
-        images.retain(|image| match done.get_mut(&digest_of_path(image)) {
-            Some(left) if *left > 0 => {
-                *left -= 1;
-                false
+        jobs.retain(|job| {
+            let record = (digest_of_path(&job.distorted), job.reference.as_deref().map(shown));
+            match done.get_mut(&record) {
+                Some(left) if *left > 0 => {
+                    *left -= 1;
+                    false
+                }
+                _ => true,
             }
-            _ => true,
         });
         Ok(())
     }
 
-    /// Whether `rest` may be the beginning of a first record of this run.
-    fn begins(&self, rest: &[u8], images: &[PathBuf]) -> bool {
-        images.iter().any(|image| {
-            let path = image.display().to_string();
-            let beginning = match self.format {
-                Format::Csv => csv_line([&*path, ""]).unwrap_or_default().trim_end().to_owned(),
-                _ => format!("{{\"path\":{},", serde_json::Value::from(path)),
-            };
-            beginning.as_bytes().starts_with(rest) || rest.starts_with(beginning.as_bytes())
-        })
-    }
-
-    /// The image of a record, as digests of its path and of its content, if this run could have written it.
-    fn image_of(&self, path: &Path, line: usize, record: &[u8]) -> Result<(String, String), CoreError> {
-        let text = String::from_utf8_lossy(record);
-        let earlier =
-            || CoreError::not_results(path, line, "a score as this version writes it, in this format", &text);
-        let (reference, model, key) = self.parts(record).ok_or_else(earlier)?;
-        let here = self.reference.as_deref().unwrap_or("none");
-        let other = |what, expected: &str, found: &str| {
-            let (expected, found) = (expected.into(), found.into());
-            Err(CoreError::OtherResults { path: path.into(), what, expected, found })
-        };
-        match &key.split('-').collect::<Vec<_>>()[..] {
-            _ if model != self.model => other("model", &self.model, &model),
-            _ if reference.as_deref().unwrap_or("none") != here => {
-                other("reference", here, reference.as_deref().unwrap_or("none"))
-            }
-            [settings, image, content] if *settings == self.settings => {
-                Ok(((*image).into(), (*content).into()))
-            }
-            [_, _] => Err(earlier()),
-            _ => other(
-                "set of weights, float type, device, options or reference content",
-                &self.settings,
-                &key,
-            ),
-        }
-    }
-
-    /// Reference, model and key of a record.
-    fn parts(&self, record: &[u8]) -> Option<(Option<String>, String, String)> {
-        if self.format == Format::Csv {
-            let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(record);
-            let row = reader.records().next()?.ok()?;
-            let reference = row.get(1).filter(|path| !path.is_empty()).map(str::to_owned);
-            Some((reference, row.get(2)?.to_owned(), row.get(CSV_KEY)?.to_owned()))
-        } else {
-            let row: serde_json::Value = serde_json::from_slice(record).ok()?;
-            let field = |name: &str| row[name].as_str().map(str::to_owned);
-            Some((field("reference"), field("model")?, field("key")?))
-        }
-    }
-
+    /// Writes the scores of an image, of which there is at least one.
     pub(crate) fn write(
         &mut self,
-        path: &Path,
-        content: &Content,
-        score: &Score,
+        job: &Job,
+        contents: &[String; 2],
+        scores: &[Result<Score, ModelError>],
     ) -> Result<(), Box<dyn Error>> {
-        let key = format!("{}-{}-{}", self.settings, digest_of_path(path), content.0);
-        let path = path.display().to_string();
-        let (low, high) = score.range;
-        let record = match self.format {
-            Format::Text => {
-                let against =
-                    self.reference.as_ref().map_or_else(String::new, |path| format!(" against {path}"));
-                let (value, direction, model) = (score.value, score.direction, &self.model);
-                let outside = if score.in_range() { "" } else { "outside the nominal range " };
-                format!("{path}{against}: {value:.4} ({direction}, {outside}{low} to {high}, {model})\n")
-            }
-            Format::Json => {
-                let row = Row {
-                    path: &path,
-                    reference: self.reference.as_deref(),
-                    model: &self.model,
-                    score: score.value,
-                    direction: self.direction,
-                    range: [low, high],
-                    in_range: score.in_range(),
-                    key: &key,
-                };
-                format!("{}\n", serde_json::to_string(&row)?)
-            }
-            Format::Csv => csv_line([
-                &path,
-                self.reference.as_deref().unwrap_or_default(),
-                &self.model,
-                &score.value.to_string(),
-                self.direction,
-                &low.to_string(),
-                &high.to_string(),
-                &score.in_range().to_string(),
-                &key,
-            ])?,
+        let [content, original] = contents;
+        let record = Record {
+            path: shown(&job.distorted),
+            reference: job.reference.as_deref().map(shown),
+            scores: scores.iter().map(|score| score.as_ref().ok().map(|score| score.value)).collect(),
+            key: format!("{}-{}-{content}-{original}", self.settings, digest_of_path(&job.distorted)),
         };
-        self.put(&record)
+        add(&mut self.tallies, &record);
+        let text = self.records.write(&record)?;
+        self.put(&text)
+    }
+
+    /// Says the scores in short, beside those of earlier runs: where they are text, after them.
+    pub(crate) fn summarise(&mut self) -> Result<(), Box<dyn Error>> {
+        let text = describe(&self.tallies).filter(|_| verbosity() > Verbosity::Quiet);
+        let Some(text) = text else { return Ok(()) };
+        if self.records.format == Format::Text {
+            return self.put(&text);
+        }
+        note!("{}", text.trim_end());
+        Ok(())
     }
 
     /// Writes a record in one call: a run that is killed leaves whole records, but for the last.
@@ -292,30 +218,53 @@ impl Writer {
     }
 }
 
-fn header(path: &Path, record: &[u8]) -> Result<(), CoreError> {
-    let expected = CSV_HEADER.trim_end();
-    if record == expected.as_bytes() {
-        return Ok(());
+/// Digests of a record's image (its path), of that one's content and of its reference's, if a run of these settings could have
+/// written it.
+fn key_of(
+    records: &Records,
+    settings: &str,
+    path: &Path,
+    line: usize,
+    record: &Record,
+) -> Result<[String; 3], CoreError> {
+    match &record.key.split('-').collect::<Vec<_>>()[..] {
+        [found, image, content, original] if *found == settings => {
+            Ok([image, content, original].map(|part| (*part).to_owned()))
+        }
+        [_, _, _, _] => Err(CoreError::OtherResults {
+            path: path.into(),
+            what: "set of weights, float type, device or options",
+            expected: settings.into(),
+            found: record.key.clone(),
+        }),
+        _ => Err(records.not_a_record(path, line, &record.key)),
     }
-    Err(CoreError::not_results(path, 1, expected, &String::from_utf8_lossy(record)))
 }
 
-/// The beginning of a digest.
-fn short(bytes: &[u8]) -> String {
-    let mut digest = sha256(bytes);
-    digest.truncate(DIGITS);
-    digest
+fn add(tallies: &mut [Tally], record: &Record) {
+    for (tally, score) in tallies.iter_mut().zip(&record.scores) {
+        if let Some(score) = score {
+            tally.add(*score, &record.path);
+        }
+    }
 }
 
-/// By its bytes: a name that is not UTF-8 has others than it is printed with.
-fn digest_of_path(path: &Path) -> String {
-    short(path.as_os_str().as_encoded_bytes())
+fn shown(path: &Path) -> String {
+    path.display().to_string()
 }
 
-/// A line of CSV (RFC 4180).
-fn csv_line<'a>(fields: impl IntoIterator<Item = &'a str>) -> std::io::Result<String> {
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    writer.write_record(fields)?;
-    let bytes = writer.into_inner().map_err(csv::IntoInnerError::into_error)?;
-    String::from_utf8(bytes).map_err(std::io::Error::other)
+/// The jobs of each image, by the digest of its path.
+fn by_image(jobs: &[Job]) -> HashMap<String, Vec<&Job>> {
+    let mut of_image: HashMap<String, Vec<&Job>> = HashMap::new();
+    for job in jobs {
+        of_image.entry(digest_of_path(&job.distorted)).or_default().push(job);
+    }
+    of_image
+}
+
+/// The reference of all, which may be none, if it is one.
+fn one_reference(jobs: &[Job]) -> Option<Option<&Path>> {
+    let mut references = jobs.iter().map(|job| job.reference.as_deref());
+    let first = references.next()?;
+    references.all(|other| other == first).then_some(first)
 }

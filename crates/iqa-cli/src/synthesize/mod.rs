@@ -12,10 +12,11 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
+use crate::terminal::Terminal;
 use clap::{Args, ValueEnum};
-use indicatif::{ProgressBar, ProgressStyle};
 use iqa_models::core::{
-    CoreError, FolderClaim, create_folder, remove_unnamed_temporaries, sha256_of_file, write_atomically,
+    CoreError, FolderClaim, Observer, create_folder, remove_unnamed_temporaries, sha256_of_file,
+    write_atomically,
 };
 use iqa_models::datasets::synthetic::{
     Opinions, Photograph, PublishedCrop, SetStyle, SyntheticSet, load_reference, reference_files,
@@ -121,8 +122,8 @@ fn make(set: &SyntheticSet, files: &[PathBuf], folder: &Path) -> Result<(), Box<
     for images in image_folders(set) {
         create_folder(&folder.join(images))?;
     }
-    let bar = ProgressBar::new(set.len() as u64);
-    bar.set_style(ProgressStyle::with_template("{bar:30} {pos}/{len} images, {per_sec}, {eta} left")?);
+    let terminal = Terminal::new();
+    terminal.start(set.len(), "images");
     let made = AtomicUsize::new(0);
     let mut psnrs = Vec::with_capacity(set.len());
     for (file, photograph) in files.iter().zip(&set.photographs) {
@@ -141,7 +142,7 @@ fn make(set: &SyntheticSet, files: &[PathBuf], folder: &Path) -> Result<(), Box<
                         psnr
                     }
                 };
-                bar.inc(1);
+                terminal.step();
                 Ok(psnr)
             })
             .collect::<Result<_, String>>()?;
@@ -152,7 +153,7 @@ fn make(set: &SyntheticSet, files: &[PathBuf], folder: &Path) -> Result<(), Box<
     for (name, text) in set.label_files(&psnrs) {
         write_atomically(&folder.join(name), text.as_bytes())?;
     }
-    bar.finish_and_clear();
+    terminal.end();
     let (made, seconds) = (made.into_inner(), start.elapsed().as_secs_f64());
     say!(
         "{} images of {} photographs ({made} made, {} kept) in {seconds:.1} s: {:.1} images per second",

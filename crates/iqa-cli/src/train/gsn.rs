@@ -4,6 +4,7 @@ use std::error::Error;
 use std::path::Path;
 
 use crate::options::width;
+use crate::terminal::Terminal;
 use clap::{Args, ValueEnum};
 use iqa_models::Device;
 use iqa_models::datasets::augment::PairAugment;
@@ -71,7 +72,8 @@ impl GsnOptions {
         let recipe = self.recipe(common);
         // The recipe flips and crops.
         let training = source.training(PairAugment::default())?;
-        let outcome = train(&recipe, &*training, &*source.validation()?, output, device)?;
+        let validation = source.validation()?;
+        let outcome = train(&recipe, &*training, &*validation, output, device, &Terminal::new())?;
         let epoch = outcome.log[outcome.best_epoch];
         say!("best epoch {}: validation loss {:.4}", epoch.epoch, epoch.validation_loss);
 

@@ -6,6 +6,7 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::terminal::Terminal;
 use clap::{Args, ValueEnum};
 use iqa_models::Device;
 use iqa_models::datasets::DatasetError;
@@ -163,7 +164,8 @@ impl HiqaOptions {
         }
         let recipe = self.recipe(common);
         let training = source.training(PairAugment::default())?;
-        let outcome = train(&recipe, &*training, &*source.validation()?, output, device)?;
+        let validation = source.validation()?;
+        let outcome = train(&recipe, &*training, &*validation, output, device, &Terminal::new())?;
 
         let options =
             HiqaScoreOptions { stride: self.stride.map(NonZeroUsize::get), ..HiqaScoreOptions::default() };

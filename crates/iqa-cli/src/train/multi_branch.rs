@@ -4,6 +4,7 @@ use std::error::Error;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
+use crate::terminal::Terminal;
 use clap::{Args, ValueEnum};
 use iqa_models::Device;
 use iqa_models::backbones::pretrained::{PretrainedFile, PretrainedSource};
@@ -151,7 +152,8 @@ impl MultiBranchOptions {
             Some(path) => PretrainedSource::from_path(path),
             None => PretrainedSource::from_env(),
         };
-        let path = source.locate(PretrainedFile::torchvision(config.architecture))?;
+        let path =
+            source.locate_observed(PretrainedFile::torchvision(config.architecture), &Terminal::new())?;
         Ok(Backbone::load(path, &config.frp(), device)?)
     }
 
@@ -173,7 +175,8 @@ impl MultiBranchOptions {
         let recipe = self.recipe(self.config(common), common, common.seed);
         let frp = self.frozen(&recipe.model, common.seed, device)?;
         let (training, validation) = (source.training(self.augment())?, source.validation()?);
-        let outcome = train(&recipe, frp, &*training, &*validation, &FrozenCache::new(), output, device)?;
+        let (cache, terminal) = (FrozenCache::new(), Terminal::new());
+        let outcome = train(&recipe, frp, &*training, &*validation, &cache, output, device, &terminal)?;
         let epoch = outcome.log[outcome.best_epoch];
         say!("best epoch {}: validation loss {:.4}", epoch.epoch, epoch.validation_loss);
 
@@ -230,7 +233,9 @@ impl MultiBranchOptions {
                 let recipe = self.recipe(config.clone(), common, seed);
                 let folder = output.join(format!("{}_seed{seed}", name.replace('+', "_").to_lowercase()));
                 say!("{name}, seed {seed}: {}", folder.display());
-                let outcome = train(&recipe, frp.clone(), &*training, &*validation, &cache, &folder, device)?;
+                let (frp, terminal) = (frp.clone(), Terminal::new());
+                let outcome =
+                    train(&recipe, frp, &*training, &*validation, &cache, &folder, device, &terminal)?;
                 let model = MultiBranch::load(&outcome.best, &config, device)?;
                 for ((kind, pairs), found) in tests.iter().zip(&mut found) {
                     let (predicted, subjective) = evaluate(&model, &**pairs, &cache)?;

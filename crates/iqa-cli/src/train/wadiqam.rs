@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::path::{Path, PathBuf};
 
+use crate::terminal::Terminal;
 use clap::{Args, ValueEnum};
 use iqa_models::Device;
 use iqa_models::datasets::augment::PairAugment;
@@ -134,7 +135,8 @@ impl WadiqamOptions {
         let recipe = self.recipe(common);
         let augment = PairAugment { horizontal_flip: self.flips, ..PairAugment::default() };
         let training = source.training(augment)?;
-        let outcome = train(&recipe, &*training, &*source.validation()?, output, device)?;
+        let validation = source.validation()?;
+        let outcome = train(&recipe, &*training, &*validation, output, device, &Terminal::new())?;
         let epoch = outcome.log[outcome.best_epoch];
         say!("best epoch {}: validation loss {:.4}", epoch.epoch, epoch.validation_loss);
 

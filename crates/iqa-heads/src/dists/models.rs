@@ -4,7 +4,7 @@ use iqa_core::ReferenceNeed::FullReference;
 use iqa_nn::{ModelInfo, Source, WeightSource};
 
 use super::network::{Dists, dists_backbone};
-use crate::perceptual::{FeatureModel, TRUNK, source};
+use crate::perceptual::{FeatureModel, TRUNK, trunk_file};
 
 const WEIGHTS: WeightSource = WeightSource::Partly(
     include_bytes!("../../weights/dists.safetensors"),
@@ -19,8 +19,9 @@ pub static MODELS: &[ModelInfo] = &[ModelInfo {
     paper: "Ding et al., IEEE TPAMI 44(5), 2022",
     options: &[TRUNK],
     source: Source::Network(WEIGHTS, |tensors, chosen, device| {
-        let (config, source) = (dists_backbone(1), source(chosen)?);
+        let config = dists_backbone(1);
+        let file = trunk_file(chosen, &config)?;
         let make = |tensors: &_, trunk| Dists::new(tensors, &trunk);
-        Ok(Box::new(FeatureModel::open("dists", &tensors, &config, &source, device, make)?))
+        Ok(Box::new(FeatureModel::open("dists", &tensors, &config, &file, device, make)?))
     }),
 }];

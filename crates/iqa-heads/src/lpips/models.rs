@@ -5,7 +5,7 @@ use iqa_core::ReferenceNeed::FullReference;
 use iqa_nn::{Chosen, MakeNetwork, ModelError, ModelInfo, NamedTensors, QualityModel, Source, WeightSource};
 
 use super::network::{Lpips, LpipsTrunk};
-use crate::perceptual::{FeatureModel, TRUNK, source};
+use crate::perceptual::{FeatureModel, TRUNK, trunk_file};
 
 const PAPER: &str = "Zhang et al., CVPR 2018";
 const TERMS: &str = "weights of the channels: BSD 2-Clause, of the package `lpips`; the trunk's are torchvision's (BSD \
@@ -18,8 +18,9 @@ fn make(
     chosen: &Chosen<'_>,
     device: &Device,
 ) -> Result<Box<dyn QualityModel>, ModelError> {
-    let (config, source) = (trunk.backbone(1), source(chosen)?);
-    Ok(Box::new(FeatureModel::open(name, tensors, &config, &source, device, Lpips::new)?))
+    let config = trunk.backbone(1);
+    let file = trunk_file(chosen, &config)?;
+    Ok(Box::new(FeatureModel::open(name, tensors, &config, &file, device, Lpips::new)?))
 }
 
 const fn model(name: &'static str, weights: &'static [u8], make: MakeNetwork) -> ModelInfo {

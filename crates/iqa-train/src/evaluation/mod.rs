@@ -5,8 +5,7 @@
 //!
 //! ```
 //! use image::RgbImage;
-//! use indicatif::ProgressBar;
-//! use iqa_core::{Direction, ReferenceNeed, ScoreSpec};
+//! use iqa_core::{Direction, ReferenceNeed, ScoreSpec, Silent};
 //! use iqa_datasets::{DataSet, Direction as Better, ScoreKind, ScoreScale, Strictness};
 //! use iqa_nn::{CheckedModel, Identity, ModelError, QualityModel, Scored};
 //! use iqa_train::evaluation::{ReportConfig, report, score_set};
@@ -41,7 +40,7 @@
 //! let scale = ScoreScale::new(ScoreKind::Mos, Better::HigherIsBetter, 1.0, 5.0)?;
 //! let set = DataSet::open_csv(&folder.join("list.csv"), folder, "five", scale, Strictness::Strict)?;
 //! let model = CheckedModel::new(Box::new(Darkness));
-//! let scores = score_set(&model, &set, &folder.join("scores.csv"), &ProgressBar::hidden())?;
+//! let scores = score_set(&model, &set, &folder.join("scores.csv"), &Silent)?;
 //! let report = report(&set, &scores, None, &ReportConfig::default())?;
 //! // Of ten pairs of pictures, one is in the wrong order.
 //! assert!((report.whole.figures.expect("defined").krcc - 0.8).abs() < 1e-12);

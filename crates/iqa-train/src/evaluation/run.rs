@@ -3,8 +3,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use indicatif::ProgressBar;
-use iqa_core::ReferenceNeed;
+use iqa_core::{Observer, ReferenceNeed, Work};
 use iqa_datasets::loader::{Loader, LoaderConfig, ReferenceCache};
 use iqa_datasets::{DataSet, DatasetError};
 use iqa_nn::{CheckedModel, ModelError, PreparedReference};
@@ -19,7 +18,7 @@ const CACHE_BYTES: usize = 64 << 20;
 /// scored again; a line that was being written when an earlier run ended is.
 ///
 /// Images are scored reference by reference, each reference being prepared once, and decoded ahead on threads. Before that
-/// all pictures are read once for their digests. `bar` is set to the number of images and moves with them, in both passes.
+/// all pictures are read once for their digests. `observer` sees the images of both passes.
 ///
 /// # Errors
 /// [`CoreError::OtherResults`] when the file is of another set, model or weights; [`CoreError::NotResults`] when it is
@@ -37,7 +36,7 @@ pub fn score_set(
     model: &CheckedModel,
     set: &DataSet,
     path: &Path,
-    bar: &ProgressBar,
+    observer: &dyn Observer,
 ) -> Result<Scores, TrainError> {
     let spec = model.spec();
     let needs_reference = spec.reference == ReferenceNeed::FullReference;
@@ -45,8 +44,11 @@ pub fn score_set(
         return Err(DatasetError::SplitUnit { name: set.name().into(), expected: "with" }.into());
     }
     let key = ScoreKey::new(set, model.name().into(), model.identity().to_string(), spec);
-    bar.set_length(set.samples().len() as u64);
-    let contents = contents(set, || bar.inc(1));
+    let images = set.samples().len() as u64;
+    let begin = |done| observer.begin(Work { name: "", unit: "images", units: Some(images), done });
+    let one_done = || observer.advance(1, format_args!(""));
+    begin(0);
+    let contents = contents(set, one_done);
     // The first image that cannot be read, and how many others.
     let mut unread: Option<(DatasetError, usize)> = None;
     let mut known = Vec::with_capacity(contents.len());
@@ -57,8 +59,7 @@ pub fn score_set(
     let mut file = ScoreFile::open(path, key, set, known)?;
     let mut order = by_reference(set);
     order.retain(|&index| readable[index] && !file.has(index));
-    bar.set_position((set.samples().len() - order.len()) as u64);
-    bar.reset_eta();
+    begin(images - order.len() as u64);
 
     let mut prepared: Option<(PathBuf, PreparedReference)> = None;
     for loaded in Loader::new(set, &order, LoaderConfig::default(), &ReferenceCache::new(CACHE_BYTES))? {
@@ -89,8 +90,9 @@ pub fn score_set(
         };
         let score = score.map_err(|source| refused(&sample.distorted, source))?.score;
         file.push(loaded.index, score)?;
-        bar.inc(1);
+        one_done();
     }
+    observer.end();
     match unread {
         Some((source, others)) => Err(TrainError::Unread { source, others }),
         None => Ok(file.finish()?),

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use burn::tensor::{Device, Tensor};
 use image::RgbImage;
+use iqa_core::Observer;
 use iqa_datasets::augment::PairAugment;
 use iqa_heads::gsn::Gsn;
 use iqa_nn::{Precision, ScoreError, image_to_tensor};
@@ -21,7 +22,7 @@ use crate::{TrainError, TrainingPairs, ValidationPairs, seed};
 ///
 /// The recipe flips and crops: `training` gives whole images. Labels are put into the direction and range of the
 /// network's score; of a range, losses that normalise over the batch see nothing. `device` is a plain device; the loop puts autodiff on it.
-/// A progress bar goes to standard error when that is a terminal.
+/// `observer` sees steps and epochs.
 ///
 /// # Errors
 /// [`TrainError::InvalidRecipe`], [`TrainError::Empty`]; [`TrainError::RecipeChanged`], [`TrainError::DataChanged`] when the folder holds a run of
@@ -35,6 +36,7 @@ pub fn train(
     validation: &dyn ValidationPairs,
     folder: &Path,
     device: &Device,
+    observer: &dyn Observer,
 ) -> Result<Outcome, TrainError> {
     recipe.validate()?;
     if training.samples() == 0 {
@@ -52,7 +54,7 @@ pub fn train(
     let data = data_key(training, validation)?;
     let validation = ValidationImages::new(validation, recipe)?;
     let task = Run { recipe, data, training, validation, device };
-    epochs::run(&task, &plan, model, recipe.optimiser.init(), folder)
+    epochs::run(&task, &plan, model, recipe.optimiser.init(), folder, observer)
 }
 
 struct Run<'a> {

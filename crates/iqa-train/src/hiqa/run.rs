@@ -9,8 +9,7 @@ use std::time::Instant;
 use burn::module::Module;
 use burn::tensor::Device;
 use image::{ImageFormat, RgbImage, imageops};
-use indicatif::{ProgressBar, ProgressStyle};
-use iqa_core::{CoreError, FolderClaim, write_atomically};
+use iqa_core::{CoreError, FolderClaim, Observer, Work, write_atomically};
 use iqa_nn::{Precision, ScoreError};
 
 use super::batch::HostBatch;
@@ -56,8 +55,8 @@ pub struct HiqaOutcome {
 
 /// Trains the networks and writes into `folder`; goes on where an earlier run in that folder stopped.
 ///
-/// `shown` gives the images of the sample sheets. `device` is a plain device; the loop puts autodiff on it. A progress bar
-/// goes to standard error when that is a terminal.
+/// `shown` gives the images of the sample sheets. `device` is a plain device; the loop puts autodiff on it. `observer`
+/// sees the steps of each phase and the rows of the log.
 ///
 /// # Errors
 /// [`TrainError::InvalidRecipe`], [`TrainError::Empty`]; [`TrainError::RecipeChanged`], [`TrainError::DataChanged`] when the folder holds a run of
@@ -69,6 +68,7 @@ pub fn train(
     shown: &dyn ValidationPairs,
     folder: &Path,
     device: &Device,
+    observer: &dyn Observer,
 ) -> Result<HiqaOutcome, TrainError> {
     recipe.validate()?;
     if training.samples() == 0 {
@@ -116,7 +116,7 @@ pub fn train(
     }
     // The run may have ended between a checkpoint and its row.
     publish(&trainer, &progress.log)?;
-    iqa_core::notice(format_args!("{}", perceptual_note(recipe)));
+    observer.line(format_args!("{}", perceptual_note(recipe)));
 
     while let Some(&(phase, steps)) = phases.get(progress.phase) {
         let before: usize = phases[..progress.phase].iter().map(|(_, steps)| steps).sum();
@@ -128,6 +128,7 @@ pub fn train(
             before,
             training,
             &device,
+            observer,
             |trainer, progress| {
                 state::write(&checkpoint, trainer, progress)?;
                 publish(trainer, &progress.log)
@@ -159,11 +160,13 @@ fn run_phase(
     before: usize,
     training: &dyn TrainingPairs,
     device: &Device,
+    observer: &dyn Observer,
     report: impl Fn(&Trainer, &Progress) -> Result<(), TrainError>,
 ) -> Result<(), TrainError> {
     let recipe = trainer.recipe().clone();
     let first = progress.step;
-    let bar = progress_bar(phase, steps, first);
+    let (units, done) = (Some(steps as u64), first as u64);
+    observer.begin(Work { name: phase.as_str(), unit: "steps", units, done });
     // Fixed in the last phase, and used with its running statistics.
     let fixed = (phase == Phase::Regressor).then(|| trainer.generator().valid());
     std::thread::scope(|scope| {
@@ -198,17 +201,17 @@ fn run_phase(
             losses.named().into_iter().try_for_each(|(name, loss)| check.finite(name, loss))?;
             sums.add(&losses);
             progress.step = step + 1;
-            bar.inc(1);
+            observer.advance(1, format_args!(""));
             if progress.step.is_multiple_of(recipe.report_every) || progress.step == steps {
                 trainer.networks_are_finite(&check)?;
                 let row = sums.row(phase, progress.step, factor, start.elapsed().as_secs_f64());
                 progress.log.push(row);
                 report(trainer, progress)?;
-                bar.suspend(|| iqa_core::notice(format_args!("{}", line(&row))));
+                observer.line(format_args!("{}", line(&row)));
                 (sums, start) = (Sums::default(), Instant::now());
             }
         }
-        bar.finish_and_clear();
+        observer.end();
         Ok(())
     })
 }
@@ -296,13 +299,4 @@ fn sheets_in(folder: &Path) -> Vec<String> {
         step.is_some_and(|step| step.parse::<usize>().is_ok())
     };
     names.filter(is_sheet).collect()
-}
-
-fn progress_bar(phase: Phase, steps: usize, done: usize) -> ProgressBar {
-    let bar = ProgressBar::new(steps as u64).with_position(done as u64).with_message(phase.as_str());
-    if let Ok(style) = ProgressStyle::with_template("{msg} {bar:30} {pos}/{len} steps, {eta} left") {
-        bar.set_style(style);
-    }
-    bar.reset_eta();
-    bar
 }

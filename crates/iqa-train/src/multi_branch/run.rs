@@ -9,6 +9,7 @@ use burn::optim::AdamConfig;
 use burn::tensor::{Device, Tensor, TensorData};
 use image::RgbImage;
 use iqa_backbones::Backbone;
+use iqa_core::Observer;
 use iqa_heads::HeadError;
 use iqa_heads::multi_branch::{MultiBranch, PairBatch};
 use iqa_nn::{Precision, ScoreError, image_to_tensor};
@@ -29,12 +30,13 @@ const EVALUATED_TOGETHER: usize = 8;
 /// stopped.
 ///
 /// `device` is a plain device; the loop puts autodiff on it. The output starts at the mean label. Every file of weights holds
-/// the frozen branch too. A progress bar goes to standard error when that is a terminal.
+/// the frozen branch too. `observer` sees steps and epochs.
 ///
 /// # Errors
 /// [`TrainError::InvalidRecipe`], also for an `frp` that is not the recipe's network; [`TrainError::Empty`];
 /// [`TrainError::RecipeChanged`], [`TrainError::DataChanged`] when the folder holds a run of another recipe or around another frozen branch;
 /// [`CoreError::FolderInUse`](iqa_core::CoreError::FolderInUse), [`CoreError::ForeignFile`](iqa_core::CoreError::ForeignFile), [`TrainError::Checkpoint`], [`TrainError::NonFiniteLoss`], and what reading the data or writing files gives.
+#[allow(clippy::too_many_arguments, reason = "what every run takes, and the frozen branch with its cache")]
 pub fn train(
     recipe: &MultiBranchRecipe,
     frp: Backbone,
@@ -43,6 +45,7 @@ pub fn train(
     cache: &FrozenCache,
     folder: &Path,
     device: &Device,
+    observer: &dyn Observer,
 ) -> Result<Outcome, TrainError> {
     recipe.validate()?;
     for (set, samples) in [("training", training.samples()), ("validation", validation.samples())] {
@@ -77,7 +80,7 @@ pub fn train(
     let data = data_key(training, validation)?;
     let task = Run { recorded, data, training, validation, frozen, cache, device: device.clone() };
     let optimiser = AdamConfig::new().with_epsilon(recipe.epsilon).init();
-    epochs::run(&task, &plan, model, optimiser, folder)
+    epochs::run(&task, &plan, model, optimiser, folder, observer)
 }
 
 /// The recipe as checkpoints keep it: another frozen branch is another run.

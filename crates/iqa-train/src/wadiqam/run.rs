@@ -5,7 +5,7 @@ use std::path::Path;
 use burn::optim::AdamConfig;
 use burn::tensor::{Device, Tensor};
 use image::RgbImage;
-use iqa_core::PatchPosition;
+use iqa_core::{Observer, PatchPosition};
 use iqa_heads::wadiqam::{PATCH, PatchSampler, Wadiqam, WadiqamConfig, patch_values, patches_to_tensor};
 use iqa_nn::{NamedTensors, Precision, ScoreError};
 use rayon::prelude::*;
@@ -20,8 +20,7 @@ use crate::{TrainError, TrainingPair, TrainingPairs, ValidationPairs, seed, with
 
 /// Trains a network and writes into `folder`; goes on where an earlier run in that folder stopped.
 ///
-/// `device` is a plain device; the loop puts autodiff on it. A progress bar goes to standard error when that is a
-/// terminal. The seeding of dropout is global on most backends: one run a process.
+/// `device` is a plain device; the loop puts autodiff on it. `observer` sees steps and epochs. The seeding of dropout is global on most backends: one run a process.
 ///
 /// # Errors
 /// [`TrainError::InvalidRecipe`], [`TrainError::Empty`]; [`TrainError::RecipeChanged`], [`TrainError::DataChanged`] when the folder holds a run
@@ -33,6 +32,7 @@ pub fn train(
     validation: &dyn ValidationPairs,
     folder: &Path,
     device: &Device,
+    observer: &dyn Observer,
 ) -> Result<Outcome, TrainError> {
     recipe.validate()?;
     if training.samples() == 0 {
@@ -59,7 +59,7 @@ pub fn train(
     let task = Run { recipe, recorded, data, training, validation, device: device.clone() };
     let optimiser = AdamConfig::new().with_epsilon(recipe.epsilon).init();
     let learner = Learner::new(model, training.sources(), &device);
-    epochs::run(&task, &plan, learner, optimiser, folder)
+    epochs::run(&task, &plan, learner, optimiser, folder, observer)
 }
 
 /// What a step learns from, cut while the network works on the one before.

@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::options::width;
+use crate::terminal::Terminal;
 use clap::Args;
 use iqa_models::core::{FolderClaim, write_atomically};
 use iqa_models::datasets::synthetic::{SyntheticConfig, SyntheticGrid, SyntheticTrain, load_references};
@@ -90,7 +91,8 @@ pub(crate) fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     for cell in Ablation::ALL {
         note!("{}", cell.name());
         let folder = options.output.join(cell.name().to_lowercase().replace('+', "_"));
-        let outcome = train(&recipe.clone().ablation(cell), &train_set, &validation_set, &folder, &device)?;
+        let (recipe, terminal) = (recipe.clone().ablation(cell), Terminal::new());
+        let outcome = train(&recipe, &train_set, &validation_set, &folder, &device, &terminal)?;
         cells.push((cell, outcome));
     }
     let table = table(&cells);

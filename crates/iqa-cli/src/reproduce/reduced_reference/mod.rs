@@ -11,9 +11,9 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::terminal::Terminal;
 use clap::{Args, ValueEnum};
-use indicatif::{ProgressBar, ProgressStyle};
-use iqa_models::core::{FolderClaim, write_atomically};
+use iqa_models::core::{FolderClaim, Observer, write_atomically};
 use iqa_models::datasets::synthetic::{Reference, SyntheticConfig, SyntheticGrid, load_references};
 use iqa_models::heads::wadiqam::{
     FeaturePca, PatchSampler, PcaFit, PreparedReference, ScoreOptions, Wadiqam, WadiqamConfig,
@@ -103,14 +103,15 @@ fn fit(
 ) -> Result<FeaturePca, Box<dyn Error>> {
     let mut fit = PcaFit::new(model.config().features());
     let patches = options.patches.div_ceil(training.len());
-    let bar = bar(training.len(), "photographs to fit on")?;
+    let terminal = Terminal::new();
+    terminal.start(training.len(), "photographs to fit on");
     for &index in training {
         let seed = options.seed.wrapping_add(index as u64);
         let sampler = PatchSampler::Random { patches, seed };
         fit.add(&model.prepare(&references[index].image, &ScoreOptions { sampler, ..Default::default() })?)?;
-        bar.inc(1);
+        terminal.step();
     }
-    bar.finish_and_clear();
+    terminal.end();
     say!("{} patches of {} photographs fitted", fit.patches(), training.len());
     Ok(fit.finish()?)
 }
@@ -128,7 +129,8 @@ fn score(
     // One list a number of components, and a last one for the whole reference.
     let mut scores: Vec<Vec<f64>> = vec![Vec::with_capacity(set.len()); counts.len() + 1];
     let mut versions: Option<(usize, Vec<PreparedReference>)> = None;
-    let bar = bar(set.len(), "images to score")?;
+    let terminal = Terminal::new();
+    terminal.start(set.len(), "images to score");
     for index in 0..set.len() {
         let sample = set.sample(index)?;
         if versions.as_ref().is_none_or(|(of, _)| *of != sample.reference_index) {
@@ -148,9 +150,9 @@ fn score(
             scores.push(spec.quality01(f64::from(value)));
         }
         labels.push(f64::from(sample.mos));
-        bar.inc(1);
+        terminal.step();
     }
-    bar.finish_and_clear();
+    terminal.end();
     let point = |components: usize, scores: &[f64]| -> Result<Point, Box<dyn Error>> {
         Ok(Point { components, srcc: srcc(scores, &labels)?, plcc: plcc(scores, &labels)? })
     };
@@ -187,9 +189,4 @@ fn indices(references: &[Reference], names: &[String]) -> Result<Vec<usize>, Box
                 .ok_or_else(|| format!("no photograph is called `{name}`").into())
         })
         .collect()
-}
-
-fn bar(length: usize, what: &'static str) -> Result<ProgressBar, Box<dyn Error>> {
-    let template = format!("{{bar:30}} {{pos}}/{{len}} {what}, {{eta}} left");
-    Ok(ProgressBar::new(length as u64).with_style(ProgressStyle::with_template(&template)?))
 }

@@ -1,0 +1,108 @@
+//! Models and devices as options of a command.
+
+use std::error::Error;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+use iqa_models::heads::wadiqam::MAX_PATCHES;
+use iqa_models::{Device, FloatDType, Scorer, device_by_name, device_with_float};
+
+use crate::options::within;
+use crate::output::detail;
+use crate::terminal::Terminal;
+
+/// Which models, with what weights, and where they compute.
+#[derive(Args)]
+pub(crate) struct ModelOptions {
+    /// The models, by name (`iqa models` lists them): several with commas, or repeated. `NAME=FILE` is one with the weights of a
+    /// file [default: wadiqam_fr with a reference, wadiqam_nr without]
+    #[arg(long, value_delimiter = ',')]
+    pub(crate) model: Vec<String>,
+    /// Weights to use instead of the bundled ones, for a single model: our safetensors; for DIQaM and WaDIQaM also deepIQA's
+    /// `.model` or a `.pth` of lidq92 or pyiqa.
+    #[arg(long)]
+    pub(crate) weights: Option<PathBuf>,
+    /// Where to compute; `iqa devices` lists those of this build.
+    #[arg(long, default_value = "flex")]
+    device: String,
+    /// Compute in half precision: faster on some GPUs, and less exact.
+    #[arg(long, value_enum)]
+    float: Option<Half>,
+    /// Look at so many random patches of each image instead of all; for patch networks.
+    #[arg(long, value_parser = within(1..=MAX_PATCHES))]
+    patches: Option<usize>,
+    /// Seed of the random patches.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+}
+
+/// A type of half the size.
+#[derive(Clone, Copy, ValueEnum)]
+enum Half {
+    /// IEEE 754, eleven binary digits.
+    F16,
+    /// The range of f32, eight binary digits.
+    Bf16,
+}
+
+/// A model with what tells it from the others.
+pub(crate) struct NamedModel {
+    pub(crate) label: String,
+    pub(crate) scorer: Scorer,
+}
+
+impl ModelOptions {
+    /// `--device help`.
+    pub(crate) fn asks_for_devices(&self) -> bool {
+        self.device == "help"
+    }
+
+    pub(crate) fn device(&self) -> Result<Device, Box<dyn Error>> {
+        Ok(match self.float {
+            None => device_by_name(&self.device)?,
+            Some(Half::F16) => device_with_float(&self.device, FloatDType::F16)?,
+            Some(Half::Bf16) => device_with_float(&self.device, FloatDType::BF16)?,
+        })
+    }
+
+    /// The models, opened; the one called `default` where none is named.
+    pub(crate) fn open(&self, default: &str) -> Result<Vec<NamedModel>, Box<dyn Error>> {
+        let named: Vec<&str> = self.model.iter().map(String::as_str).collect();
+        let labels = if named.is_empty() { vec![default] } else { named };
+        if self.weights.is_some() && (labels.len() > 1 || labels[0].contains('=')) {
+            return Err("--weights is for a single model by its name: write NAME=FILE for each".into());
+        }
+        let device = self.device()?;
+        let patches = self.patches.map(|patches| (patches.to_string(), self.seed.to_string()));
+        let options = patches.as_ref().map(|(patches, seed)| [("patches", &**patches), ("seed", &**seed)]);
+        let options = options.as_ref().map_or(&[][..], |options| options);
+        let terminal = Terminal::new();
+        let mut models: Vec<NamedModel> = Vec::with_capacity(labels.len());
+        for label in labels {
+            if models.iter().any(|earlier| earlier.label == label) {
+                return Err(format!("--model: `{label}` is there twice").into());
+            }
+            let (name, weights) = match label.split_once('=') {
+                Some((name, file)) => (name, Some(Path::new(file))),
+                None => (label, self.weights.as_deref()),
+            };
+            // Of several models those that look at patches, and of one its error.
+            let taken = |option: &str| {
+                let info = iqa_models::model_by_name(name);
+                info.is_ok_and(|info| info.options.iter().any(|known| known.name == option))
+            };
+            let options = if named_alone(self) || taken("patches") { options } else { &[] };
+            let scorer = Scorer::open_observed(name, weights, options, &device, &terminal)?;
+            if let (Some(weights), Some(remark)) = (weights, scorer.weights_remark()) {
+                note!("{}: {remark}", weights.display());
+            }
+            detail(format_args!("{label}: {}", scorer.identity()));
+            models.push(NamedModel { label: label.into(), scorer });
+        }
+        Ok(models)
+    }
+}
+
+fn named_alone(options: &ModelOptions) -> bool {
+    options.model.len() <= 1
+}

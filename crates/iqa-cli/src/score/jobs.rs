@@ -1,0 +1,110 @@
+//! What is to be scored: images with their references.
+
+use std::collections::HashSet;
+use std::error::Error;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use iqa_models::core::{ReferenceFolder, images_in};
+use iqa_models::{ImageInput, Pair};
+
+/// An image to score, with its reference where it has one.
+#[derive(Clone, Debug)]
+pub(crate) struct Job {
+    pub(crate) distorted: PathBuf,
+    pub(crate) reference: Option<PathBuf>,
+}
+
+impl Job {
+    pub(crate) fn pair(&self) -> Pair<'_> {
+        Pair { distorted: (&self.distorted).into(), reference: self.reference.as_ref().map(ImageInput::from) }
+    }
+}
+
+/// Jobs, and whether there is one for all that was asked for.
+pub(crate) struct Jobs {
+    pub(crate) list: Vec<Job>,
+    pub(crate) complete: bool,
+}
+
+impl Jobs {
+    /// Of a list of pairs.
+    pub(crate) fn listed(list: &Path) -> Result<Self, Box<dyn Error>> {
+        Err(format!("{}: lists are not read yet", list.display()).into())
+    }
+
+    /// Of the images that arguments name. The reference may be one for all of them, or a folder with one for each.
+    pub(crate) fn named(
+        arguments: &[OsString],
+        reference: Option<&Path>,
+        recursive: bool,
+    ) -> Result<Self, Box<dyn Error>> {
+        let folder = reference.filter(|path| path.is_dir());
+        let folder = folder.map(|path| ReferenceFolder::open(path, recursive)).transpose()?;
+        let mut jobs = Self { list: Vec::new(), complete: true };
+        let mut used = HashSet::new();
+        for argument in arguments {
+            for Found { file, below } in jobs.expand(argument, recursive) {
+                let reference = match &folder {
+                    None => reference.map(Path::to_path_buf),
+                    Some(folder) => {
+                        let Some(found) = folder.find(&below) else {
+                            jobs.fail(&file, "the folder of references has no one picture of this name");
+                            continue;
+                        };
+                        used.insert(found.clone());
+                        Some(found)
+                    }
+                };
+                jobs.list.push(Job { distorted: file, reference });
+            }
+        }
+        for unused in folder.iter().flat_map(ReferenceFolder::files).filter(|file| !used.contains(file)) {
+            jobs.fail(&unused, "a reference of which there is no image to score");
+        }
+        Ok(jobs)
+    }
+
+    fn fail(&mut self, path: &Path, reason: &str) {
+        note!("error: {}: {reason}", path.display());
+        self.complete = false;
+    }
+
+    /// The files that an argument names.
+    fn expand(&mut self, argument: &OsString, recursive: bool) -> Vec<Found> {
+        let path = Path::new(argument);
+        let alone = |file: PathBuf| Found { below: file.file_name().unwrap_or_default().into(), file };
+        let found: Vec<Found> = if path.is_dir() {
+            match images_in(path, recursive) {
+                Ok(files) => {
+                    let below = |file: &Path| file.strip_prefix(path).unwrap_or(file).to_path_buf();
+                    files.into_iter().map(|file| Found { below: below(&file), file }).collect()
+                }
+                Err(error) => {
+                    note!("error: {error}");
+                    self.complete = false;
+                    return Vec::new();
+                }
+            }
+        } else {
+            // What is no text is no pattern. A missing file stays in the list: scoring it says what is wrong with it.
+            match argument.to_str().filter(|text| !path.exists() && text.contains(['*', '?', '['])) {
+                Some(pattern) => {
+                    glob::glob(pattern).map(|paths| paths.flatten().map(alone).collect()).unwrap_or_default()
+                }
+                None => vec![alone(path.into())],
+            }
+        };
+        if found.is_empty() {
+            self.fail(path, "no image there");
+        }
+        found
+    }
+}
+
+/// A file to score.
+struct Found {
+    file: PathBuf,
+    /// Its path below the folder that was named; its name, if it was named itself.
+    below: PathBuf,
+}

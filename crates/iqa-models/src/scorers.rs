@@ -1,0 +1,221 @@
+//! Several models on the same images.
+
+use std::borrow::Cow;
+
+use image::RgbImage;
+use iqa_core::{DecodeOptions, ReferenceNeed};
+use iqa_nn::{ModelError, PreparedReference, ScoreError, Scored};
+
+use crate::read_ahead::read_ahead;
+use crate::scorer::of;
+use crate::{ImageInput, Preprocessing, Score, Scorer};
+
+/// An image to score, with its reference where there is one.
+#[derive(Clone, Debug)]
+pub struct Pair<'a> {
+    /// The image.
+    pub distorted: ImageInput<'a>,
+    /// Its pristine original.
+    pub reference: Option<ImageInput<'a>>,
+}
+
+impl<'a> Pair<'a> {
+    /// An image with its reference.
+    pub fn new(distorted: impl Into<ImageInput<'a>>, reference: impl Into<ImageInput<'a>>) -> Self {
+        Self { distorted: distorted.into(), reference: Some(reference.into()) }
+    }
+
+    /// An image alone.
+    pub fn single(distorted: impl Into<ImageInput<'a>>) -> Self {
+        Self { distorted: distorted.into(), reference: None }
+    }
+}
+
+/// Several models that score the same images: each file is read and decoded once.
+///
+/// ```no_run
+/// use iqa_models::{Device, ModelError, Pair, Scorer, Scorers};
+/// let device = Device::flex();
+/// let scorers = Scorers::new(vec![Scorer::new("psnr", &device)?, Scorer::new("wadiqam_fr", &device)?]);
+/// let pairs = [Pair::new("restored/1.png", "originals/1.png"), Pair::new("restored/2.png", "originals/2.png")];
+/// scorers.score_pairs(&pairs, |index, scores| {
+///     for (scorer, score) in scorers.each().zip(scores?) {
+///         println!("{index} {}: {}", scorer.name(), score?.value);
+///     }
+///     Ok::<(), ModelError>(())
+/// })?;
+/// # Ok::<(), ModelError>(())
+/// ```
+#[derive(Debug)]
+pub struct Scorers {
+    scorers: Vec<Scorer>,
+    decode: DecodeOptions,
+    preprocessing: Preprocessing,
+}
+
+/// The scores of one image, by each model; the outer error where the image or its reference could not be read.
+pub type Scores = Result<Vec<Result<Score, ModelError>>, ModelError>;
+
+impl Scorers {
+    /// Of models whose files are decoded as usual, and scored without preprocessing.
+    pub fn new(scorers: Vec<Scorer>) -> Self {
+        let plain =
+            Self { scorers, decode: DecodeOptions::default(), preprocessing: Preprocessing::default() };
+        plain.with_decoding(DecodeOptions::default()).with_preprocessing(Preprocessing::default())
+    }
+
+    /// Changes how files are decoded, for all models.
+    #[must_use]
+    pub fn with_decoding(mut self, decode: DecodeOptions) -> Self {
+        self.scorers = self.scorers.into_iter().map(|scorer| scorer.with_decoding(decode)).collect();
+        Self { decode, ..self }
+    }
+
+    /// Changes what is done to images before they are scored, for all models.
+    #[must_use]
+    pub fn with_preprocessing(mut self, preprocessing: Preprocessing) -> Self {
+        let with = |scorer: Scorer| scorer.with_preprocessing(preprocessing);
+        self.scorers = self.scorers.into_iter().map(with).collect();
+        Self { preprocessing, ..self }
+    }
+
+    /// The models, in their order.
+    pub fn each(&self) -> impl Iterator<Item = &Scorer> {
+        self.scorers.iter()
+    }
+
+    /// Scores images in their order by all models, and hands over the scores of each as they come, with its index. A
+    /// model without need of a reference is given none. The next image is decoded while the models work; a reference that follows
+    /// itself is decoded, and prepared, once.
+    ///
+    /// # Errors
+    /// The first error of `each`, which ends the work. What concerns one image goes to `each`.
+    pub fn score_pairs<E: From<ModelError>>(
+        &self,
+        pairs: &[Pair<'_>],
+        mut each: impl FnMut(usize, Scores) -> Result<(), E>,
+    ) -> Result<(), E> {
+        self.score_pairs_after(pairs, |_| (), |index, (), scores| each(index, scores))
+    }
+
+    /// As [`Self::score_pairs`], with something to do before each image is read, on the thread that reads it: what it gives
+    /// comes with the scores. A digest of a file, say, that is to be of the picture that was scored, or of one before it.
+    ///
+    /// # Errors
+    /// As [`Self::score_pairs`].
+    pub fn score_pairs_after<T: Send, E: From<ModelError>>(
+        &self,
+        pairs: &[Pair<'_>],
+        mut before: impl FnMut(usize) -> T + Send,
+        mut each: impl FnMut(usize, T, Scores) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let is_same = |a: usize, b: usize| match (pairs.get(a), pairs.get(b)) {
+            (Some(Pair { reference: Some(a), .. }), Some(Pair { reference: Some(b), .. })) => {
+                self.preprocessing.resize_reference.is_none() && a.path().is_some() && a.path() == b.path()
+            }
+            _ => false,
+        };
+        let wanted =
+            self.scorers.iter().any(|scorer| scorer.spec().reference == ReferenceNeed::FullReference);
+        let mut reader = Reader { scorers: self, has_reference: false };
+        let read = |index: usize| {
+            let before = before(index);
+            let again = index > 0 && is_same(index - 1, index);
+            let reference = pairs[index].reference.as_ref().filter(|_| wanted);
+            (before, reader.read(&pairs[index].distorted, reference, again))
+        };
+        let mut kept: Option<Kept<'_>> = None;
+        read_ahead(pairs.len(), read, |index, (before, read)| {
+            let scores = read.map(|read| {
+                match read.reference {
+                    Given::None => kept = None,
+                    Given::Same => {}
+                    Given::Another(image) => {
+                        let shared = is_same(index, index + 1);
+                        kept = Some(Kept {
+                            image,
+                            prepared: shared.then(|| self.scorers.iter().map(|_| None).collect()),
+                        });
+                    }
+                }
+                let score = |(place, scorer): (usize, &Scorer)| {
+                    let score = score(scorer, place, &read.distorted, kept.as_mut());
+                    scorer.named(&pairs[index].distorted, score)
+                };
+                self.scorers.iter().enumerate().map(score).collect()
+            });
+            each(index, before, scores)
+        })
+    }
+}
+
+/// A reference that the models are at.
+struct Kept<'a> {
+    image: Cow<'a, RgbImage>,
+    /// What each model has prepared of it, where more than one image is scored against it.
+    prepared: Option<Vec<Option<PreparedReference>>>,
+}
+
+fn score(
+    scorer: &Scorer,
+    place: usize,
+    image: &RgbImage,
+    reference: Option<&mut Kept<'_>>,
+) -> Result<Scored, ModelError> {
+    let model = scorer.model();
+    if model.spec().reference == ReferenceNeed::NoReference {
+        return model.score(image, None);
+    }
+    let reference = reference.ok_or(ScoreError::ReferenceMissing)?;
+    let Some(prepared) = &mut reference.prepared else { return model.score(image, Some(&reference.image)) };
+    let prepared = match &mut prepared[place] {
+        Some(prepared) => prepared,
+        none => none.insert(model.prepare(&reference.image)?),
+    };
+    model.score_prepared(image, prepared)
+}
+
+/// What the models are given next.
+struct Read<'a> {
+    distorted: Cow<'a, RgbImage>,
+    reference: Given<'a>,
+}
+
+enum Given<'a> {
+    None,
+    /// That of the image before.
+    Same,
+    Another(Cow<'a, RgbImage>),
+}
+
+struct Reader<'a> {
+    scorers: &'a Scorers,
+    /// Whether the models are at the reference of the image before.
+    has_reference: bool,
+}
+
+impl Reader<'_> {
+    /// `again` where the reference is that of the image before.
+    fn read<'a>(
+        &mut self,
+        distorted: &'a ImageInput<'_>,
+        reference: Option<&'a ImageInput<'_>>,
+        again: bool,
+    ) -> Result<Read<'a>, ModelError> {
+        let Scorers { decode, preprocessing, .. } = self.scorers;
+        self.has_reference &= again;
+        let image = distorted.open(decode)?;
+        let size = image.dimensions();
+        let image = preprocessing.image(image).map_err(|error| of(distorted, error))?;
+        let reference = match reference {
+            None => Given::None,
+            Some(_) if self.has_reference => Given::Same,
+            Some(reference) => {
+                let read = preprocessing.reference(reference.open(decode)?, size);
+                Given::Another(read.map_err(|error| of(reference, error))?)
+            }
+        };
+        self.has_reference = !matches!(reference, Given::None);
+        Ok(Read { distorted: image, reference })
+    }
+}
