@@ -4,9 +4,9 @@ use std::fmt::Write as _;
 
 use iqa_models::core::Silent;
 use iqa_models::datasets::{DataSet, Direction as Better, ScoreKind, ScoreScale, Strictness};
+use iqa_models::evaluate::{ReportConfig, report, score_set};
 use iqa_models::image::{Rgb, RgbImage};
 use iqa_models::nn::Prepared;
-use iqa_models::train::evaluation::{ReportConfig, report, score_set};
 use iqa_models::{
     Direction, Identity, ModelError, QualityModel, ReferenceNeed, ScoreError, ScoreSpec, Scored, Scorer,
 };

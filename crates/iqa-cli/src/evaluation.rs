@@ -8,7 +8,7 @@ use std::time::Instant;
 use iqa_models::Scorer;
 use iqa_models::core::{FolderClaim, write_atomically};
 use iqa_models::datasets::DataSet;
-use iqa_models::train::evaluation::{
+use iqa_models::evaluate::{
     Comparison, Figures, Part, Report, ReportConfig, Scores, SplitSummary, report, score_set, write_scatter,
 };
 

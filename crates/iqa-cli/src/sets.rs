@@ -26,9 +26,10 @@ pub(crate) struct SetOptions {
     /// The name of a `csv` set (default: that of its list).
     #[arg(long)]
     pub(crate) name: Option<String>,
-    /// Nominal range of the scores of a `csv` set: two numbers with a comma, `1,5` say.
-    #[arg(long, value_delimiter = ',', allow_hyphen_values = true)]
-    pub(crate) range: Vec<f64>,
+    /// Nominal range of the scores of a `csv` set: two numbers with a comma, `1,5` say (default: the lowest and the highest
+    /// of the list).
+    #[arg(long, value_parser = range, allow_hyphen_values = true)]
+    pub(crate) range: Option<[f64; 2]>,
     /// Which end of the scores of a `csv` set is good.
     #[arg(long, value_enum, default_value_t = Better::Higher)]
     pub(crate) better: Better,
@@ -60,26 +61,49 @@ impl SetOptions {
                 self.list.as_deref().ok_or("--set csv needs --list, a CSV file of images and scores")?;
             return Ok(Some(self.open_csv(list, root, strictness)?));
         }
-        if self.list.is_some() || self.name.is_some() || !self.range.is_empty() {
+        if self.list.is_some() || self.name.is_some() || self.range.is_some() {
             return Err(format!("--list, --name and --range are for --set csv, not for {name}").into());
         }
         Ok(Some(DataSet::open(name.parse::<DataSetKind>()?, root, strictness)?))
     }
 
     fn open_csv(&self, list: &Path, root: &Path, strictness: Strictness) -> Result<DataSet, Box<dyn Error>> {
-        let &[low, high] = &self.range[..] else {
-            return Err(
-                "--set csv needs --range, the lowest and the highest score that a rater can give, 1,5 say"
-                    .into(),
-            );
-        };
         let (kind, direction) = match self.better {
             Better::Higher => (ScoreKind::Mos, Direction::HigherIsBetter),
             Better::Lower => (ScoreKind::Dmos, Direction::LowerIsBetter),
         };
-        let scale = ScoreScale::new(kind, direction, low, high)?;
         let name = self.name.clone();
         let name = name.unwrap_or_else(|| list.file_stem().unwrap_or_default().to_string_lossy().into());
-        Ok(DataSet::open_csv(list, root, &name, scale, strictness)?)
+        let Some([low, high]) = self.range else {
+            let set = DataSet::open_csv_inferring_range(list, root, &name, kind, direction, strictness)?;
+            let (low, high) = set.scale().range();
+            note!(
+                "warning: {}: without --range, its scores are taken to go from {low} to {high}, the lowest and the \
+                 highest; RMSE and the scale of a network that is trained depend on it",
+                list.display()
+            );
+            return Ok(set);
+        };
+        let scale = ScoreScale::new(kind, direction, low, high)
+            .map_err(|error| format!("--range {low},{high}: {error}"))?;
+        let set = DataSet::open_csv(list, root, &name, scale, strictness)?;
+        let outside = set.outside_range();
+        if outside > 0 {
+            note!(
+                "warning: {}: {outside} of {} scores lie outside --range {low},{high}",
+                list.display(),
+                set.samples().len()
+            );
+        }
+        Ok(set)
+    }
+}
+
+/// Parses the two ends of a range.
+pub(crate) fn range(text: &str) -> Result<[f64; 2], String> {
+    let ends: Option<Vec<f64>> = text.split(',').map(|end| end.trim().parse().ok()).collect();
+    match ends.as_deref() {
+        Some(&[low, high]) => Ok([low, high]),
+        _ => Err("expected two numbers, such as 1,5".into()),
     }
 }

@@ -254,3 +254,41 @@ fn reproduce_lists_shows_and_says_what_is_missing() {
     assert!(text.contains("best.safetensors is missing") && text.contains("tid2013 is missing"), "{text}");
     assert!(text.contains("| not run |"), "{text}");
 }
+
+#[test]
+fn a_range_may_be_left_out_and_be_left_by_scores() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder.path();
+    let mut list = "Dist;Original;MOS\r\n".to_owned();
+    for (version, score) in [-0.75, -0.5, 0.0, 0.25, 1.5].into_iter().enumerate() {
+        let mut picture = textured(64, 64, 1);
+        picture.save(folder.join("original.png")).expect("saves");
+        picture.put_pixel(7, 7, image::Rgb([50 * version as u8; 3]));
+        picture.save(folder.join(format!("{version}.png"))).expect("saves");
+        write!(list, "{version}.PNG;original.png;{score}\r\n").expect("text");
+    }
+    std::fs::write(folder.join("list.csv"), list).expect("writes");
+    let run = |name: &str, range: Option<&str>| {
+        let mut command = iqa("evaluate");
+        command.args(["--set", "csv", "--model", "psnr", "--resamples", "20"]).args(range);
+        command.arg("--root").arg(folder).arg("--list").arg(folder.join("list.csv"));
+        command.arg("--output").arg(folder.join(name)).output().expect("starts")
+    };
+    let output = run("inferred", None);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let warning = "list.csv: without --range, its scores are taken to go from -0.75 to 1.5";
+    assert!(stderr(&output).contains(warning), "{}", stderr(&output));
+    let output = run("outside", Some("--range=-1,1"));
+    assert!(output.status.success(), "{}", stderr(&output));
+    let warning = "list.csv: 1 of 5 scores lie outside --range -1,1";
+    assert!(stderr(&output).contains(warning), "{}", stderr(&output));
+    let output = run("within", Some("--range=-1,2"));
+    assert!(output.status.success() && !stderr(&output).contains("warning"), "{}", stderr(&output));
+    for (range, expected) in [
+        ("--range=2,-1", "--range 2,-1: a range of scores from 2.0 to -1.0: expected finite ends"),
+        ("--range=2", "expected two numbers, such as 1,5"),
+    ] {
+        let output = run("refused", Some(range));
+        assert!(!output.status.success() && stderr(&output).contains(expected), "{}", stderr(&output));
+    }
+}

@@ -120,7 +120,7 @@ pub struct Sample {
 /// The rated images of one set, in the order of its label file. Nothing is decoded: see
 /// [`Loader`](crate::loader::Loader).
 ///
-/// Made by [`DataSet::open`] and [`DataSet::open_csv`]. Either every sample names its reference or none does; no
+/// Made by [`DataSet::open`], [`DataSet::open_csv`] and [`DataSet::open_csv_inferring_range`]. Either every sample names its reference or none does; no
 /// image is listed twice; no reference image belongs to two ids. Splits rest on that.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DataSet {
@@ -213,6 +213,12 @@ impl DataSet {
     /// [leniently](crate::readers::Strictness::Lenient).
     pub fn missing_images(&self) -> usize {
         self.missing_images
+    }
+
+    /// Samples whose score lies outside the nominal range of the [scale](Self::scale), which is no error.
+    pub fn outside_range(&self) -> usize {
+        let (low, high) = self.scale.range();
+        self.samples.iter().filter(|sample| !(low..=high).contains(&sample.raw)).count()
     }
 
     /// Whether every sample belongs to a reference; otherwise none does.

@@ -114,15 +114,6 @@ pub enum DatasetError {
         /// What is there.
         found: String,
     },
-    /// A CSV file that cannot be read; the reason names the line.
-    #[error("{path}: {source}", path = path.display())]
-    Csv {
-        /// The file.
-        path: PathBuf,
-        /// The reader's reason.
-        #[source]
-        source: csv::Error,
-    },
     /// A CSV file without a column that is needed.
     #[error("{path}, line 1: expected a column {expected}, found {found:?}", path = path.display())]
     Column {

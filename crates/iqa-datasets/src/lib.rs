@@ -16,4 +16,4 @@ pub mod synthetic;
 
 pub use dataset::{DataSet, Direction, Sample, ScoreKind, ScoreScale};
 pub use error::DatasetError;
-pub use readers::{DataSetKind, Strictness};
+pub use readers::{DataSetKind, ListedPair, Strictness, read_pairs};

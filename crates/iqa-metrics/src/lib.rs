@@ -4,6 +4,7 @@
 //! and their confidence intervals. [`image`] has PSNR, SSIM, MS-SSIM, GMSD, FSIM, VSI and VIF. Plain `f64`, no tensors.
 
 pub mod agreement;
+pub mod chart;
 mod error;
 pub mod image;
 mod summary;

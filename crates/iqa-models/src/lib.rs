@@ -38,6 +38,7 @@ pub use iqa_backbones as backbones;
 pub use iqa_core as core;
 pub use iqa_core::{AlphaPolicy, DecodeOptions, Direction, PatchMap, ReferenceNeed, ScoreSpec, read_image};
 pub use iqa_datasets as datasets;
+pub use iqa_evaluate as evaluate;
 pub use iqa_heads as heads;
 pub use iqa_metrics as metrics;
 pub use iqa_nn as nn;

@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use iqa_core::write_atomically;
+use iqa_metrics::chart::{axis, drawn};
 use plotters::prelude::*;
 
-use crate::chart::{axis, drawn};
 use crate::{EpochLog, TrainError};
 
 const SIZE: (u32, u32) = (800, 480);

@@ -3,11 +3,10 @@ use std::path::PathBuf;
 use iqa_core::CoreError;
 use iqa_datasets::DatasetError;
 use iqa_heads::HeadError;
-use iqa_metrics::MetricsError;
 use iqa_nn::{NnError, ScoreError};
 use thiserror::Error;
 
-/// What can go wrong in training and evaluation.
+/// What can go wrong in training.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum TrainError {
@@ -115,41 +114,6 @@ pub enum TrainError {
     /// The learning curve could not be drawn.
     #[error("{path}: cannot draw the learning curve: {reason}", path = path.display())]
     Curve {
-        /// The picture.
-        path: PathBuf,
-        /// The drawing library's reason.
-        reason: String,
-    },
-    /// A figure of agreement that does not exist.
-    #[error(transparent)]
-    Metrics(#[from] MetricsError),
-    /// Images of a set that cannot be read; those that can have been scored.
-    #[error("{source}{}", match others { 0 => String::new(), _ => format!(" (and {others} more cannot be read)") })]
-    Unread {
-        /// Why the first cannot.
-        #[source]
-        source: DatasetError,
-        /// How many others.
-        others: usize,
-    },
-    /// A model has no score for an image.
-    #[error("{image}: {source}", image = image.display())]
-    Scoring {
-        /// The image.
-        image: PathBuf,
-        /// The model's reason.
-        #[source]
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
-    /// Splits without a test part cannot be reported on.
-    #[error("the splits of `{preset}` have no test part: its tests are on other sets")]
-    NoTestPart {
-        /// Name of the preset.
-        preset: &'static str,
-    },
-    /// A scatter plot could not be drawn.
-    #[error("{path}: cannot draw the plot: {reason}", path = path.display())]
-    Drawing {
         /// The picture.
         path: PathBuf,
         /// The drawing library's reason.

@@ -18,16 +18,13 @@
 //! its last epoch and, on a deterministic backend such as `flex`, ends with the same weights bit for bit. A run that
 //! diverges stops, with the weights and the checkpoint of the last epoch before.
 //!
-//! [`evaluation`] measures how a model agrees with people on a data set.
 
-pub mod chart;
 mod checkpoint;
 mod curve;
 mod data;
 mod divergence;
 mod epochs;
 mod error;
-pub mod evaluation;
 mod float;
 pub mod gsn;
 pub mod hiqa;

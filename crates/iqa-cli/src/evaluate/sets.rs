@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::error::Error;
 use std::path::PathBuf;
 
-use crate::sets::{Better, SetOptions, set_names};
+use crate::sets::{Better, SetOptions, range, set_names};
 use clap::Args;
 use iqa_models::datasets::DataSet;
 use iqa_models::datasets::split::SplitPreset;
@@ -23,7 +23,8 @@ pub(crate) struct SetsOptions {
     /// The list of a `csv` set: columns `distorted`, `score`, and `reference`, `type` and others as there are.
     #[arg(long)]
     list: Vec<PathBuf>,
-    /// Nominal range of the scores of a `csv` set: two numbers with a comma, `1,5` say.
+    /// Nominal range of the scores of a `csv` set: two numbers with a comma, `1,5` say (default: the lowest and the highest
+    /// of the list).
     #[arg(long, value_parser = range, allow_hyphen_values = true)]
     range: Vec<[f64; 2]>,
     /// Which end of the scores of a `csv` set is good (default: the higher one).
@@ -44,14 +45,6 @@ fn set_help() -> String {
     format!("The set: {}. Repeated for a table over several, each with its `--root`", set_names())
 }
 
-fn range(text: &str) -> Result<[f64; 2], String> {
-    let ends: Option<Vec<f64>> = text.split(',').map(|end| end.trim().parse().ok()).collect();
-    match ends.as_deref() {
-        Some(&[low, high]) => Ok([low, high]),
-        _ => Err("expected two numbers, such as 1,5".into()),
-    }
-}
-
 impl SetsOptions {
     /// All sets, in their order; no two of a name.
     pub(crate) fn open(&self, seed: u64) -> Result<Vec<DataSet>, Box<dyn Error>> {
@@ -59,7 +52,7 @@ impl SetsOptions {
         for (option, given, sets, optional) in [
             ("--root", self.root.len(), self.set.len(), false),
             ("--list", self.list.len(), own, false),
-            ("--range", self.range.len(), own, false),
+            ("--range", self.range.len(), own, true),
             ("--better", self.better.len(), own, true),
             ("--name", self.name.len(), own, true),
         ] {
@@ -80,7 +73,7 @@ impl SetsOptions {
                 root: Some(root.clone()),
                 list: list.map(|list| self.list[list].clone()),
                 name: list.and_then(|list| self.name.get(list).cloned()),
-                range: list.map_or_else(Vec::new, |list| self.range[list].into()),
+                range: list.and_then(|list| self.range.get(list).copied()),
                 better: list.and_then(|list| self.better.get(list).copied()).unwrap_or(Better::Higher),
                 lenient: self.lenient,
             };

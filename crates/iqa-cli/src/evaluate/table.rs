@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::evaluation::evaluate;
 use iqa_models::core::{FolderClaim, write_atomically};
 use iqa_models::datasets::DataSet;
-use iqa_models::train::evaluation::{ReportConfig, Table, TableCell, TableRow, TableSet, write_dots};
+use iqa_models::evaluate::{ReportConfig, Table, TableCell, TableRow, TableSet, write_dots};
 use iqa_models::{ReferenceNeed, Scorer};
 
 /// A model with what tells it from the others.

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::path::{Path, PathBuf};
 
-use iqa_models::train::evaluation::{Figures, Report};
+use iqa_models::evaluate::{Figures, Report};
 
 use crate::reproduce::catalogue::{Entry, Ours, Part, Row, Summary};
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::evaluation::evaluate;
 use crate::terminal::Terminal;
 use iqa_models::datasets::{DataSet, DataSetKind, Strictness};
-use iqa_models::train::evaluation::ReportConfig;
+use iqa_models::evaluate::ReportConfig;
 use iqa_models::{Device, Scorer, model_by_name};
 
 use crate::reproduce::catalogue::{Entry, Evaluation, Ours, Part, Row};

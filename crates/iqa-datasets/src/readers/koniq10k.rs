@@ -2,7 +2,7 @@
 
 use super::collect::{Collector, Place, Rating};
 use super::entry::{Counts, Entry};
-use super::list::Table;
+use super::table::Table;
 use super::tree::Tree;
 use crate::dataset::{DataSet, ScoreScale};
 use crate::{DatasetError, Strictness};

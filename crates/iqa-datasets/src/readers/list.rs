@@ -1,12 +1,11 @@
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 use super::collect::{Collector, Place, Rating};
-use crate::dataset::{DataSet, ScoreScale};
+use super::names::{Names, plain};
+use super::table::Table;
+use crate::dataset::{DataSet, Direction, ScoreKind, ScoreScale};
 use crate::{DatasetError, Strictness};
 
-const DISTORTED: &[&str] = &["distorted", "dis", "dist_img", "dis_img_path"];
-const SCORE: &[&str] = &["score", "mos", "dmos"];
-const REFERENCE: &[&str] = &["reference", "ref", "ref_img", "ref_img_path"];
 const STD: &[&str] = &["std", "mos_std", "dmos_std"];
 
 /// A line of a list.
@@ -21,65 +20,34 @@ pub(super) struct Row {
     pub(super) level: Option<u32>,
 }
 
-/// A CSV file with a header, read as far as its columns.
-pub(crate) struct Table<'a> {
-    path: &'a Path,
-    names: Vec<String>,
-    /// Line, from 1, and fields of each record, trimmed.
-    pub(crate) records: Vec<(usize, csv::StringRecord)>,
+/// The columns of the images.
+struct Images {
+    distorted: usize,
+    reference: Option<usize>,
 }
 
-impl<'a> Table<'a> {
-    pub(crate) fn read(path: &'a Path) -> Result<Self, DatasetError> {
-        let csv = |source| DatasetError::Csv { path: path.into(), source };
-        let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_path(path).map_err(csv)?;
-        let names = reader
-            .headers()
-            .map_err(csv)?
-            .iter()
-            .map(|name| name.trim_start_matches('\u{feff}').to_lowercase())
-            .collect();
-        let mut records = Vec::new();
-        for record in reader.into_records() {
-            let record = record.map_err(csv)?;
-            let line = record.position().map_or(0, |position| position.line() as usize);
-            records.push((line, record));
-        }
-        Ok(Self { path, names, records })
+impl Images {
+    fn of(table: &Table) -> Result<Self, DatasetError> {
+        Ok(Self { distorted: table.distorted()?, reference: table.reference()? })
     }
 
-    /// Index of the column with one of the names.
-    ///
-    /// # Errors
-    /// When two columns have one of them.
-    pub(crate) fn find(&self, names: &[&str]) -> Result<Option<usize>, DatasetError> {
-        let mut found =
-            self.names.iter().enumerate().filter(|(_, name)| names.contains(&name.as_str())).map(|at| at.0);
-        let first = found.next();
-        if found.next().is_some() {
-            return Err(self.column(names, "exactly one of"));
-        }
-        Ok(first)
-    }
-
-    pub(crate) fn need(&self, names: &[&str]) -> Result<usize, DatasetError> {
-        self.find(names)?.ok_or_else(|| self.column(names, "named"))
-    }
-
-    fn column(&self, names: &[&str], how: &str) -> DatasetError {
-        DatasetError::Column {
-            path: self.path.into(),
-            expected: format!("{how} {}", names.join(" or ")),
-            found: self.names.clone(),
-        }
+    /// The distorted image of a row and its reference, if there is one, with `/` between the parts of their paths.
+    fn read(
+        &self,
+        place: &Place,
+        record: &csv::StringRecord,
+    ) -> Result<(String, Option<String>), DatasetError> {
+        let path = |column: usize| Some(record[column].replace('\\', "/")).filter(|path| !path.is_empty());
+        let distorted = path(self.distorted);
+        let distorted = distorted.ok_or_else(|| place.malformed("the path of a distorted image", ""))?;
+        Ok((distorted, self.reference.and_then(path)))
     }
 }
 
 pub(super) fn rows(path: &Path) -> Result<Vec<Row>, DatasetError> {
     let table = Table::read(path)?;
-    let (distorted, score) = (table.need(DISTORTED)?, table.need(SCORE)?);
-    let [reference, std, group, type_name, level] = [
-        table.find(REFERENCE)?,
+    let (images, score) = (Images::of(&table)?, table.score()?);
+    let [std, group, type_name, level] = [
         table.find(STD)?,
         table.find(&["group"])?,
         table.find(&["type", "dis_type"])?,
@@ -89,17 +57,16 @@ pub(super) fn rows(path: &Path) -> Result<Vec<Row>, DatasetError> {
         .records
         .iter()
         .map(|(line, record)| {
-            let place = Place { labels: path, line: *line };
-            let field = |column: usize| record.get(column).unwrap_or_default();
-            let optional = |column: Option<usize>| column.map(field).filter(|field| !field.is_empty());
-            if field(distorted).is_empty() {
-                return Err(place.malformed("the path of a distorted image", ""));
-            }
+            let place = table.place(*line);
+            let optional = |column: Option<usize>| {
+                column.map(|column| &record[column]).filter(|field| !field.is_empty())
+            };
+            let (distorted, reference) = images.read(&place, record)?;
             Ok(Row {
                 line: *line,
-                distorted: field(distorted).replace('\\', "/"),
-                score: place.score(field(score))?,
-                reference: optional(reference).map(|path| path.replace('\\', "/")),
+                distorted,
+                score: place.score(&record[score])?,
+                reference,
                 std: optional(std).map(|text| place.std(text)).transpose()?,
                 group: optional(group).map(str::to_owned),
                 type_name: optional(type_name).map(str::to_owned),
@@ -115,15 +82,15 @@ pub(super) fn open(
     list: &Path,
     images: &Path,
     name: &str,
-    scale: ScoreScale,
+    scale: impl FnOnce(&[Row]) -> Result<ScoreScale, DatasetError>,
     strictness: Strictness,
 ) -> Result<DataSet, DatasetError> {
     let mut collector = Collector::new(list, strictness);
-    let find = |relative: &str| {
-        let path = images.join(plain(relative));
-        if path.is_file() { Ok(path) } else { Err(path) }
-    };
-    for row in rows(list)? {
+    let mut names = Names::under(images);
+    let rows = rows(list)?;
+    // An empty list is told by the collector.
+    let scale = if rows.is_empty() { ScoreScale::mos(0.0, 1.0) } else { scale(&rows)? };
+    for row in rows {
         // Lower case, so that one photograph spelt in two ways is still one.
         let of_reference = row.reference.as_deref().map(|path| plain(path).to_string_lossy().to_lowercase());
         let rating = Rating {
@@ -134,27 +101,65 @@ pub(super) fn open(
             type_name: row.type_name,
             level: row.level,
         };
-        collector.push(
-            Place { labels: list, line: row.line },
-            find(&row.distorted),
-            row.reference.as_deref().map(find),
-            rating,
-        )?;
+        let (distorted, reference) =
+            (names.find(&row.distorted), row.reference.as_deref().map(|path| names.find(path)));
+        collector.push(Place { labels: list, line: row.line }, distorted, reference, rating)?;
     }
     collector.finish(name, scale)
 }
 
-/// A path without `.` and, where a name stands before it, without `..`: one spelling for each image.
-fn plain(path: &str) -> PathBuf {
-    let mut plain = PathBuf::new();
-    for part in Path::new(path).components() {
-        match part {
-            Component::CurDir => {}
-            Component::ParentDir if matches!(plain.components().next_back(), Some(Component::Normal(_))) => {
-                plain.pop();
-            }
-            part => plain.push(part),
-        }
+/// The scale whose range is that of the scores of a list.
+pub(super) fn inferred(
+    list: &Path,
+    rows: &[Row],
+    kind: ScoreKind,
+    direction: Direction,
+) -> Result<ScoreScale, DatasetError> {
+    let low = rows.iter().map(|row| row.score).fold(f64::INFINITY, f64::min);
+    let high = rows.iter().map(|row| row.score).fold(f64::NEG_INFINITY, f64::max);
+    if low == high {
+        let place = Place { labels: list, line: rows[0].line };
+        return Err(place.malformed("scores that differ, to take their range from", low.to_string()));
     }
-    plain
+    ScoreScale::new(kind, direction, low, high)
+}
+
+/// A row of a list of images to score.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListedPair {
+    /// The image.
+    pub distorted: PathBuf,
+    /// Its reference; `None` where the list has no such column, or nothing in it.
+    pub reference: Option<PathBuf>,
+    /// Line in the list, from 1.
+    pub line: usize,
+}
+
+/// Reads a list of images to score, with or without their references. The header names the columns as in
+/// [`DataSet::open_csv`]; no score is needed, and other columns are ignored.
+///
+/// Paths start at the folder of the list unless they are absolute; `\` is taken for `/`. A name that does not exist as it
+/// is written stands for the one file that has it in another case. Whether the images are there is not looked at, and one
+/// may be listed twice.
+///
+/// # Errors
+/// [`DatasetError::Io`], [`DatasetError::Column`]; [`DatasetError::Malformed`] for a row without an image or with more or
+/// fewer fields than the header has, for what is not UTF-8, and for a list without rows.
+pub fn read_pairs(list: &Path) -> Result<Vec<ListedPair>, DatasetError> {
+    let table = Table::read(list)?;
+    let images = Images::of(&table)?;
+    if table.records.is_empty() {
+        return Err(table.place(2).malformed("a row for each image", "the end of the file"));
+    }
+    let mut names = Names::under(list.parent().unwrap_or(Path::new("")));
+    let mut found = |path: &str| names.find(path).unwrap_or_else(|expected| expected);
+    table
+        .records
+        .iter()
+        .map(|(line, record)| {
+            let (distorted, reference) = images.read(&table.place(*line), record)?;
+            let distorted = found(&distorted);
+            Ok(ListedPair { distorted, reference: reference.as_deref().map(&mut found), line: *line })
+        })
+        .collect()
 }

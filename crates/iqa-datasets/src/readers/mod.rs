@@ -11,7 +11,9 @@ mod koniq10k;
 mod list;
 mod live;
 mod live_challenge;
+mod names;
 mod pipal;
+mod table;
 mod tid;
 mod tree;
 
@@ -19,11 +21,12 @@ use std::path::Path;
 use std::str::FromStr;
 
 pub(crate) use collect::Place;
-pub(crate) use list::Table;
+pub use list::{ListedPair, read_pairs};
+pub(crate) use table::Table;
 pub use tid::TID2013_SUBSETS;
 
 use crate::DatasetError;
-use crate::dataset::{DataSet, ScoreScale};
+use crate::dataset::{DataSet, Direction, ScoreKind, ScoreScale};
 use entry::Entry;
 use tree::Tree;
 
@@ -135,7 +138,7 @@ impl DataSet {
     ///
     /// # Errors
     /// [`DatasetError::NoLabels`], [`DatasetError::Malformed`], [`DatasetError::Mat`],
-    /// [`DatasetError::Spreadsheet`] or [`DatasetError::Csv`] for the label files; [`DatasetError::Io`];
+    /// [`DatasetError::Spreadsheet`] or [`DatasetError::Column`] for the label files; [`DatasetError::Io`];
     /// [`DatasetError::EmptySet`] when no image is there; and when strict [`DatasetError::MissingImage`] and
     /// [`DatasetError::Count`].
     pub fn open(kind: DataSetKind, folder: &Path, strictness: Strictness) -> Result<Self, DatasetError> {
@@ -146,20 +149,25 @@ impl DataSet {
     /// Opens a list in CSV, whose images lie under `images` (paths that are absolute stay so). What the scores
     /// mean is for the caller to say.
     ///
-    /// The first line names the columns, in any order; others are ignored:
+    /// The first line names the columns, in any case and order; others are ignored. Between them stand commas, semicolons
+    /// or tabs, whichever the first line has most of.
     ///
     /// | column | also called | |
     /// |---|---|---|
-    /// | `distorted` | `dis`, `dist_img`, `dis_img_path` | needed |
+    /// | `distorted` | `dist`, `dis`, `dist_img`, `dis_img_path`; `image`, `image_name`, `filename`, `file`, `path`, `name` | needed |
     /// | `score` | `mos`, `dmos` | needed |
-    /// | `reference` | `ref`, `ref_img`, `ref_img_path` | the reference image |
+    /// | `reference` | `ref`, `ref_img`, `ref_img_path`; `original`, `pristine` | the reference image |
     /// | `std` | `mos_std`, `dmos_std` | standard deviation of the ratings |
     /// | `group` | | what is on the picture; where it is empty, the reference image says so |
     /// | `type` | `dis_type` | name of the distortion |
     /// | `level` | | its strength, a whole number |
     ///
+    /// Names after a semicolon are general ones: they count where there is none of those before it. Of the names that
+    /// count, one column has one. A file that does not exist as the list writes it is the only one of that name in another
+    /// case; `\` is taken for `/`.
+    ///
     /// # Errors
-    /// [`DatasetError::Column`], [`DatasetError::Csv`], [`DatasetError::Malformed`] (also for an image listed
+    /// [`DatasetError::Io`], [`DatasetError::Column`], [`DatasetError::Malformed`] (also for an image listed
     /// twice and a reference in two groups), [`DatasetError::MissingImage`] when strict,
     /// [`DatasetError::EmptySet`].
     pub fn open_csv(
@@ -169,6 +177,22 @@ impl DataSet {
         scale: ScoreScale,
         strictness: Strictness,
     ) -> Result<Self, DatasetError> {
-        list::open(list, images, name, scale, strictness)
+        list::open(list, images, name, |_| Ok(scale), strictness)
+    }
+
+    /// As [`Self::open_csv`], where the range of the scores is not known: the lowest and the highest of the list stand in.
+    /// Errors in the units of the ratings (RMSE), and [`ScoreScale::quality01`], then depend on which images are listed.
+    ///
+    /// # Errors
+    /// As [`Self::open_csv`]; [`DatasetError::Malformed`] too when all scores are the same.
+    pub fn open_csv_inferring_range(
+        list: &Path,
+        images: &Path,
+        name: &str,
+        kind: ScoreKind,
+        direction: Direction,
+        strictness: Strictness,
+    ) -> Result<Self, DatasetError> {
+        list::open(list, images, name, |rows| list::inferred(list, rows, kind, direction), strictness)
     }
 }

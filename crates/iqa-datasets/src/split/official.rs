@@ -17,7 +17,7 @@ impl Split {
     /// once.
     ///
     /// # Errors
-    /// [`DatasetError::Csv`], [`DatasetError::Column`]; [`DatasetError::Malformed`] for a part or name that does
+    /// [`DatasetError::Io`], [`DatasetError::Column`]; [`DatasetError::Malformed`] for a part or name that does
     /// not exist or is listed twice; [`DatasetError::Count`] when some are not listed.
     pub fn from_file(set: &DataSet, path: &Path) -> Result<Self, DatasetError> {
         Self::read(set, path, false)

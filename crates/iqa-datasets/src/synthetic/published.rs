@@ -21,7 +21,7 @@ impl PublishedCrop {
     /// Reads a CSV file with the columns `photograph`, `reference` (`I07` or `7`), `x` and `y`.
     ///
     /// # Errors
-    /// [`DatasetError::Csv`], [`DatasetError::Column`], and [`DatasetError::Malformed`] for what is no number, and for
+    /// [`DatasetError::Io`], [`DatasetError::Column`], and [`DatasetError::Malformed`] for what is no number, and for
     /// a photograph or reference that comes twice.
     pub fn read(path: &Path) -> Result<Vec<Self>, DatasetError> {
         let table = Table::read(path)?;
@@ -80,7 +80,7 @@ impl Opinions {
     /// for variances of votes, and go by both names.
     ///
     /// # Errors
-    /// [`DatasetError::Csv`], [`DatasetError::Column`], and [`DatasetError::Malformed`] for what is no number, and for
+    /// [`DatasetError::Io`], [`DatasetError::Column`], and [`DatasetError::Malformed`] for what is no number, and for
     /// an image that comes twice.
     pub fn read(path: &Path) -> Result<Self, DatasetError> {
         let table = Table::read(path)?;

@@ -1,4 +1,8 @@
-use iqa_datasets::{DataSet, DatasetError, Direction, ScoreKind, ScoreScale, Strictness};
+use std::time::{Duration, Instant};
+
+use iqa_datasets::{
+    DataSet, DatasetError, Direction, ListedPair, ScoreKind, ScoreScale, Strictness, read_pairs,
+};
 
 use super::trees::Folder;
 
@@ -87,14 +91,17 @@ fn a_bad_list_is_refused_with_file_and_line() {
         ),
         ("dis,score\na1.png,1\nnone.png,1\n", "list.csv, line 3: expected the image"),
         ("dis,score,ref\na1.png,1,refs/none.png\n", "list.csv, line 2: expected the image"),
-        ("dis,score\na1.png,1\na2.png\n", "line: 3"),
+        (
+            "dis,score\na1.png,1\na2.png\n",
+            "list.csv, line 3: expected as many fields as the header has, found `1 of 2`",
+        ),
         ("dis,score\n", "list.csv: the set is empty"),
     ] {
         let message = error(list);
         assert!(message.contains(expected), "{list:?}: {message}");
     }
-    let error = open(b"dis,score\na\xff.png,1\n", Strictness::Strict).expect_err("not UTF-8");
-    assert!(matches!(&error, DatasetError::Csv { path, .. } if path.ends_with("list.csv")), "{error}");
+    let error = open(b"dis,score\na\xff.png,1\n", Strictness::Strict).expect_err("not UTF-8").to_string();
+    assert!(error.contains("list.csv, line 2: expected text in UTF-8"), "{error}");
     let missing = DataSet::open_csv("none.csv".as_ref(), "".as_ref(), "none", scale(), Strictness::Lenient);
     assert!(missing.expect_err("no list").to_string().starts_with("none.csv: "));
 }
@@ -108,4 +115,151 @@ fn missing_images_are_skipped_and_counted_when_lenient() {
     let list = b"dis,score\nnone.png,1\na1.png,1\na1.png,1\n";
     let message = open(list, Strictness::Lenient).expect_err("twice").to_string();
     assert!(message.contains("line 4: expected an image not listed before"), "{message}");
+}
+
+#[test]
+fn a_general_name_of_a_column_counts_where_there_is_no_other() {
+    for name in ["dist", "image", "image_name", "filename", "FILE", "Path", "name"] {
+        let list = format!("{name};Original;MOS\na1.png;refs/a.png;1\n");
+        let set = open(list.as_bytes(), Strictness::Strict).expect("a good list");
+        assert!(set.samples()[0].distorted.ends_with("a1.png") && set.has_references(), "{name}");
+    }
+    let both = b"name\tdistorted\toriginal\tref\tscore\nsunset\ta1.png\tno file\trefs/a.png\t1\n";
+    let set = open(both, Strictness::Strict).expect("a good list");
+    assert!(set.samples()[0].reference.as_ref().is_some_and(|path| path.ends_with("refs/a.png")));
+    let two = error("name,path,score\na1.png,a1.png,1\n");
+    assert!(two.contains("line 1: expected a column exactly one of image or image_name"), "{two}");
+    let two = error("image,original,pristine,score\na1.png,refs/a.png,refs/a.png,1\n");
+    assert!(two.contains("line 1: expected a column exactly one of original or pristine"), "{two}");
+    let none = error("picture,score\na1.png,1\n");
+    assert!(
+        none.contains("named distorted or dist or dis or dist_img or dis_img_path or image or"),
+        "{none}"
+    );
+}
+
+#[test]
+fn the_header_says_what_separates_fields() {
+    for list in [
+        "dis;score;type\na1.png;1.5;\"noise, white\"\n",
+        "dis\tscore\ttype\na1.png\t1.5\tnoise, white\n",
+        "dis,score,type\na1.png,1.5,\"noise, white\"\n",
+        "dis;score;type;\"a, b, c, d\"\na1.png;1.5;noise, white;\n",
+    ] {
+        let set = open(list.as_bytes(), Strictness::Strict).expect("a good list");
+        let sample = &set.samples()[0];
+        assert_eq!((sample.raw, sample.type_name.as_deref()), (1.5, Some("noise, white")), "{list}");
+    }
+    // A decimal comma is no number that is guessed at.
+    let comma = error("dis;score\na1.png;1,5\n");
+    assert!(comma.contains("line 2: expected a finite score, found `1,5`"), "{comma}");
+}
+
+#[test]
+fn errors_name_the_line_whatever_ends_it() {
+    for end in ["\n", "\r\n", "\r"] {
+        for (list, line) in [
+            ("dis,score|a1.png,1|a2.png,x|", 3),
+            ("dis,score|a1.png,1|a2.png|", 3),
+            ("dis,score|a1.png,1|a2.png,x", 3),
+            ("||dis,score||a1.png,1|||a2.png,x|", 8),
+            ("dis,score|a1.png,1|   |a2.png,x|", 4),
+            ("dis,score,note|a1.png,1,\"one|two|three\"|a2.png,x,|", 5),
+            ("dis,score,\"of|raters\"|a1.png,1,|a2.png,x,\"a|b\"|", 4),
+        ] {
+            let message = error(&list.replace('|', end));
+            assert!(message.contains(&format!("list.csv, line {line}: ")), "{list:?} {end:?}: {message}");
+        }
+    }
+}
+
+#[test]
+fn a_file_is_found_in_another_case_unless_two_are_meant() {
+    let set = open(
+        b"dis,score,ref\nA1.PNG,1,Refs\\A.png\nb1.png,2,refs/B.png\nB1.png,3,refs/b.png\n",
+        Strictness::Strict,
+    )
+    .expect("a good list");
+    let images: Vec<_> = set.samples().iter().filter_map(|sample| sample.distorted.file_name()).collect();
+    assert_eq!(images, ["a1.png", "b1.png", "B1.png"]);
+    assert_eq!(set.reference_ids(), ["refs/a.png", "refs/b.png"]);
+    assert!(error("dis,score\nb1.PNG,1\n").contains("b1.PNG: no such file"));
+    // Spelt in two ways, it is listed twice.
+    assert!(error("dis,score\na1.png,1\nA1.png,1\n").contains("line 3: expected an image not listed before"));
+}
+
+#[test]
+fn a_range_that_is_not_given_is_that_of_the_labels() {
+    let open = |list: &str| {
+        let folder = Folder::new();
+        for image in ["a1.png", "a2.png", "a3.png"] {
+            folder.write(image, "");
+        }
+        let path = folder.write("list.csv", list);
+        let (kind, direction) = (ScoreKind::Dmos, Direction::LowerIsBetter);
+        DataSet::open_csv_inferring_range(&path, folder.path(), "mine", kind, direction, Strictness::Lenient)
+    };
+    // Of all that are listed, there or not.
+    let set = open("image,score\na1.png,-1.5\na2.png,0.25\na3.png,-0.5\nnone.png,2\n").expect("a good list");
+    let expected = ScoreScale::new(ScoreKind::Dmos, Direction::LowerIsBetter, -1.5, 2.0).expect("a range");
+    assert_eq!((set.scale(), set.outside_range()), (expected, 0));
+    let same = open("image,score\na1.png,3\na2.png,3\n").expect_err("no range").to_string();
+    assert!(same.contains("list.csv, line 2: expected scores that differ"), "{same}");
+    assert!(open("image,score\n").expect_err("empty").to_string().contains("the set is empty"));
+}
+
+#[test]
+fn labels_outside_the_range_are_counted() {
+    let set = open(b"image,score\na1.png,-0.1\na2.png,0\nb1.png,10\nB1.png,88\n", Strictness::Strict);
+    assert_eq!(set.expect("a good list").outside_range(), 2);
+}
+
+#[test]
+fn pairs_are_read_from_the_folder_of_their_list() {
+    let folder = Folder::new();
+    for image in ["set/one two.png", "set/b.PNG", "refs/a.png"] {
+        folder.write(image, "");
+    }
+    let absolute = folder.join("refs/a.png");
+    let list = format!(
+        "\u{feff}Filename;mos;Original\r\n\"one two.png\";;..\\refs\\a.png\r\n\r\nb.png;x;{}\r\n./none.png;;\r\n",
+        absolute.display()
+    );
+    let path = folder.write("set/list.csv", &list);
+    let pair = |distorted: &str, reference: Option<&str>, line| ListedPair {
+        distorted: folder.join("set").join(distorted),
+        reference: reference.map(|path| folder.join("set").join(path)),
+        line,
+    };
+    assert_eq!(
+        read_pairs(&path).expect("a good list"),
+        [
+            pair("one two.png", Some("../refs/a.png"), 2),
+            pair("b.PNG", absolute.to_str(), 4),
+            pair("none.png", None, 5),
+        ]
+    );
+    for (list, expected) in [
+        ("image\n", "line 2: expected a row for each image, found `the end of the file`"),
+        ("", "line 1: expected a column named distorted or"),
+        ("image,ref\n,a.png\n", "line 2: expected the path of a distorted image"),
+        ("image,ref\na.png\n", "line 2: expected as many fields as the header has"),
+        ("ref\na.png\n", "line 1: expected a column named distorted or"),
+    ] {
+        let message = read_pairs(&folder.write("bad.csv", list)).expect_err("refused").to_string();
+        assert!(message.contains(expected), "{list:?}: {message}");
+    }
+    assert!(read_pairs(&folder.join("none.csv")).expect_err("no list").to_string().contains("none.csv: "));
+}
+
+#[test]
+fn ten_thousand_pairs_are_quick() {
+    let folder = Folder::new();
+    let rows = (0..10_000).map(|row| format!("a_{row}.png,\"refs/{}.png\"\r\n", row / 100));
+    let path = folder.write("list.csv", format!("image,reference\r\n{}", rows.collect::<String>()));
+    let start = Instant::now();
+    let pairs = read_pairs(&path).expect("a good list");
+    assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
+    assert_eq!((pairs.len(), pairs[9_999].line), (10_000, 10_001));
+    assert_eq!(pairs[9_999].reference, Some(folder.join("refs/99.png")));
 }

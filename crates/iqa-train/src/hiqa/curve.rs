@@ -3,12 +3,12 @@
 use std::path::Path;
 
 use iqa_core::write_atomically;
+use iqa_metrics::chart::{axis, drawn};
 use plotters::prelude::*;
 
 use super::log::HiqaLog;
 use super::recipe::Phase;
 use crate::TrainError;
-use crate::chart::{axis, drawn};
 
 const SIZE: (u32, u32) = (800, 480);
 

@@ -2,8 +2,8 @@
 
 use std::error::Error;
 
+use iqa_models::metrics::chart::{axis, drawn};
 use iqa_models::train::EpochLog;
-use iqa_models::train::chart::{axis, drawn};
 use plotters::prelude::*;
 
 const SIZE: (u32, u32) = (1000, 420);

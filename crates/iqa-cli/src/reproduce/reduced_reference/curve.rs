@@ -4,7 +4,7 @@ use std::error::Error;
 use std::path::Path;
 
 use iqa_models::core::write_atomically;
-use iqa_models::train::chart::{axis, drawn};
+use iqa_models::metrics::chart::{axis, drawn};
 use plotters::prelude::*;
 
 const SIZE: (u32, u32) = (800, 480);

@@ -9,7 +9,7 @@ use iqa_datasets::{DataSet, DatasetError};
 use iqa_nn::{CheckedModel, ModelError, PreparedReference};
 
 use super::scores::{ScoreFile, ScoreKey, Scores, contents};
-use crate::TrainError;
+use crate::EvaluateError;
 
 /// Decoded references held; they are asked for one after the other.
 const CACHE_BYTES: usize = 64 << 20;
@@ -24,8 +24,8 @@ const CACHE_BYTES: usize = 64 << 20;
 /// [`CoreError::OtherResults`] when the file is of another set, model or weights; [`CoreError::NotResults`] when it is
 /// damaged; [`CoreError::OtherPicture`] when it has a score of a picture whose content, or whose reference's, is another
 /// now; [`CoreError::InUse`] while another run writes it; [`CoreError::Io`] for what cannot be written;
-/// [`TrainError::Dataset`] for an image that cannot be decoded, or a set without references where the model needs them;
-/// [`TrainError::Scoring`] for one that the model refuses. Scores before the failure are kept.
+/// [`EvaluateError::Dataset`] for an image that cannot be decoded, or a set without references where the model needs them;
+/// [`EvaluateError::Scoring`] for one that the model refuses. Scores before the failure are kept.
 ///
 /// [`CoreError::OtherResults`]: iqa_core::CoreError::OtherResults
 /// [`CoreError::NotResults`]: iqa_core::CoreError::NotResults
@@ -37,7 +37,7 @@ pub fn score_set(
     set: &DataSet,
     path: &Path,
     observer: &dyn Observer,
-) -> Result<Scores, TrainError> {
+) -> Result<Scores, EvaluateError> {
     let spec = model.spec();
     let needs_reference = spec.reference == ReferenceNeed::FullReference;
     if needs_reference && set.samples().iter().any(|sample| sample.reference.is_none()) {
@@ -72,7 +72,7 @@ pub fn score_set(
             }
         };
         let sample = &set.samples()[loaded.index];
-        let refused = |image: &Path, source: ModelError| TrainError::Scoring {
+        let refused = |image: &Path, source: ModelError| EvaluateError::Scoring {
             image: image.into(),
             source: Box::new(source),
         };
@@ -94,7 +94,7 @@ pub fn score_set(
     }
     observer.end();
     match unread {
-        Some((source, others)) => Err(TrainError::Unread { source, others }),
+        Some((source, others)) => Err(EvaluateError::Unread { source, others }),
         None => Ok(file.finish()?),
     }
 }

@@ -8,7 +8,7 @@ use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use super::table::Table;
-use crate::TrainError;
+use crate::EvaluateError;
 
 /// Extents in pixels.
 const ROW: i32 = 22;
@@ -27,12 +27,12 @@ const FAINT: RGBColor = RGBColor(215, 215, 215);
 /// Draws the SRCC of every model on every set as SVG, with its interval; the best of each set in another colour.
 ///
 /// # Errors
-/// [`TrainError::Drawing`] when no SRCC is defined or the picture cannot be made; [`TrainError::Core`] when it cannot be
+/// [`EvaluateError::Drawing`] when no SRCC is defined or the picture cannot be made; [`EvaluateError::Core`] when it cannot be
 /// written.
-pub fn write_dots(path: &Path, table: &Table) -> Result<(), TrainError> {
+pub fn write_dots(path: &Path, table: &Table) -> Result<(), EvaluateError> {
     let mut svg = String::new();
     draw(&mut svg, table)
-        .map_err(|error| TrainError::Drawing { path: path.into(), reason: error.to_string() })?;
+        .map_err(|error| EvaluateError::Drawing { path: path.into(), reason: error.to_string() })?;
     Ok(write_atomically(path, svg.as_bytes())?)
 }
 

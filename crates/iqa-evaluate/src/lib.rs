@@ -8,7 +8,7 @@
 //! use iqa_core::{Direction, ReferenceNeed, ScoreSpec, Silent};
 //! use iqa_datasets::{DataSet, Direction as Better, ScoreKind, ScoreScale, Strictness};
 //! use iqa_nn::{CheckedModel, Identity, ModelError, QualityModel, Scored};
-//! use iqa_train::evaluation::{ReportConfig, report, score_set};
+//! use iqa_evaluate::{ReportConfig, report, score_set};
 //!
 //! /// Takes dark pictures for bad ones.
 //! #[derive(Debug)]
@@ -49,6 +49,7 @@
 
 mod comparison;
 mod dots;
+mod error;
 mod figures;
 mod report;
 mod run;
@@ -58,6 +59,7 @@ mod table;
 
 pub use comparison::{Comparison, Difference, Significance};
 pub use dots::write_dots;
+pub use error::EvaluateError;
 pub use figures::{FIGURES, Figure, Figures, Fitted, Part};
 pub use report::{Intervals, Report, ReportConfig, SplitSummary, Summary, report};
 pub use run::score_set;

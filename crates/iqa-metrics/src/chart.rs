@@ -18,7 +18,7 @@ pub fn drawn(value: f64) -> Option<f64> {
 /// around them; without values it goes from 0 to 1.
 ///
 /// ```
-/// use iqa_train::chart::axis;
+/// use iqa_metrics::chart::axis;
 /// assert_eq!(axis([0.0, 25.0, f64::NAN]), -1.0..26.0);
 /// assert_eq!(axis([3.0]), 1.5..4.5);
 /// ```

@@ -6,11 +6,11 @@ use std::path::Path;
 use iqa_core::{Direction, write_atomically};
 use iqa_datasets::{DataSet, Direction as Better, ScoreKind};
 use iqa_metrics::agreement::{LogisticFit, LogisticKind, plcc};
+use iqa_metrics::chart::{axis, drawn};
 use plotters::prelude::*;
 
 use super::scores::Scores;
-use crate::TrainError;
-use crate::chart::{axis, drawn};
+use crate::EvaluateError;
 
 const SIZE: (u32, u32) = (760, 560);
 /// Types told apart by colour; with more of them all points have one.
@@ -27,15 +27,15 @@ type Series = (Option<String>, RGBColor, Vec<(f64, f64)>);
 /// there are few.
 ///
 /// # Errors
-/// [`TrainError::Drawing`] when no score is finite or the picture cannot be made; [`TrainError::Core`] when it cannot be
+/// [`EvaluateError::Drawing`] when no score is finite or the picture cannot be made; [`EvaluateError::Core`] when it cannot be
 /// written.
 ///
 /// # Panics
 /// When `scores` are not of `set`.
-pub fn write_scatter(path: &Path, set: &DataSet, scores: &Scores) -> Result<(), TrainError> {
+pub fn write_scatter(path: &Path, set: &DataSet, scores: &Scores) -> Result<(), EvaluateError> {
     let mut svg = String::new();
     draw(&mut svg, set, scores)
-        .map_err(|error| TrainError::Drawing { path: path.into(), reason: error.to_string() })?;
+        .map_err(|error| EvaluateError::Drawing { path: path.into(), reason: error.to_string() })?;
     Ok(write_atomically(path, svg.as_bytes())?)
 }
 

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::comparison::Comparison;
 use super::figures::{FIGURES, Figure, Figures, Part, Qualities};
 use super::scores::Scores;
-use crate::TrainError;
+use crate::EvaluateError;
 
 /// How a report is made.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -118,8 +118,8 @@ pub struct Summary {
 /// Figures of scores; with `against`, also their difference to the scores of another model.
 ///
 /// # Errors
-/// [`TrainError::Dataset`] when the preset does not fit the set; [`TrainError::NoTestPart`] when it has no test part;
-/// [`TrainError::Metrics`] when a comparison is asked for and not defined, or the configuration makes no sense.
+/// [`EvaluateError::Dataset`] when the preset does not fit the set; [`EvaluateError::NoTestPart`] when it has no test part;
+/// [`EvaluateError::Metrics`] when a comparison is asked for and not defined, or the configuration makes no sense.
 ///
 /// # Panics
 /// When `scores` or `against` are not of `set`.
@@ -128,7 +128,7 @@ pub fn report(
     scores: &Scores,
     against: Option<&Scores>,
     config: &ReportConfig,
-) -> Result<Report, TrainError> {
+) -> Result<Report, EvaluateError> {
     let qualities = Qualities::new(set, scores);
     let everything: Vec<usize> = (0..set.samples().len()).collect();
     let whole = qualities.of(&everything);
@@ -211,10 +211,10 @@ fn splits(
     qualities: &Qualities,
     preset: SplitPreset,
     seed: u64,
-) -> Result<SplitSummary, TrainError> {
+) -> Result<SplitSummary, EvaluateError> {
     let splits = preset.splits(set, seed)?;
     if splits.iter().any(|split| split.test().is_empty()) {
-        return Err(TrainError::NoTestPart { preset: preset.name() });
+        return Err(EvaluateError::NoTestPart { preset: preset.name() });
     }
     let parts: Vec<Part> = splits
         .iter()

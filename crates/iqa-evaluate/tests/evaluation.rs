@@ -8,10 +8,9 @@ use image::{Rgb, RgbImage};
 use iqa_core::{CoreError, Direction, ReferenceNeed, ScoreSpec};
 use iqa_datasets::split::SplitPreset;
 use iqa_datasets::{DataSet, DataSetKind, Direction as Better, ScoreKind, ScoreScale, Strictness};
+use iqa_evaluate::{EvaluateError, FIGURES, Report, ReportConfig, Scores, report, score_set, write_scatter};
 use iqa_metrics::agreement::{plcc, srcc};
 use iqa_nn::{CheckedModel, Identity, ModelError, Prepared, QualityModel, Scored};
-use iqa_train::TrainError;
-use iqa_train::evaluation::{FIGURES, Report, ReportConfig, Scores, report, score_set, write_scatter};
 use tempfile::TempDir;
 
 #[derive(Debug, thiserror::Error)]
@@ -119,7 +118,7 @@ fn open(folder: &Path) -> DataSet {
     DataSet::open_csv(&folder.join("list.csv"), folder, "made", scale, Strictness::Strict).expect("a set")
 }
 
-fn run(model: &Brightness, set: &DataSet, path: &Path) -> Result<Scores, TrainError> {
+fn run(model: &Brightness, set: &DataSet, path: &Path) -> Result<Scores, EvaluateError> {
     score_set(&CheckedModel::new(Box::new(model.clone())), set, path, &iqa_core::Silent)
 }
 
@@ -193,12 +192,12 @@ fn scores_of_another_run_are_not_mixed_in() {
 
     let other = Brightness { weights: "two", ..Brightness::new() };
     let error = run(&other, &set, &path).expect_err("other weights");
-    assert!(matches!(error, TrainError::Core(CoreError::OtherResults { what: "weights", .. })), "{error}");
+    assert!(matches!(error, EvaluateError::Core(CoreError::OtherResults { what: "weights", .. })), "{error}");
     assert!(error.to_string().contains("expected two, found one"), "{error}");
     let fewer = set.filtered(|sample| sample.raw > 2.0).expect("some");
     let error = run(&Brightness::new(), &fewer, &path).expect_err("another set");
     assert!(
-        matches!(error, TrainError::Core(CoreError::OtherResults { what: "list of images", .. })),
+        matches!(error, EvaluateError::Core(CoreError::OtherResults { what: "list of images", .. })),
         "{error}"
     );
 
@@ -384,7 +383,7 @@ fn subsets_and_splits_are_those_of_the_papers() {
     let preset = SplitPreset::BosseTid2013;
     let config = ReportConfig { splits: Some(preset), resamples: 20, seed: 3, ..ReportConfig::default() };
     let found = report(&set, &scores, None, &config).expect("a report");
-    let sizes = |parts: &[iqa_train::evaluation::Part]| {
+    let sizes = |parts: &[iqa_evaluate::Part]| {
         parts.iter().map(|part| (part.name.clone(), part.images)).collect::<Vec<_>>()
     };
     // 25 references at 5 levels are 125 images of a type; numbers of types from the set's readme.
