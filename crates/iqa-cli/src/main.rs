@@ -4,6 +4,7 @@
 
 #[macro_use]
 mod output;
+mod config;
 mod evaluate;
 mod evaluation;
 mod hallucinate;
@@ -19,6 +20,7 @@ mod terminal;
 mod train;
 mod weights;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
@@ -44,6 +46,10 @@ struct Global {
     /// Threads that compute [default: one a core].
     #[arg(long, global = true, value_parser = options::within(1..=1024))]
     threads: Option<usize>,
+    /// Defaults for `model`, `model_without_reference`, `device`, `threads` and `cache`, in TOML [default: IQA_CONFIG, or iqa.toml
+    /// here, or iqa-models/iqa.toml in the folder for settings].
+    #[arg(long, global = true)]
+    config: Option<PathBuf>,
     /// No progress and no summary: errors alone.
     #[arg(long, short, global = true, conflicts_with = "verbose")]
     quiet: bool,
@@ -69,7 +75,11 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let matches = Cli::command().get_matches();
+    let program = match config::apply(Cli::command()) {
+        Ok(program) => program,
+        Err(error) => return finish(Err(error)),
+    };
+    let matches = program.clone().get_matches();
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     output::set_verbosity(match &cli.global {
         Global { quiet: true, .. } => Verbosity::Quiet,
@@ -97,10 +107,10 @@ fn main() -> ExitCode {
             Ok(true)
         }
         Command::Completions(options) => {
-            options.run(Cli::command());
+            options.run(program);
             Ok(true)
         }
-        Command::Man(options) => options.run(Cli::command()).map(|()| true),
+        Command::Man(options) => options.run(program).map(|()| true),
     };
     if let Some(path) = iqa_models::core::ignored_profile() {
         note!(

@@ -1,10 +1,4 @@
 //! How well a model agrees with people on a data set.
-//!
-//! ```text
-//! iqa evaluate --set csiq --root data/csiq --model wadiqam_fr --output results/csiq
-//! iqa evaluate --set csiq --root data/csiq --set live --root data/live \
-//!     --model psnr,vsi,wadiqam_fr --output results/table
-//! ```
 
 mod sets;
 mod table;
@@ -24,11 +18,14 @@ use iqa_models::{Device, Scorer, available_devices, device_by_name};
 use sets::SetsOptions;
 use table::{NamedModel, evaluate_all};
 
-/// Runs a model over a rated set and says how well it agrees with people: PLCC, SRCC, KRCC, RMSE, with and without
+/// Says how well models agree with people on rated sets
+///
+/// PLCC, SRCC, KRCC, RMSE, with and without
 /// logistic fits; for each type of distortion; over splits; against another model. Several models or sets give a table.
 ///
 /// Scores are written as they come: a run that was stopped goes on when started again with the same options.
 #[derive(Args)]
+#[command(after_help = EXAMPLES)]
 pub(crate) struct Options {
     #[command(flatten)]
     sets: SetsOptions,
@@ -61,6 +58,11 @@ pub(crate) struct Options {
     #[arg(long, default_value_t = 1)]
     seed: u64,
 }
+
+const EXAMPLES: &str = "Examples:
+  iqa evaluate --set csiq --root data/csiq --model wadiqam_fr --output results/csiq
+  iqa evaluate --set csiq --root data/csiq --set live --root data/live --model psnr,vsi,wadiqam_fr --output results/table
+  iqa evaluate --set csv --list ratings.csv --root images --model wadiqam_nr --output results/mine";
 
 impl Options {
     /// The models, opened: a missing file of weights is told before the work.

@@ -23,6 +23,7 @@ use iqa_models::{
 use jobs::{Job, Jobs};
 use output::{Format, Writer};
 
+use crate::config::config;
 use crate::opening::{ModelOptions, NamedModel};
 use crate::terminal::Terminal;
 
@@ -145,7 +146,12 @@ pub(crate) fn run(options: &Options) -> Result<bool, Box<dyn Error>> {
         None => Jobs::named(&options.distorted, options.reference.as_deref(), options.recursive)?,
     };
     let has_references = jobs.iter().any(|job| job.reference.is_some()) || options.reference.is_some();
-    let models = options.models.open(if has_references { "wadiqam_fr" } else { "wadiqam_nr" })?;
+    let default = if has_references {
+        config().model.as_deref().unwrap_or("wadiqam_fr")
+    } else {
+        config().model_without_reference.as_deref().unwrap_or("wadiqam_nr")
+    };
+    let models = options.models.open(default)?;
     check_references(options, &models)?;
     let alone = jobs.len() == 1;
     if let Some(shard) = options.shard {
@@ -208,7 +214,7 @@ pub(crate) fn run(options: &Options) -> Result<bool, Box<dyn Error>> {
         Ok::<(), Box<dyn Error>>(())
     })?;
     terminal.end();
-    writer.summarise()?;
+    writer.summarise();
     crate::output::detail(format_args!("{} images in {:.2} s", jobs.len(), start.elapsed().as_secs_f64()));
     Ok(complete)
 }
