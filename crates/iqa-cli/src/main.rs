@@ -5,7 +5,6 @@
 #[macro_use]
 mod output;
 mod evaluate;
-mod evaluation;
 mod hallucinate;
 mod models;
 mod opening;
