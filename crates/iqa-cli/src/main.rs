@@ -6,7 +6,6 @@
 mod output;
 mod config;
 mod evaluate;
-mod evaluation;
 mod hallucinate;
 mod models;
 mod opening;

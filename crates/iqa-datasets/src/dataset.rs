@@ -246,6 +246,21 @@ impl DataSet {
         }
         Ok(Self { samples, ..self.clone() })
     }
+
+    /// The samples of a part of a [split](crate::split::Split) of this set, as a set of their own.
+    ///
+    /// # Errors
+    /// [`DatasetError::Empty`] when the part is empty.
+    ///
+    /// # Panics
+    /// When an index is not of a sample.
+    pub fn part(&self, indices: &[usize]) -> Result<Self, DatasetError> {
+        if indices.is_empty() {
+            return Err(DatasetError::Empty { what: "image in this part of the split" });
+        }
+        let samples = indices.iter().map(|&index| self.samples[index].clone()).collect();
+        Ok(Self { samples, ..self.clone() })
+    }
 }
 
 #[cfg(test)]

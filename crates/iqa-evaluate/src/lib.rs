@@ -1,7 +1,8 @@
 //! How well a model agrees with people on a data set.
 //!
 //! [`score_set`] runs a model over a set and writes each score as it comes, so that a run that was stopped goes on
-//! where it was. [`report`] turns scores into the figures of the papers, [`write_scatter`] into a picture:
+//! where it was. [`report`] turns scores into the figures of the papers, [`write_scatter`] into a picture. [`evaluate`] does
+//! all of it into a folder, [`evaluate_all`] with several models on several sets.
 //!
 //! ```
 //! use image::RgbImage;
@@ -51,18 +52,21 @@ mod comparison;
 mod dots;
 mod error;
 mod figures;
+mod folder;
 mod report;
 mod run;
 mod scatter;
 mod scores;
 mod table;
+mod text;
 
 pub use comparison::{Comparison, Difference, Significance};
 pub use dots::write_dots;
 pub use error::EvaluateError;
 pub use figures::{FIGURES, Figure, Figures, Fitted, Part};
+pub use folder::{Evaluation, evaluate};
 pub use report::{Intervals, Report, ReportConfig, SplitSummary, Summary, report};
 pub use run::score_set;
 pub use scatter::write_scatter;
 pub use scores::{ScoreKey, Scores};
-pub use table::{Table, TableCell, TableRow, TableSet};
+pub use table::{NamedModel, Table, TableCell, TableRow, TableSet, evaluate_all};

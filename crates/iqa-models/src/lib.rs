@@ -1,13 +1,16 @@
 //! Deep image-quality assessment on Burn: how good does an image look to a person?
 //!
 //! [`Scorer`] opens a model by name and scores images. The bundled models need no download. Everything below it is
-//! re-exported: [`heads`] (the networks), [`backbones`], [`train`] (their recipes), [`metrics`], [`datasets`], [`nn`]
-//! (what networks share; [`QualityModel`] is what a model of your own is) and [`core`].
+//! re-exported: [`heads`] (the networks), [`backbones`], [`metrics`], [`nn`] (what networks share; [`QualityModel`] is what a
+//! model of your own is) and [`core`]; with features also `evaluate` (agreement with people on rated sets), `train` (the
+//! recipes) and `datasets`.
 //!
 //! # Features
 //! | feature | device names | what it brings |
 //! |---|---|---|
 //! | `flex` (default) | `flex` | the CPU, pure Rust |
+//! | `evaluate` | | `evaluate` and `datasets`: evaluation on rated sets, plots |
+//! | `train` | | `train` and `datasets`: the training recipes |
 //! | `wgpu` | `wgpu` | GPUs through Vulkan, Metal or DirectX 12 |
 //! | `tch` | `libtorch`, `libtorch-cuda` | PyTorch's C++ library, 2.9.0 |
 //! | `cuda` | `cuda` | NVIDIA GPUs, without libtorch |
@@ -37,7 +40,9 @@ pub use image;
 pub use iqa_backbones as backbones;
 pub use iqa_core as core;
 pub use iqa_core::{AlphaPolicy, DecodeOptions, Direction, PatchMap, ReferenceNeed, ScoreSpec, read_image};
+#[cfg(any(feature = "evaluate", feature = "train"))]
 pub use iqa_datasets as datasets;
+#[cfg(feature = "evaluate")]
 pub use iqa_evaluate as evaluate;
 pub use iqa_heads as heads;
 pub use iqa_metrics as metrics;
@@ -46,4 +51,5 @@ pub use iqa_nn::{
     CheckedModel, Identity, ModelError, ModelInfo, PreparedReference, QualityModel, ScoreError, Scored,
     TrainingSource, available_devices, device_by_name, device_with_float,
 };
+#[cfg(feature = "train")]
 pub use iqa_train as train;

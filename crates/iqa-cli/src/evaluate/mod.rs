@@ -1,22 +1,19 @@
 //! How well a model agrees with people on a data set.
 
 mod sets;
-mod table;
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
 
-use crate::evaluation::evaluate;
 use crate::options::within;
 use crate::terminal::Terminal;
 use clap::Args;
 use iqa_models::datasets::split::SplitPreset;
-use iqa_models::evaluate::ReportConfig;
+use iqa_models::evaluate::{NamedModel, ReportConfig, Scores, evaluate, evaluate_all};
 use iqa_models::heads::wadiqam::MAX_PATCHES;
 use iqa_models::metrics::agreement::MAX_RESAMPLES;
 use iqa_models::{Device, Scorer, available_devices, device_by_name};
 use sets::SetsOptions;
-use table::{NamedModel, evaluate_all};
 
 /// Says how well models agree with people on rated sets
 ///
@@ -65,17 +62,17 @@ const EXAMPLES: &str = "Examples:
   iqa evaluate --set csv --list ratings.csv --root images --model wadiqam_nr --output results/mine";
 
 impl Options {
-    /// The models, opened: a missing file of weights is told before the work.
-    fn open_models(&self, device: &Device) -> Result<Vec<NamedModel>, Box<dyn Error>> {
+    /// The models with their labels, opened: a missing file of weights is told before the work.
+    fn open_models(&self, device: &Device) -> Result<Vec<(&str, Scorer)>, Box<dyn Error>> {
         if self.weights.is_some() && (self.model.len() > 1 || self.model[0].contains('=')) {
             return Err("--weights is for a single model by its name: write NAME=FILE for each".into());
         }
         let patches = self.patches.map(|patches| (patches.to_string(), self.seed.to_string()));
         let patches = patches.as_ref().map(|(patches, seed)| [("patches", patches.as_str()), ("seed", seed)]);
         let options = patches.as_ref().map_or(&[][..], |patches| patches);
-        let mut models: Vec<NamedModel> = Vec::with_capacity(self.model.len());
+        let mut models: Vec<(&str, Scorer)> = Vec::with_capacity(self.model.len());
         for label in &self.model {
-            if models.iter().any(|earlier| earlier.label == *label) {
+            if models.iter().any(|(earlier, _)| earlier == label) {
                 return Err(format!("`{label}` is there twice").into());
             }
             let (name, weights) = match label.split_once('=') {
@@ -86,7 +83,7 @@ impl Options {
             if let (Some(weights), Some(remark)) = (weights, scorer.weights_remark()) {
                 note!("{}: {remark}", weights.display());
             }
-            models.push(NamedModel { label: label.clone(), scorer });
+            models.push((label, scorer));
         }
         Ok(models)
     }
@@ -106,19 +103,24 @@ pub(crate) fn run(options: &Options) -> Result<bool, Box<dyn Error>> {
         splits: options.splits,
         ..ReportConfig::default()
     };
-    let ([model], [set]) = (&models[..], &sets[..]) else {
+    let ([(_, scorer)], [set]) = (&models[..], &sets[..]) else {
         if options.against.is_some() || options.splits.is_some() {
             return Err("--against and --splits are for one model on one set".into());
         }
-        let (text, failures) = evaluate_all(&models, &sets, &options.output, &config)?;
-        say!("{text}");
+        let models: Vec<NamedModel<'_>> =
+            models.iter().map(|(label, scorer)| NamedModel { label, model: scorer.model() }).collect();
+        let (table, failures) = evaluate_all(&models, &sets, &options.output, &config, &Terminal::new())?;
+        say!("{}", table.markdown());
         for failure in &failures {
             note!("error: {failure}");
         }
         return Ok(failures.is_empty());
     };
-    let done = evaluate(&model.scorer, set, &options.output, options.against.as_deref(), &config)?;
-    say!("{}", done.text);
+    // Read first: a wrong file is told before the work.
+    let against = options.against.as_ref().map(|path| Scores::read(path, set)).transpose()?;
+    let (model, terminal) = (scorer.model(), Terminal::new());
+    let done = evaluate(model, set, &options.output, against.as_ref(), &config, &terminal)?;
+    say!("{}", done.report.markdown());
     let rate = done.scored as f64 / done.seconds.max(f64::MIN_POSITIVE);
     say!(
         "{} images scored in {:.1} s ({rate:.1} a second), {} found in {}",

@@ -1,6 +1,5 @@
 //! Which rated sets.
 
-use std::collections::HashSet;
 use std::error::Error;
 use std::path::PathBuf;
 
@@ -88,10 +87,6 @@ impl SetsOptions {
 
     fn test_part(&self, set: DataSet, seed: u64) -> Result<DataSet, Box<dyn Error>> {
         let Some(preset) = self.test_of else { return Ok(set) };
-        let splits = preset.splits(&set, seed)?;
-        let first = splits.first().ok_or("a preset without splits")?;
-        let test: HashSet<PathBuf> =
-            first.test().iter().map(|&index| set.samples()[index].distorted.clone()).collect();
-        Ok(set.filtered(|sample| test.contains(&sample.distorted))?)
+        Ok(set.part(preset.first(&set, seed)?.test())?)
     }
 }

@@ -1,13 +1,11 @@
 //! Evaluations that can be done with the data and weights at hand.
 
-use std::collections::HashSet;
 use std::error::Error;
 use std::path::{Path, PathBuf};
 
-use crate::evaluation::evaluate;
 use crate::terminal::Terminal;
 use iqa_models::datasets::{DataSet, DataSetKind, Strictness};
-use iqa_models::evaluate::ReportConfig;
+use iqa_models::evaluate::{ReportConfig, evaluate};
 use iqa_models::{Device, Scorer, model_by_name};
 
 use crate::reproduce::catalogue::{Entry, Evaluation, Ours, Part, Row};
@@ -47,7 +45,7 @@ pub(crate) fn run(entry: &Entry, data: &Path, results: &Path, device: &Device) -
             let options = patches.as_ref().map_or(&[][..], |patches| patches);
             let (weights, terminal) = (weights.as_deref(), Terminal::new());
             let model = Scorer::open_observed(evaluation.model, weights, options, device, &terminal)?;
-            let done = evaluate(&model, &set, folder, None, &ReportConfig::default())?;
+            let done = evaluate(model.model(), &set, folder, None, &ReportConfig::default(), &terminal)?;
             say!(
                 "{}: {} images scored in {:.1} s, {} found in {}",
                 row.label,
@@ -92,9 +90,5 @@ fn open(evaluation: &Evaluation, data: &Path, seed: u64) -> Result<DataSet, Box<
         }
         Part::Test(preset) | Part::TestSubset(preset, _) => preset,
     };
-    let splits = preset.splits(&set, seed)?;
-    let first = splits.first().ok_or("a preset without splits")?;
-    let test: HashSet<&Path> =
-        first.test().iter().map(|&index| set.samples()[index].distorted.as_path()).collect();
-    Ok(set.filtered(|sample| test.contains(sample.distorted.as_path()))?)
+    Ok(set.part(preset.first(&set, seed)?.test())?)
 }

@@ -308,8 +308,7 @@ fn split(set: &DataSet, options: &OneSource, seed: u64) -> Result<Sides, Box<dyn
         );
     }
     if let Ok(preset) = preset {
-        let split = preset.splits(set, seed)?.into_iter().next().ok_or("a preset without splits")?;
-        return Ok(split.into());
+        return Ok(preset.first(set, seed)?.into());
     }
     if file.is_file() {
         return Ok(Split::from_file(set, file)?.into());

@@ -107,6 +107,15 @@ impl SplitPreset {
         }
         Split::repeats(set, self.parts(), seed, self.repeats())
     }
+
+    /// The first of its splits, which is that of its seed alone.
+    ///
+    /// # Errors
+    /// As [`Self::splits`].
+    pub fn first(self, set: &DataSet, seed: u64) -> Result<Split, DatasetError> {
+        // No preset is repeated less than once.
+        Ok(self.splits(set, seed)?.swap_remove(0))
+    }
 }
 
 impl FromStr for SplitPreset {

@@ -350,7 +350,7 @@ fn kadid10k_calls_a_mos_dmos() {
     }
     folder.edit("dmos.csv", "I02_01_01.png,I02.png,4.30,0.01", "I02_01_01.png,I02.png");
     let message = folder.error(DataSetKind::Kadid10k);
-    assert!(message.contains("dmos.csv: ") && message.contains("line: 127"), "{message}");
+    assert!(message.contains("dmos.csv, line 127: expected as many fields as the header has"), "{message}");
 }
 
 #[test]
@@ -446,7 +446,7 @@ fn koniq10k_takes_the_mean_opinion_scores_from_1_to_5() {
     }
     folder.edit(labels, line, "\n10003.jpg,0.5273,");
     let message = folder.error(DataSetKind::Koniq10k);
-    assert!(message.contains(labels) && message.contains("line: 2"), "{message}");
+    assert!(message.contains(labels) && message.contains("line 2: expected as many fields"), "{message}");
     folder.remove(labels);
     let message = folder.error(DataSetKind::Koniq10k);
     assert!(message.ends_with(&format!("expected the label file {labels}")), "{message}");

@@ -1,65 +1,16 @@
-//! An evaluation with all its files.
+//! Reports as text.
 
-use std::error::Error;
 use std::fmt::Write as _;
-use std::path::Path;
-use std::time::Instant;
 
-use iqa_models::Scorer;
-use iqa_models::core::{FolderClaim, write_atomically};
-use iqa_models::datasets::DataSet;
-use iqa_models::evaluate::{
-    Comparison, Figures, Part, Report, ReportConfig, Scores, SplitSummary, report, score_set, write_scatter,
-};
+use super::comparison::Comparison;
+use super::figures::{Figures, Part};
+use super::report::{Report, SplitSummary};
 
-use crate::terminal::Terminal;
-
-/// An evaluation that is done.
-pub(crate) struct Evaluation {
-    /// Its figures.
-    pub(crate) report: Report,
-    /// They as text, in Markdown.
-    pub(crate) text: String,
-    /// Images that this run scored.
-    pub(crate) scored: usize,
-    /// Images that an earlier run had scored.
-    pub(crate) found: usize,
-    /// Seconds that scoring took.
-    pub(crate) seconds: f64,
-}
-
-/// Evaluates a model on a set into a folder: `scores.csv`, which grows as scores come; then `report.json`, `report.md`
-/// and `scatter.svg`. `against` is the `scores.csv` of another model.
-///
-/// # Errors
-/// What reading the set, scoring and writing give.
-pub(crate) fn evaluate(
-    scorer: &Scorer,
-    set: &DataSet,
-    folder: &Path,
-    against: Option<&Path>,
-    config: &ReportConfig,
-) -> Result<Evaluation, Box<dyn Error>> {
-    // Read first: a wrong file is told before the work.
-    let against = against.map(|path| Scores::read(path, set)).transpose()?;
-    let report_file = folder.join("report.json");
-    let names = ["report.json", "report.md", "scatter.svg"];
-    let _claim = FolderClaim::adopting(folder, "evaluate", &names, || is_report(&report_file))?;
-    let start = Instant::now();
-    let scores = score_set(scorer.model(), set, &folder.join("scores.csv"), &Terminal::new())?;
-    let seconds = start.elapsed().as_secs_f64();
-    let report = report(set, &scores, against.as_ref(), config)?;
-    let text = describe(&report);
-    write_atomically(&report_file, format!("{}\n", serde_json::to_string_pretty(&report)?).as_bytes())?;
-    write_atomically(&folder.join("report.md"), text.as_bytes())?;
-    write_scatter(&folder.join("scatter.svg"), set, &scores)?;
-    let scored = set.samples().len() - scores.found;
-    Ok(Evaluation { report, text, scored, found: scores.found, seconds })
-}
-
-/// Whether a file is a report: a folder with one is an evaluation's, also from before folders had lists of what is ours.
-fn is_report(path: &Path) -> bool {
-    std::fs::read(path).is_ok_and(|bytes| serde_json::from_slice::<Report>(&bytes).is_ok())
+impl Report {
+    /// The report as text, in Markdown.
+    pub fn markdown(&self) -> String {
+        describe(self)
+    }
 }
 
 fn describe(report: &Report) -> String {
