@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use image::{Rgb, RgbImage};
 use iqa_metrics::MetricsError;
-use iqa_metrics::image::{Downsampling, Measure, PSNR_CAP, Plane, ssim};
+use iqa_metrics::image::{Measure, PSNR_CAP, Plane};
 use iqa_metrics::ndarray::{Array3, s};
 use serde_json::Value;
 
@@ -86,11 +86,8 @@ fn pair(name: &str) -> (RgbImage, RgbImage) {
 }
 
 fn scored(key: &str, distorted: &RgbImage, reference: &RgbImage) -> f64 {
-    let score = match Measure::from_name(key) {
-        Some(measure) => measure.score(distorted, reference),
-        None => ssim(&Plane::luma(distorted), &Plane::luma(reference), Downsampling::None),
-    };
-    score.unwrap_or_else(|error| panic!("{key}: {error}"))
+    let measure = Measure::from_name(key).unwrap_or_else(|| panic!("no measure {key}"));
+    measure.score(distorted, reference).unwrap_or_else(|error| panic!("{key}: {error}"))
 }
 
 /// Whether a package does something else than the authors' program for images of this size; `docs/MEASURES.md` says

@@ -47,4 +47,4 @@ macro_rules! measures {
 }
 
 /// The measures by name.
-pub(crate) static MODELS: &[ModelInfo] = measures!(Psnr, Ssim, MsSsim, Gmsd, Fsim, Fsimc, Vsi, Vif, Vifp);
+pub(crate) static MODELS: &[ModelInfo] = measures!(Psnr, Ssim, SsimFull, MsSsim, Gmsd, Fsim, Fsimc, Vsi, Vif, Vifp);

@@ -53,8 +53,10 @@ use crate::MetricsError;
 pub enum Measure {
     /// [`psnr`].
     Psnr,
-    /// [`ssim`], with automatic downsampling.
+    /// [`ssim`] with [`Downsampling::Automatic`], as its authors' program.
     Ssim,
+    /// [`ssim`] with [`Downsampling::None`], as most packages.
+    SsimFull,
     /// [`ms_ssim`].
     MsSsim,
     /// [`gmsd`].
@@ -73,9 +75,10 @@ pub enum Measure {
 
 impl Measure {
     /// All measures.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Psnr,
         Self::Ssim,
+        Self::SsimFull,
         Self::MsSsim,
         Self::Gmsd,
         Self::Fsim,
@@ -85,11 +88,12 @@ impl Measure {
         Self::Vifp,
     ];
 
-    /// The name: that of the function.
+    /// The name: that of the function; `ssim_full` for [`Self::SsimFull`].
     pub const fn name(self) -> &'static str {
         match self {
             Self::Psnr => "psnr",
             Self::Ssim => "ssim",
+            Self::SsimFull => "ssim_full",
             Self::MsSsim => "ms_ssim",
             Self::Gmsd => "gmsd",
             Self::Fsim => "fsim",
@@ -123,7 +127,7 @@ impl Measure {
     pub const fn minimum_side(self) -> u32 {
         let minimum = match self {
             Self::Psnr => 1,
-            Self::Ssim => ssim::SSIM_MINIMUM,
+            Self::Ssim | Self::SsimFull => ssim::SSIM_MINIMUM,
             Self::MsSsim => ssim::MS_SSIM_MINIMUM,
             Self::Gmsd => gmsd::MINIMUM,
             Self::Fsim | Self::Fsimc => fsim::MINIMUM,
@@ -176,6 +180,7 @@ impl Measure {
         match self {
             Self::Psnr => psnr::score(distorted, reference),
             Self::Ssim => luma(|d, r| ssim(d, r, Downsampling::Automatic)),
+            Self::SsimFull => luma(|d, r| ssim(d, r, Downsampling::None)),
             Self::MsSsim => luma(ms_ssim),
             Self::Gmsd => luma(gmsd),
             Self::Fsim => fsim::score(distorted, reference),
