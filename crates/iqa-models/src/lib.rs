@@ -17,13 +17,11 @@
 
 mod heatmap;
 mod input;
-mod measures;
 mod registry;
 mod scorer;
 
 pub use heatmap::heatmap;
 pub use input::ImageInput;
-pub use measures::MeasureModel;
 pub use registry::{model_by_name, models};
 pub use scorer::{Score, Scorer};
 
@@ -34,6 +32,7 @@ pub use iqa_core as core;
 pub use iqa_core::{AlphaPolicy, DecodeOptions, Direction, PatchMap, ReferenceNeed, ScoreSpec, read_image};
 pub use iqa_datasets as datasets;
 pub use iqa_heads as heads;
+pub use iqa_heads::measures::MeasureModel;
 pub use iqa_metrics as metrics;
 pub use iqa_nn as nn;
 pub use iqa_nn::{

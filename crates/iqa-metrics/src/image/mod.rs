@@ -34,6 +34,23 @@ mod vif;
 mod vifp;
 mod vsi;
 
+/// The numbers and windows behind PSNR, SSIM, MS-SSIM, GMSD and VSI, on the scale 0 to 255: for those who write them for
+/// another kind of array.
+pub mod conventions {
+    pub use super::fsim::SCHARR;
+    pub use super::gmsd::{C as GMSD_C, PREWITT};
+    pub use super::plane::{LUMA, automatic_factor, gaussian, mirrored};
+    pub use super::saliency::{
+        SIDE as SALIENCY_SIDE, SIGMA_C as WARM_SIGMA, WHITE, XYZ, band_pass, centre_prior,
+        triangles as resize_weights,
+    };
+    pub use super::ssim::{C1 as SSIM_C1, C2 as SSIM_C2, SCALES as MS_SSIM_EXPONENTS, WINDOW as SSIM_WINDOW};
+    pub use super::vsi::{
+        ALPHA as VSI_ALPHA, BETA as VSI_BETA, CHROMA as VSI_CHROMA, GRADIENT as VSI_GRADIENT, LMN,
+        SALIENCY as VSI_SALIENCY,
+    };
+}
+
 pub use fsim::{fsim, fsimc};
 pub use gmsd::gmsd;
 pub use plane::Plane;
