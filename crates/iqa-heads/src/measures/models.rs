@@ -1,9 +1,15 @@
-//! Image measures as models: formulas, without weights.
+//! The measures by name.
 
+use burn::tensor::Tensor;
 use image::RgbImage;
 use iqa_core::{Direction, ReferenceNeed, ScoreSpec};
-use iqa_metrics::image::Measure;
+use iqa_metrics::image::{Downsampling, Measure};
 use iqa_nn::{Identity, ModelError, ModelInfo, QualityModel, ScoreError, Scored, Source};
+
+use super::gmsd::gmsd;
+use super::psnr::psnr;
+use super::ssim::{ms_ssim, ssim};
+use super::vsi::vsi;
 
 /// A [`Measure`] as a model.
 #[derive(Clone, Copy, Debug)]
@@ -32,6 +38,26 @@ impl QualityModel for MeasureModel {
         let reference = reference.ok_or(ScoreError::ReferenceMissing)?;
         Ok(self.0.score(distorted, reference).map_err(ModelError::model)?.into())
     }
+
+    /// [`ModelError::ImagesOnly`] of FSIM, FSIMc, VIF and VIFp.
+    fn score_tensors(
+        &self,
+        distorted: Tensor<4>,
+        reference: Option<Tensor<4>>,
+    ) -> Result<Tensor<1>, ModelError> {
+        let reference = reference.ok_or(ScoreError::ReferenceMissing)?;
+        Ok(match self.0 {
+            Measure::Psnr => psnr(distorted, reference),
+            Measure::Ssim => ssim(distorted, reference, Downsampling::Automatic),
+            Measure::SsimFull => ssim(distorted, reference, Downsampling::None),
+            Measure::MsSsim => ms_ssim(distorted, reference),
+            Measure::Gmsd => gmsd(distorted, reference),
+            Measure::Vsi => vsi(distorted, reference),
+            Measure::Fsim | Measure::Fsimc | Measure::Vif | Measure::Vifp => {
+                return Err(ModelError::ImagesOnly { name: self.0.name().into() });
+            }
+        })
+    }
 }
 
 macro_rules! measures {
@@ -46,5 +72,5 @@ macro_rules! measures {
     };
 }
 
-/// The measures by name.
-pub(crate) static MODELS: &[ModelInfo] = measures!(Psnr, Ssim, MsSsim, Gmsd, Fsim, Fsimc, Vsi, Vif, Vifp);
+/// The models of the family.
+pub static MODELS: &[ModelInfo] = measures!(Psnr, Ssim, SsimFull, MsSsim, Gmsd, Fsim, Fsimc, Vsi, Vif, Vifp);
