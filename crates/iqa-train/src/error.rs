@@ -120,6 +120,9 @@ pub enum TrainError {
         /// The drawing library's reason.
         reason: String,
     },
+    /// What a task of one's own says.
+    #[error(transparent)]
+    Task(Box<dyn std::error::Error + Send + Sync>),
     /// A figure of agreement that does not exist.
     #[error(transparent)]
     Metrics(#[from] MetricsError),

@@ -21,32 +21,27 @@
 //! [`evaluation`] measures how a model agrees with people on a data set.
 
 pub mod chart;
-mod checkpoint;
-mod curve;
 mod data;
-mod divergence;
-mod epochs;
 mod error;
 pub mod evaluation;
 mod float;
 pub mod gsn;
 pub mod hiqa;
 mod limits;
-mod log;
 pub mod losses;
 mod mixture;
 pub mod multi_branch;
 mod ranger;
+mod run;
 mod schedule;
 mod seed;
 pub mod wadiqam;
 mod within;
 
 pub use data::{DataKey, SetTraining, SetValidation, Shuffled, TrainingPair, TrainingPairs, ValidationPairs};
-pub use epochs::Outcome;
 pub use error::TrainError;
-pub use log::{EpochLog, read_log};
 pub use losses::{KlDirection, QualityLoss};
 pub use mixture::{Mixture, ValidationMixture};
 pub use ranger::{Centralisation, Ranger, RangerConfig, RangerState};
+pub use run::{EpochLog, Outcome, Plan, Recipe, Task, Validation, read_log, train};
 pub use schedule::Schedule;

@@ -8,7 +8,7 @@ use iqa_models::core::Silent;
 use iqa_models::heads::gsn::{Gsn, GsnConfig, ScoreOptions};
 use iqa_models::train::gsn::{Ablation, GsnRecipe, train};
 use iqa_models::train::{
-    DataKey, Outcome, QualityLoss, Schedule, TrainError, TrainingPair, TrainingPairs, ValidationPairs,
+    DataKey, Outcome, QualityLoss, Recipe, Schedule, TrainError, TrainingPair, TrainingPairs, ValidationPairs,
 };
 use iqa_models::{Device, Direction, ModelError, ScoreError, Scorer};
 use iqa_testkit::{fixture_path, textured};

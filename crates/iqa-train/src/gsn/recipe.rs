@@ -4,7 +4,7 @@ use iqa_heads::gsn::GsnConfig;
 use serde::{Deserialize, Serialize};
 
 use crate::limits::{self, Limit};
-use crate::{QualityLoss, RangerConfig, Schedule, TrainError};
+use crate::{QualityLoss, RangerConfig, Recipe, Schedule, TrainError};
 
 /// Channels of any layer. The published network has up to 196.
 const WIDTH: Limit = Limit::new(1..=2048, "channels from 1 to 2,048");
@@ -117,12 +117,10 @@ impl GsnRecipe {
         };
         self
     }
+}
 
-    /// Checks a recipe.
-    ///
-    /// # Errors
-    /// [`TrainError::InvalidRecipe`] naming the field, [`TrainError::Head`] for the network.
-    pub fn validate(&self) -> Result<(), TrainError> {
+impl Recipe for GsnRecipe {
+    fn validate(&self) -> Result<(), TrainError> {
         // Before the network's own check, which may multiply them.
         CROP.check("crop", self.model.crop)?;
         let widths = self.model.blocks.iter().flatten().chain([&self.model.stem, &self.model.fusion]);

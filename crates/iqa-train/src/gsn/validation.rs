@@ -12,9 +12,8 @@ use rand_chacha::ChaCha8Rng;
 
 use super::recipe::GsnRecipe;
 use crate::data::target;
-use crate::epochs::Validation;
 use crate::within::{by_source, places};
-use crate::{QualityLoss, TrainError, TrainingPair, ValidationPairs, seed};
+use crate::{QualityLoss, TrainError, TrainingPair, Validation, ValidationPairs, seed};
 
 /// Bytes of validation images kept between epochs; those beyond are read again.
 const KEPT_BYTES: usize = 512 << 20;

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::losses::{Adversarial, Epsilon, Reduction};
 use crate::limits::{self, Limit};
-use crate::{Schedule, TrainError};
+use crate::{Recipe, Schedule, TrainError};
 
 /// Channels of a network's first layer. The published ones have 64.
 const WIDTH: Limit = Limit::new(1..=512, "1 to 512 channels");
@@ -390,12 +390,10 @@ impl HiqaRecipe {
             Phase::Regressor => self.map_source == MapSource::Reference,
         }
     }
+}
 
-    /// Checks a recipe.
-    ///
-    /// # Errors
-    /// [`TrainError::InvalidRecipe`] naming the field, [`TrainError::Head`] for the networks.
-    pub fn validate(&self) -> Result<(), TrainError> {
+impl Recipe for HiqaRecipe {
+    fn validate(&self) -> Result<(), TrainError> {
         // Before the networks' own checks, which multiply them.
         for (field, width) in [
             ("generator.width", self.generator.width),

@@ -13,9 +13,9 @@ use super::batch::Batch;
 use super::losses::{adversarial_loss, agreement, cross_entropy, feature_loss, pixel_loss};
 use super::perceptual::VggLoss;
 use super::recipe::{HiqaRecipe, MapSource, Rung};
-use crate::TrainError;
-use crate::divergence::Check;
+use crate::run::Check;
 use crate::within::{by_source, to_tensor};
+use crate::{Recipe, TrainError};
 
 /// The networks in training with their optimisers.
 ///

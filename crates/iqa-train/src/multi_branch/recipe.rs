@@ -3,7 +3,7 @@
 use iqa_heads::multi_branch::MultiBranchConfig;
 use serde::{Deserialize, Serialize};
 
-use crate::{Schedule, TrainError, limits};
+use crate::{Recipe, Schedule, TrainError, limits};
 
 /// Everything that decides what a run does, but for the data and the weights of the frozen branch.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -61,12 +61,10 @@ impl MultiBranchRecipe {
         }
         self
     }
+}
 
-    /// Checks a recipe.
-    ///
-    /// # Errors
-    /// [`TrainError::InvalidRecipe`] naming the field, [`TrainError::Head`] for the network.
-    pub fn validate(&self) -> Result<(), TrainError> {
+impl Recipe for MultiBranchRecipe {
+    fn validate(&self) -> Result<(), TrainError> {
         self.model.validate()?;
         limits::EPOCHS.check("epochs", self.epochs)?;
         limits::STEPS.check("steps_per_epoch", self.steps_per_epoch.unwrap_or(1))?;

@@ -18,10 +18,12 @@ use serde::{Deserialize, Serialize};
 use super::cache::FrozenCache;
 use super::recipe::MultiBranchRecipe;
 use crate::data::{DataKey, data_key, target};
-use crate::epochs::{self, Outcome, Plan, Task, Validation};
 use crate::losses;
+use crate::run;
 use crate::within::{by_source, to_tensor};
-use crate::{TrainError, TrainingPair, TrainingPairs, ValidationPairs};
+use crate::{
+    Outcome, Plan, Recipe, Task, TrainError, TrainingPair, TrainingPairs, Validation, ValidationPairs,
+};
 
 /// Pairs that go through the network together in an evaluation.
 const EVALUATED_TOGETHER: usize = 8;
@@ -64,23 +66,17 @@ pub fn train(
     let device = device.clone().autodiff();
     device.seed(recipe.seed);
     let model = recipe.model.init(frp, &device);
-    let model = if epochs::is_begun(folder) {
+    let model = if run::is_begun(folder) {
         model
     } else {
         model.with_mean(target(&recipe.model.score_spec(), training.mean_quality01()?))
-    };
-    let plan = Plan {
-        epochs: recipe.epochs,
-        steps_per_epoch: recipe.steps_per_epoch.unwrap_or_else(|| training.samples().div_ceil(recipe.images)),
-        learning_rate: recipe.learning_rate,
-        schedule: recipe.schedule,
     };
     // No gradient, so nothing is lost by folding its batch norms.
     let frozen = model.clone().valid().fuse();
     let data = data_key(training, validation)?;
     let task = Run { recorded, data, training, validation, frozen, cache, device: device.clone() };
     let optimiser = AdamConfig::new().with_epsilon(recipe.epsilon).init();
-    epochs::run(&task, &plan, model, optimiser, folder, observer)
+    run::train(&task, model, optimiser, folder, observer)
 }
 
 /// The recipe as checkpoints keep it: another frozen branch is another run.
@@ -89,6 +85,12 @@ struct Recorded {
     #[serde(flatten)]
     recipe: MultiBranchRecipe,
     frozen_weights: String,
+}
+
+impl Recipe for Recorded {
+    fn validate(&self) -> Result<(), TrainError> {
+        self.recipe.validate()
+    }
 }
 
 /// FNV-1a of all weights: tells files apart, no more.
@@ -211,6 +213,18 @@ impl Task for Run<'_> {
 
     fn recipe(&self) -> &Recorded {
         &self.recorded
+    }
+
+    fn plan(&self) -> Plan {
+        let recipe = &self.recorded.recipe;
+        Plan {
+            epochs: recipe.epochs,
+            steps_per_epoch: recipe
+                .steps_per_epoch
+                .unwrap_or_else(|| self.training.samples().div_ceil(recipe.images)),
+            learning_rate: recipe.learning_rate,
+            schedule: recipe.schedule,
+        }
     }
 
     fn data(&self) -> &DataKey {

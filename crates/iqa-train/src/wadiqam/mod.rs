@@ -6,6 +6,7 @@
 //! validation images decides which weights are kept.
 
 mod learner;
+mod patches;
 mod recipe;
 mod run;
 mod validation;

@@ -6,7 +6,7 @@ use iqa_core::Direction;
 use iqa_heads::wadiqam::{Fusion, Initialisation, WadiqamConfig};
 use serde::{Deserialize, Serialize};
 
-use crate::{Schedule, TrainError, limits};
+use crate::{Recipe, Schedule, TrainError, limits};
 
 /// Everything that decides what a run does, but for the data.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -81,12 +81,10 @@ impl WadiqamRecipe {
             ..Self::paper(model)
         }
     }
+}
 
-    /// Checks a recipe.
-    ///
-    /// # Errors
-    /// [`TrainError::InvalidRecipe`] naming the field, [`TrainError::Head`] for the network.
-    pub fn validate(&self) -> Result<(), TrainError> {
+impl Recipe for WadiqamRecipe {
+    fn validate(&self) -> Result<(), TrainError> {
         self.model.validate()?;
         limits::EPOCHS.check("epochs", self.epochs)?;
         limits::STEPS.check("steps_per_epoch", self.steps_per_epoch.unwrap_or(1))?;

@@ -5,11 +5,10 @@ use iqa_heads::wadiqam::{PATCH, Pooling, patch_values, patches_to_tensor};
 use iqa_nn::ScoreError;
 
 use super::learner::Learner;
+use super::patches::random_patches;
 use super::recipe::WadiqamRecipe;
-use super::run::random_patches;
 use crate::data::target;
-use crate::epochs::Validation;
-use crate::{TrainError, ValidationPairs, seed};
+use crate::{TrainError, Validation, ValidationPairs, seed};
 
 /// Images in one pass through the network.
 const IMAGES: usize = 8;
