@@ -40,7 +40,7 @@ mod within;
 
 pub use data::{DataKey, SetTraining, SetValidation, Shuffled, TrainingPair, TrainingPairs, ValidationPairs};
 pub use error::TrainError;
-pub use losses::{KlDirection, QualityLoss};
+pub use losses::{KlDirection, QualityLoss, Term};
 pub use mixture::{Mixture, ValidationMixture};
 pub use ranger::{Centralisation, Ranger, RangerConfig, RangerState};
 pub use run::{EpochLog, Outcome, Plan, Recipe, Task, Validation, read_log, train};

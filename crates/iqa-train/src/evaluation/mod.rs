@@ -48,6 +48,7 @@
 //! ```
 
 mod comparison;
+mod config;
 mod dots;
 mod figures;
 mod report;
@@ -57,9 +58,10 @@ mod scores;
 mod table;
 
 pub use comparison::{Comparison, Difference, Significance};
+pub use config::ReportConfig;
 pub use dots::write_dots;
 pub use figures::{FIGURES, Figure, Figures, Fitted, Part};
-pub use report::{Intervals, Report, ReportConfig, SplitSummary, Summary, report};
+pub use report::{Intervals, Report, SplitSummary, Summary, report};
 pub use run::score_set;
 pub use scatter::write_scatter;
 pub use scores::{ScoreKey, Scores};

@@ -41,7 +41,7 @@ impl<'a> ValidationImages<'a> {
             bytes += pair.distorted.len() * 2;
             kept.push(pair);
         }
-        Ok(Self { pairs, kept, images: recipe.images, seed: recipe.seed, loss: recipe.loss })
+        Ok(Self { pairs, kept, images: recipe.images, seed: recipe.seed, loss: recipe.loss.clone() })
     }
 
     /// Which images of a source make up each batch that the loss is taken over. Neighbours in a set are alike: batches as

@@ -18,9 +18,8 @@ use serde::{Deserialize, Serialize};
 use super::cache::FrozenCache;
 use super::recipe::MultiBranchRecipe;
 use crate::data::{DataKey, data_key, target};
-use crate::losses;
 use crate::run;
-use crate::within::{by_source, to_tensor};
+use crate::within::by_source;
 use crate::{
     Outcome, Plan, Recipe, Task, TrainError, TrainingPair, TrainingPairs, Validation, ValidationPairs,
 };
@@ -151,11 +150,6 @@ fn scores(model: &MultiBranch, pairs: &[Prepared], device: &Device) -> (Tensor<1
     (model.forward_training(sizes.values().map(batch).collect()), targets, sources)
 }
 
-fn squared_error(scores: Tensor<1>, targets: &[f64]) -> Result<Tensor<1>, TrainError> {
-    let targets = to_tensor(targets, &scores.device());
-    Ok(losses::mse(scores, targets))
-}
-
 /// Scores of a model on a plain device and the labels of the same pairs, both in the model's own direction; those of a size
 /// together, so not in the order of the set.
 ///
@@ -238,14 +232,18 @@ impl Task for Run<'_> {
 
     fn loss(&self, model: &MultiBranch, batch: Vec<Prepared>, _: usize) -> Result<Tensor<1>, TrainError> {
         let (scores, targets, sources) = scores(model, &batch, &self.device);
-        by_source(&scores, &targets, &sources, squared_error)
+        by_source(&scores, &targets, &sources, |scores, targets| {
+            self.recorded.recipe.loss.loss(scores, targets)
+        })
     }
 
     fn validate(&self, model: &MultiBranch) -> Result<Validation, TrainError> {
         let Predicted(predictions, targets, sources) = predict(model, self.validation, self.cache)?;
         let scores: Vec<f32> = predictions.iter().map(|&score| score as f32).collect();
         let scores = Tensor::from_floats(scores.as_slice(), &model.device());
-        let loss = by_source(&scores, &targets, &sources, squared_error)?;
+        let loss = by_source(&scores, &targets, &sources, |scores, targets| {
+            self.recorded.recipe.loss.loss(scores, targets)
+        })?;
         // Both in the model's own direction: a good model correlates positively with its targets.
         Ok(Validation::by_source(loss.into_scalar::<f64>(), &predictions, &targets, &sources))
     }

@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::checkpoint::{self, Found, Parts, RunState, same_run};
-use super::task::Recipe;
+use super::recipe::Recipe;
 use crate::data::DataKey;
 use crate::error::TrainError;
 

@@ -13,6 +13,7 @@ mod course;
 mod curve;
 mod divergence;
 mod log;
+mod recipe;
 mod task;
 
 pub(crate) use checkpoint::{Found, Parts, by_content};
@@ -20,4 +21,5 @@ pub(crate) use course::{Course, Phase, RunFolder, Step, is_begun, run};
 pub(crate) use curve::{Curve, write_curves};
 pub(crate) use divergence::Check;
 pub use log::{EpochLog, read_log};
-pub use task::{Outcome, Plan, Recipe, Task, Validation, train};
+pub use recipe::Recipe;
+pub use task::{Outcome, Plan, Task, Validation, train};

@@ -6,14 +6,13 @@ use burn::module::Module;
 use burn::optim::{GradientsParams, ModuleOptimizer};
 use burn::tensor::Tensor;
 use iqa_core::Observer;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 
 use super::checkpoint::{Found, Parts};
 use super::course::{self, Course, Phase, RunFolder, Step};
 use super::curve::write_loss_curve;
 use super::divergence::Check;
 use super::log::{EpochLog, write_log};
+use super::recipe::Recipe;
 use crate::data::DataKey;
 use crate::error::TrainError;
 use crate::schedule::Schedule;
@@ -25,19 +24,6 @@ const LOG: &str = "log.csv";
 const CURVE: &str = "loss.svg";
 /// What is written into the folder of a run; the last two by the program `train`, after it.
 const FILES: [&str; 6] = [BEST, LAST, LOG, CURVE, "best.f16.safetensors", "report.md"];
-
-/// The numbers of a run, kept in its checkpoints: a run goes on only under the same. A file that the run reads stands in
-/// them with its digest for a path.
-///
-/// With `#[serde(default)]` on the struct a checkpoint from before a field was there has the default's value for it: give
-/// the field the value there that the recipe meant before. A field `epochs` may grow, under [`Schedule::Constant`].
-pub trait Recipe: Clone + Serialize + DeserializeOwned {
-    /// Refuses numbers that make no sense, or would ask for all memory.
-    ///
-    /// # Errors
-    /// [`TrainError::InvalidRecipe`] naming the field, and what the network's own check gives.
-    fn validate(&self) -> Result<(), TrainError>;
-}
 
 /// How long a run is, and how fast it learns.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -9,6 +9,7 @@ mod learner;
 mod patches;
 mod recipe;
 mod run;
+mod units;
 mod validation;
 
 pub use recipe::WadiqamRecipe;

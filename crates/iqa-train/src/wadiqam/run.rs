@@ -12,12 +12,14 @@ use rayon::prelude::*;
 use super::learner::Learner;
 use super::patches::random_patches;
 use super::recipe::WadiqamRecipe;
+use super::units::units;
 use super::validation::ValidationPatches;
 use crate::data::{DataKey, data_key, target};
 use crate::run::{self, by_content};
+use crate::within::mean_by_source;
 use crate::{
-    Outcome, Plan, Recipe, Task, TrainError, TrainingPair, TrainingPairs, Validation, ValidationPairs, seed,
-    within,
+    Outcome, Plan, QualityLoss, Recipe, Task, Term, TrainError, TrainingPair, TrainingPairs, Validation,
+    ValidationPairs, seed,
 };
 
 /// Trains a network and writes into `folder`; goes on where an earlier run in that folder stopped.
@@ -138,16 +140,21 @@ impl Task for Run<'_> {
         let reference = reference.map(|values| patches_to_tensor(values, device));
         let scores = model.network.forward_training(patches_to_tensor(distorted, device), reference);
         let scores = model.on_labels(scores, &sources);
-        let loss = scores.l1_loss(within::to_tensor(&targets, device));
-        if recipe.correlation > 0.0 {
-            let correlations = within::correlations(&scores.pool(images), &targets, &sources);
-            return Ok(loss + correlations * recipe.correlation);
+        let (units, labels) = units(&scores, &targets);
+        let [each, compared] = recipe.loss.parts();
+        let mut loss = each.loss(units, &labels)?;
+        let correlation = (recipe.correlation, QualityLoss::of(Term::Plcc));
+        for (weight, terms) in [(1.0, compared), correlation] {
+            if weight > 0.0 && !terms.terms().is_empty() {
+                let found = mean_by_source(&scores.pool(images), &targets, &sources, |s, t| terms.sum(s, t));
+                loss = loss + found * weight;
+            }
         }
         Ok(loss)
     }
 
     fn validate(&self, model: &Learner) -> Result<Validation, TrainError> {
-        Ok(self.validation.evaluate(model))
+        Ok(self.validation.evaluate(model, &self.recipe.loss))
     }
 
     fn save(&self, model: &Learner, path: &Path) -> Result<(), TrainError> {
