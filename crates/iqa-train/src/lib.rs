@@ -6,6 +6,7 @@
 //! | file | what |
 //! |---|---|
 //! | `best.safetensors` | weights of the epoch with the lowest validation loss, with their configuration |
+//! | `last.safetensors` | weights as the last step left them, when all epochs are done |
 //! | `checkpoint.safetensors` | all that is needed to go on: weights, optimiser state, log |
 //! | `log.csv` | one line an epoch |
 //! | `loss.svg` | the learning curves |
@@ -17,6 +18,8 @@
 //! Every file is written to a temporary name and renamed, after each epoch. A run that was killed goes on from
 //! its last epoch and, on a deterministic backend such as `flex`, ends with the same weights bit for bit. A run that
 //! diverges stops, with the weights and the checkpoint of the last epoch before.
+//!
+//! [`Recipe`], [`Task`] and [`train`] are the same for a network of your own.
 //!
 //! [`evaluation`] measures how a model agrees with people on a data set.
 

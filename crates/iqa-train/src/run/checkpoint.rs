@@ -13,6 +13,7 @@ use iqa_core::{CoreError, short_sha256_of_file, write_atomically};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use crate::data::DataKey;
 use crate::error::TrainError;
@@ -30,31 +31,40 @@ pub(super) struct RunState<R, L> {
     pub(super) log: Vec<L>,
 }
 
-/// That a run goes on under the recipe and on the data that it was `found` to have been started with; its number of epochs
-/// may be up to `longest` where it may grow.
-pub(super) fn same_run<R: Serialize>(
-    found: (&R, &DataKey),
+/// That a run goes on under the recipe and on the data that it was started with; its number of epochs may be up to `longest`
+/// where it may grow.
+pub(super) fn same_run<R: Serialize, L>(
+    found: &Found<'_>,
+    before: &RunState<R, L>,
     asked: (&R, &DataKey),
     longest: Option<usize>,
-    path: &Path,
 ) -> Result<(), TrainError> {
+    /// The recipe as the file has it.
+    #[derive(Deserialize)]
+    struct Stored {
+        recipe: Map<String, Value>,
+    }
     let fields = |recipe: &R| match serde_json::to_value(recipe) {
-        Ok(serde_json::Value::Object(fields)) => fields,
-        _ => serde_json::Map::new(),
+        Ok(Value::Object(fields)) => fields,
+        _ => Map::new(),
     };
-    let (found_fields, asked_fields) = (fields(found.0), fields(asked.0));
-    let epochs = found_fields.get("epochs").and_then(serde_json::Value::as_u64).unwrap_or(u64::MAX);
+    let (before_fields, asked_fields) = (fields(&before.recipe), fields(asked.0));
+    let epochs = before_fields.get("epochs").and_then(Value::as_u64).unwrap_or(u64::MAX);
     let longer = longest.is_some_and(|longest| longest as u64 >= epochs);
-    for (field, value) in &asked_fields {
-        if found_fields.get(field) != Some(value) && !(field == "epochs" && longer) {
-            return Err(TrainError::RecipeChanged { path: path.into(), field: field.clone() });
-        }
+    let differs = |field: &&String| {
+        before_fields.get(*field) != asked_fields.get(*field) && !(*field == "epochs" && longer)
+    };
+    // A field of another version, which this one would leave out, means something there.
+    let stored: Stored = found.state()?;
+    let unknown = stored.recipe.keys().find(|field| !asked_fields.contains_key(*field));
+    if let Some(field) = asked_fields.keys().find(differs).or(unknown) {
+        return Err(TrainError::RecipeChanged { path: found.path.into(), field: field.clone() });
     }
     // Of either: what only one of them has differs too.
-    let mut names = found.1.keys().chain(asked.1.keys());
-    match names.find(|name| found.1.get(*name) != asked.1.get(*name)) {
+    let mut names = before.data.keys().chain(asked.1.keys());
+    match names.find(|name| before.data.get(*name) != asked.1.get(*name)) {
         None => Ok(()),
-        Some(what) => Err(TrainError::DataChanged { path: path.into(), what: what.clone() }),
+        Some(what) => Err(TrainError::DataChanged { path: found.path.into(), what: what.clone() }),
     }
 }
 

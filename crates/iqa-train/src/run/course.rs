@@ -172,12 +172,7 @@ pub(crate) fn run<C: Course>(
         let found = Found::new(&checkpoint_file, &bytes)?;
         let before: RunState<C::Recipe, C::Row> = found.state()?;
         // Before its weights are tried.
-        same_run(
-            (&before.recipe, &before.data),
-            (course.recipe(), course.data()),
-            course.longest(),
-            &checkpoint_file,
-        )?;
+        same_run(&found, &before, (course.recipe(), course.data()), course.longest())?;
         learner = course.restore(learner, &found)?;
         state.log = before.log;
     }
