@@ -4,12 +4,14 @@
 
 #[macro_use]
 mod output;
+mod compare;
 mod config;
 mod evaluate;
 mod hallucinate;
 mod models;
 mod opening;
 mod options;
+mod preprocessing;
 mod reproduce;
 mod score;
 mod sets;
@@ -60,6 +62,7 @@ struct Global {
 #[derive(Subcommand)]
 enum Command {
     Score(Box<score::Options>),
+    Compare(compare::Options),
     Evaluate(evaluate::Options),
     Models(models::Options),
     Train(Box<train::Options>),
@@ -91,6 +94,7 @@ fn main() -> ExitCode {
     }
     let done = match &cli.command {
         Command::Score(options) => score::run(options),
+        Command::Compare(options) => compare::run(options),
         Command::Evaluate(options) => evaluate::run(options),
         Command::Models(options) => models::run(options).map(|()| true),
         Command::Train(options) => {

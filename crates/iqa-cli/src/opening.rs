@@ -31,9 +31,9 @@ pub(crate) struct ModelOptions {
     /// Look at so many random patches of each image instead of all; for patch networks.
     #[arg(long, value_parser = within(1..=MAX_PATCHES))]
     patches: Option<usize>,
-    /// Seed of the random patches.
+    /// Seed of what is random: patches, resamples.
     #[arg(long, default_value_t = 1)]
-    seed: u64,
+    pub(crate) seed: u64,
 }
 
 /// A type of half the size.

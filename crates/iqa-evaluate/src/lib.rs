@@ -60,6 +60,7 @@ mod scatter;
 mod scores;
 mod table;
 mod text;
+mod versions;
 
 pub use comparison::{Comparison, Difference, Significance};
 pub use config::ReportConfig;
@@ -72,3 +73,4 @@ pub use run::score_set;
 pub use scatter::write_scatter;
 pub use scores::{ScoreKey, Scores};
 pub use table::{NamedModel, Table, TableCell, TableRow, TableSet, evaluate_all};
+pub use versions::Versions;
