@@ -20,11 +20,14 @@ pub struct Comparison {
     pub weights: String,
     /// Images with a finite score by both.
     pub images: usize,
+    /// How many references the bootstrap drew, as in [`Intervals::references`](super::Intervals::references).
+    #[serde(default)]
+    pub references: Option<usize>,
     /// Of Pearson's correlation, by the paired bootstrap.
     pub plcc: Difference,
     /// Of Spearman's correlation, by the paired bootstrap.
     pub srcc: Difference,
-    /// Williams' t-test of Pearson's correlations.
+    /// Williams' t-test of Pearson's correlations. It takes images as independent, as the F-test does.
     pub williams: Significance,
     /// F-test of the errors after the logistic fits with five parameters; `None` where one cannot be fitted.
     pub f_test: Option<Significance>,
@@ -63,9 +66,9 @@ impl Comparison {
             .collect();
         let (model, other) = (model.of(&both), other.of(&both));
         let (first, second, subjective) = (&model.predicted, &other.predicted, &model.subjective);
+        let (bootstrap, references) = model.bootstrap(config);
         let difference = |figure: fn(&[f64], &[f64]) -> Result<f64, MetricsError>| {
-            let ReportConfig { resamples, level, seed, .. } = *config;
-            paired_bootstrap(figure, first, second, subjective, resamples, level, seed).map(Difference::from)
+            paired_bootstrap(figure, first, second, subjective, &bootstrap).map(Difference::from)
         };
         let f_test = match (errors(&model), errors(&other)) {
             (Some(first), Some(second)) => Some(variance_f_test(&first, &second)?.into()),
@@ -75,6 +78,7 @@ impl Comparison {
             model: key.model.clone(),
             weights: key.weights.clone(),
             images: both.len(),
+            references,
             plcc: difference(plcc)?,
             srcc: difference(srcc)?,
             williams: williams_test(first, second, subjective)?.into(),

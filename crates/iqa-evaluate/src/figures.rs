@@ -1,11 +1,14 @@
 //! The figures that papers report.
 
+use std::collections::HashSet;
+
 use iqa_core::Direction;
-use iqa_datasets::{DataSet, Direction as Better};
+use iqa_datasets::{DataSet, Direction as Better, Sample};
 use iqa_metrics::MetricsError;
-use iqa_metrics::agreement::{Agreement, LogisticFit, LogisticKind, mae, plcc, rmse};
+use iqa_metrics::agreement::{Agreement, Bootstrap, LogisticFit, LogisticKind, mae, plcc, rmse};
 use serde::{Deserialize, Serialize};
 
+use super::report::ReportConfig;
 use super::scores::Scores;
 
 /// Agreement of a model with people on some images. Predictions and ratings are both taken as qualities, higher being
@@ -86,6 +89,8 @@ pub(super) struct Qualities {
     pub(super) subjective: Vec<f64>,
     /// Whether both are in the units of the ratings.
     pub(super) same_units: bool,
+    /// Of each image, which reference it is of; empty for a set without references.
+    references: Vec<usize>,
 }
 
 impl Qualities {
@@ -111,6 +116,7 @@ impl Qualities {
             predicted: scores.values.iter().map(|score| sign * score * scale + shift).collect(),
             subjective: set.samples().iter().map(|sample| rating(sample.raw)).collect(),
             same_units: scores.key.range.iter().all(Option::is_some),
+            references: references(set),
         }
     }
 
@@ -121,7 +127,20 @@ impl Qualities {
             predicted: finite().map(|&index| self.predicted[index]).collect(),
             subjective: finite().map(|&index| self.subjective[index]).collect(),
             same_units: self.same_units,
+            references: match &self.references[..] {
+                [] => Vec::new(),
+                references => finite().map(|&index| references[index]).collect(),
+            },
         }
+    }
+
+    /// How figures on these images are resampled: images of one reference are not independent, so references are drawn
+    /// where there are several. Also how many those are.
+    pub(super) fn bootstrap(&self, config: &ReportConfig) -> (Bootstrap<'_>, Option<usize>) {
+        let distinct = self.references.iter().collect::<HashSet<_>>().len();
+        let groups = (distinct > 1).then_some(&self.references[..]);
+        let ReportConfig { resamples, level, seed, .. } = *config;
+        (Bootstrap { resamples, level, seed, groups }, groups.map(|_| distinct))
     }
 
     pub(super) fn part(&self, name: &str) -> Part {
@@ -168,6 +187,12 @@ impl Qualities {
             mae: finite(mae(&mapped, &self.subjective).map_err(told)?)?,
         })
     }
+}
+
+fn references(set: &DataSet) -> Vec<usize> {
+    let ids = set.reference_ids();
+    let place = |sample: &Sample| ids.binary_search(&sample.reference_id.as_deref()?).ok();
+    set.samples().iter().filter_map(place).collect()
 }
 
 /// Squares of huge errors overflow: a figure then is not there.

@@ -62,6 +62,10 @@ pub struct Intervals {
     pub level: f64,
     /// Resamples drawn.
     pub resamples: usize,
+    /// How many references were drawn for each, with all their images; `None` where single images were: in sets without
+    /// references or with one, and in reports from before this was told.
+    #[serde(default)]
+    pub references: Option<usize>,
     /// Of Pearson's correlation.
     pub plcc: [f64; 2],
     /// Of Spearman's.
@@ -143,13 +147,13 @@ pub fn report(
 }
 
 fn intervals(qualities: &Qualities, config: &ReportConfig) -> Result<Intervals, MetricsError> {
-    let ReportConfig { resamples, level, seed, .. } = *config;
+    let (bootstrap, references) = qualities.bootstrap(config);
     let of = |figure: fn(&[f64], &[f64]) -> Result<f64, MetricsError>| {
-        let (predicted, subjective) = (&qualities.predicted, &qualities.subjective);
-        bootstrap_interval(figure, predicted, subjective, resamples, level, seed)
+        bootstrap_interval(figure, &qualities.predicted, &qualities.subjective, &bootstrap)
             .map(|interval| [interval.low, interval.high])
     };
-    Ok(Intervals { level, resamples, plcc: of(plcc)?, srcc: of(srcc)?, krcc: of(krcc)? })
+    let ReportConfig { level, resamples, .. } = *config;
+    Ok(Intervals { level, resamples, references, plcc: of(plcc)?, srcc: of(srcc)?, krcc: of(krcc)? })
 }
 
 /// The samples of each type of distortion, by number and name.

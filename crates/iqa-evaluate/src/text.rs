@@ -42,9 +42,10 @@ fn describe(report: &Report) -> String {
         let ends = |[low, high]: [f64; 2]| format!("{low:.4} to {high:.4}");
         let _ = writeln!(
             text,
-            "\n{} % intervals ({} resamples): PLCC {}, SRCC {}, KRCC {}",
+            "\n{} % intervals ({} resamples of {}): PLCC {}, SRCC {}, KRCC {}",
             100.0 * intervals.level,
             intervals.resamples,
+            resampled(intervals.references),
             ends(intervals.plcc),
             ends(intervals.srcc),
             ends(intervals.krcc)
@@ -119,11 +120,12 @@ fn describe_comparison(text: &mut String, model: &str, other: &Comparison) {
         "{model} less {} on {} images:\n\n| | difference | interval | p |\n|---|---|---|---|",
         other.model, other.images
     );
+    let drawn = resampled(other.references);
     for (name, difference) in [("PLCC", other.plcc), ("SRCC", other.srcc)] {
         let [low, high] = difference.interval;
         let _ = writeln!(
             text,
-            "| {name}, paired bootstrap | {:+.4} | {low:+.4} to {high:+.4} | {} |",
+            "| {name}, paired bootstrap of {drawn} | {:+.4} | {low:+.4} to {high:+.4} | {} |",
             difference.value,
             probability(difference.p_value)
         );
@@ -135,6 +137,11 @@ fn describe_comparison(text: &mut String, model: &str, other: &Comparison) {
             let _ = writeln!(text, "| {name} | {:.3} | | {p} |", test.statistic);
         }
     }
+}
+
+/// What a bootstrap drew.
+fn resampled(references: Option<usize>) -> String {
+    references.map_or_else(|| "single images".into(), |references| format!("{references} references"))
 }
 
 fn probability(p: f64) -> String {

@@ -68,6 +68,9 @@ pub enum MetricsError {
         /// The resamples given.
         resamples: usize,
     },
+    /// All pairs are of one group: nothing is known of how groups differ.
+    #[error("a bootstrap over groups needs two or more, not one")]
+    OneGroup,
     /// Distorted image and reference differ in size.
     #[error("the distorted image is {}x{} but its reference is {}x{}", distorted.0, distorted.1, reference.0, reference.1)]
     SizeMismatch {

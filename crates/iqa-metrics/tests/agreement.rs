@@ -1,8 +1,8 @@
 //! Figures of agreement against SciPy (`tests/fixtures/generate/agreement.py`), closed forms and their own laws.
 
 use iqa_metrics::agreement::{
-    Agreement, LogisticFit, LogisticKind, TestResult, average_ranks, bootstrap_interval, krcc, mae,
-    main_score, paired_bootstrap, plcc, rmse, srcc, variance_f_test, williams_test,
+    Agreement, Bootstrap, LogisticFit, LogisticKind, TestResult, average_ranks, bootstrap_interval, krcc,
+    mae, main_score, paired_bootstrap, plcc, rmse, srcc, variance_f_test, williams_test,
 };
 use iqa_metrics::{List, MetricsError};
 use proptest::collection::vec;
@@ -148,7 +148,8 @@ fn what_has_no_figure_is_refused_with_the_reason() {
     };
     assert_eq!(fit(5), Err(MetricsError::TooShort { found: 5, needed: 6 }));
     for (resamples, level) in [(0, 0.95), (100, 1.0), (100, f64::NAN)] {
-        let error = bootstrap_interval(plcc, &good, &good, resamples, level, 1).expect_err("refused");
+        let error =
+            bootstrap_interval(plcc, &good, &good, &single(resamples, level, 1)).expect_err("refused");
         assert!(matches!(error, MetricsError::Interval { .. }));
     }
     assert_eq!(
@@ -194,7 +195,7 @@ fn bivariate_from(n: usize, rho: f64, seed: u64) -> (Vec<f64>, Vec<f64>) {
 fn the_bootstrap_interval_is_close_to_fishers() {
     let (x, y) = bivariate(400, 0.7);
     let r = plcc(&x, &y).expect("defined");
-    let interval = bootstrap_interval(plcc, &x, &y, 2000, 0.95, 3).expect("defined");
+    let interval = bootstrap_interval(plcc, &x, &y, &single(2000, 0.95, 3)).expect("defined");
     // Fisher: atanh(r) is nearly normal with deviation 1 / sqrt(n - 3).
     let ends = [-1.0, 1.0].map(|sign| (r.atanh() + sign * 1.959_964 / 397f64.sqrt()).tanh());
     assert!(
@@ -202,15 +203,70 @@ fn the_bootstrap_interval_is_close_to_fishers() {
         "{interval:?} {ends:?}"
     );
     assert_eq!(interval.undefined, 0);
-    assert_eq!(bootstrap_interval(plcc, &x, &y, 2000, 0.95, 3), Ok(interval));
-    let quarter = bootstrap_interval(plcc, &x[..100], &y[..100], 2000, 0.95, 3).expect("defined");
+    assert_eq!(bootstrap_interval(plcc, &x, &y, &single(2000, 0.95, 3)), Ok(interval));
+    let quarter = bootstrap_interval(plcc, &x[..100], &y[..100], &single(2000, 0.95, 3)).expect("defined");
     assert!(quarter.high - quarter.low > 1.5 * (interval.high - interval.low));
+}
+
+/// A bootstrap of single pairs.
+fn single(resamples: usize, level: f64, seed: u64) -> Bootstrap<'static> {
+    Bootstrap { resamples, level, seed, groups: None }
+}
+
+#[test]
+fn groups_are_drawn_as_in_all_the_draws_there_are() {
+    let case = fixture("groups");
+    let groups: Vec<usize> = list(&case["groups"]).into_iter().map(|group| group as usize).collect();
+    let [first, second, subjective] = ["first", "second", "subjective"].map(|name| list(&case[name]));
+    let resamples = number(&case["draws"]) as usize;
+    let grouped = Bootstrap { groups: Some(&groups), ..single(resamples, number(&case["level"]), 7) };
+    for (name, figure) in [("plcc", plcc as Figure), ("srcc", srcc)] {
+        let interval = bootstrap_interval(figure, &first, &subjective, &grouped).expect("defined");
+        let paired = paired_bootstrap(figure, &first, &second, &subjective, &grouped).expect("defined");
+        for (what, found) in [("interval", interval), ("difference", paired.interval)] {
+            for (end, found) in [found.low, found.high].into_iter().enumerate() {
+                let between = list(&case[name][what][end]);
+                let rounding = 1e-12;
+                assert!(
+                    found >= between[0] - rounding && found <= between[1] + rounding,
+                    "{name} {what} {end}: {found} is not in {between:?}"
+                );
+            }
+        }
+        assert!((paired.p_value - number(&case[name]["p_value"])).abs() < 0.015, "{name}: {paired:?}");
+    }
+    // Each pair a group: as without groups, draw by draw.
+    let each: Vec<usize> = (0..groups.len()).rev().collect();
+    let alone = Bootstrap { groups: Some(&each), ..single(500, 0.9, 3) };
+    assert_eq!(
+        bootstrap_interval(srcc, &first, &subjective, &alone),
+        bootstrap_interval(srcc, &first, &subjective, &single(500, 0.9, 3))
+    );
+    let one = Bootstrap { groups: Some(&vec![9; groups.len()]), ..single(500, 0.9, 3) };
+    assert_eq!(bootstrap_interval(srcc, &first, &subjective, &one), Err(MetricsError::OneGroup));
+}
+
+/// Four copies of each pair tell no more than one: drawn as groups, they give its interval.
+#[test]
+fn copies_of_pairs_do_not_narrow_an_interval_over_groups() {
+    let (x, y) = bivariate(60, 0.7);
+    let groups: Vec<usize> = (0..4 * x.len()).map(|copy| copy / 4).collect();
+    let copied = |values: &[f64]| values.iter().flat_map(|&value| [value; 4]).collect::<Vec<f64>>();
+    let (many_x, many_y) = (copied(&x), copied(&y));
+    let grouped = Bootstrap { groups: Some(&groups), ..single(1000, 0.95, 5) };
+    let once = bootstrap_interval(plcc, &x, &y, &single(1000, 0.95, 5)).expect("defined");
+    let found = bootstrap_interval(plcc, &many_x, &many_y, &grouped).expect("defined");
+    assert_near("low", found.low, once.low, CLOSED_FORM);
+    assert_near("high", found.high, once.high, CLOSED_FORM);
+    // Taken one by one, four times as many pairs halve it.
+    let taken = bootstrap_interval(plcc, &many_x, &many_y, &single(1000, 0.95, 5)).expect("defined");
+    assert!(taken.high - taken.low < 0.65 * (once.high - once.low), "{taken:?} {once:?}");
 }
 
 #[test]
 fn resamples_without_a_figure_are_counted() {
     let interval =
-        bootstrap_interval(srcc, &[1.0, 2.0, 3.0], &[1.0, 3.0, 2.0], 1000, 0.9, 1).expect("defined");
+        bootstrap_interval(srcc, &[1.0, 2.0, 3.0], &[1.0, 3.0, 2.0], &single(1000, 0.9, 1)).expect("defined");
     // All three draws alike: 3 of 27 cases.
     assert!((60..170).contains(&interval.undefined), "{interval:?}");
 }
@@ -331,7 +387,8 @@ fn equal_models_are_not_told_apart_and_unequal_ones_are() {
         let (first, second) = (add(&first), add(&second));
         let test = williams_test(&first, &second, &subjective).expect("defined");
         williams += usize::from(test.p_value < 0.05);
-        let paired = paired_bootstrap(srcc, &first, &second, &subjective, 200, 0.95, 1).expect("defined");
+        let paired =
+            paired_bootstrap(srcc, &first, &second, &subjective, &single(200, 0.95, 1)).expect("defined");
         bootstrap += usize::from(paired.p_value < 0.05);
         assert_eq!(paired.interval.undefined, 0);
     }
@@ -342,7 +399,7 @@ fn equal_models_are_not_told_apart_and_unequal_ones_are() {
 
     let (close, subjective) = bivariate(200, 0.8);
     let (far, _) = bivariate_from(200, 0.0, 7);
-    let found = paired_bootstrap(srcc, &close, &far, &subjective, 500, 0.95, 1).expect("defined");
+    let found = paired_bootstrap(srcc, &close, &far, &subjective, &single(500, 0.95, 1)).expect("defined");
     assert!(found.p_value < 0.01 && found.interval.low > 0.0, "{found:?}");
     let found = williams_test(&far, &close, &subjective).expect("defined");
     assert!(found.p_value < 1e-6 && found.statistic < 0.0, "{found:?}");
@@ -352,7 +409,7 @@ fn equal_models_are_not_told_apart_and_unequal_ones_are() {
 fn a_model_does_not_differ_from_itself() {
     let (x, y) = bivariate(50, 0.8);
     assert_eq!(williams_test(&x, &x, &y), Ok(TestResult { statistic: 0.0, p_value: 1.0 }));
-    let paired = paired_bootstrap(srcc, &x, &x, &y, 100, 0.9, 1).expect("defined");
+    let paired = paired_bootstrap(srcc, &x, &x, &y, &single(100, 0.9, 1)).expect("defined");
     assert_eq!((paired.difference, paired.interval.low, paired.interval.high), (0.0, 0.0, 0.0));
     assert_eq!(paired.p_value, 1.0);
     let errors: Vec<f64> = x.iter().zip(&y).map(|(x, y)| x - y).collect();

@@ -9,7 +9,7 @@ use iqa_models::datasets::DataSet;
 use iqa_models::datasets::distort::Distortion;
 use iqa_models::datasets::synthetic::{Reference, SyntheticGrid, SyntheticSample};
 use iqa_models::image::RgbImage;
-use iqa_models::metrics::agreement::{bootstrap_interval, krcc, plcc, srcc};
+use iqa_models::metrics::agreement::{Bootstrap, bootstrap_interval, krcc, plcc, srcc};
 use iqa_models::train::{SetValidation, ValidationPairs};
 
 use crate::train::source::{Sides, Source, Sources, synthetic};
@@ -37,7 +37,8 @@ impl Scores {
 
     /// SRCC with its interval, PLCC, KRCC.
     fn summary(&self, seed: u64) -> Result<String, Box<dyn Error>> {
-        let interval = bootstrap_interval(srcc, &self.predicted, &self.quality, 1000, 0.95, seed)?;
+        let bootstrap = Bootstrap { resamples: 1000, level: 0.95, seed, groups: None };
+        let interval = bootstrap_interval(srcc, &self.predicted, &self.quality, &bootstrap)?;
         Ok(format!(
             "SRCC {} (95 % interval {:.3} to {:.3}), PLCC {:.3}, KRCC {:.3}",
             self.srcc(),

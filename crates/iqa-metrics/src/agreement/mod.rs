@@ -18,7 +18,7 @@ mod correlation;
 mod logistic;
 mod significance;
 
-pub use bootstrap::{Interval, MAX_RESAMPLES, bootstrap_interval};
+pub use bootstrap::{Bootstrap, Interval, MAX_RESAMPLES, bootstrap_interval};
 pub use correlation::{average_ranks, krcc, mae, main_score, plcc, rmse, srcc};
 pub use logistic::{LogisticFit, LogisticKind};
 pub use significance::{PairedDifference, TestResult, paired_bootstrap, variance_f_test, williams_test};

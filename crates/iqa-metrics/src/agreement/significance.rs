@@ -1,8 +1,7 @@
 use statrs::distribution::{ContinuousCDF, FisherSnedecor, StudentsT};
 
-use super::Interval;
-use super::bootstrap::{interval, resamples_of};
 use super::correlation::{check, plcc};
+use super::{Bootstrap, Interval};
 use crate::MetricsError;
 
 /// How far a figure of one model is above that of another, on the same images.
@@ -16,35 +15,35 @@ pub struct PairedDifference {
     pub p_value: f64,
 }
 
-/// Percentile bootstrap of the difference of a figure between two models: both are resampled with the same images, so
-/// that what makes an image hard for both cancels.
+/// Percentile bootstrap of the difference of a figure between two models: both are resampled with the same images (or
+/// groups of them), so that what makes an image hard for both cancels.
 ///
 /// The p-value is twice the share of resamples on the side of zero with fewer of them, each share as `(count + 1) /
 /// (resamples + 1)` (Efron and Tibshirani 1993, section 15.4; Davison and Hinkley 1997, section 4.2).
 ///
 /// # Errors
 /// As [`bootstrap_interval`](super::bootstrap_interval).
+///
+/// # Panics
+/// As [`bootstrap_interval`](super::bootstrap_interval).
 pub fn paired_bootstrap(
     figure: impl Fn(&[f64], &[f64]) -> Result<f64, MetricsError>,
     first: &[f64],
     second: &[f64],
     subjective: &[f64],
-    resamples: usize,
-    level: f64,
-    seed: u64,
+    bootstrap: &Bootstrap<'_>,
 ) -> Result<PairedDifference, MetricsError> {
     check(first, subjective, 2)?;
     check(second, subjective, 2)?;
     let difference = figure(first, subjective)? - figure(second, subjective)?;
-    let differences = resamples_of([first, second, subjective], resamples, level, seed, |[a, b, s]| {
-        Ok(figure(a, s)? - figure(b, s)?)
-    })?;
+    let differences =
+        bootstrap.resample([first, second, subjective], |[a, b, s]| Ok(figure(a, s)? - figure(b, s)?))?;
     let share = |side: fn(&f64) -> bool| {
         let count = differences.iter().filter(|difference| side(difference)).count();
         (count + 1) as f64 / (differences.len() + 1) as f64
     };
     let p_value = (2.0 * share(|d| *d <= 0.0).min(share(|d| *d >= 0.0))).min(1.0);
-    Ok(PairedDifference { difference, interval: interval(&differences, resamples, level), p_value })
+    Ok(PairedDifference { difference, interval: bootstrap.interval(&differences), p_value })
 }
 
 /// A statistic and how probable one as far out is when there is no difference.
