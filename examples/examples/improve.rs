@@ -4,10 +4,11 @@
 //! cargo run --release --example improve -- --model ms_ssim --reference examples/images/flowers.png \
 //!     --output improved.png examples/images/flowers_blur.png
 //! ```
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program")]
+#![allow(clippy::print_stderr, reason = "a program")]
 
 use std::error::Error;
 use std::fs::File;
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -64,14 +65,12 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
             Some(reference) => scorer.score_pair(picture, reference)?,
             None => scorer.score_single(picture)?,
         };
-        print!("{when}: {} {:.4} ({})", options.model, score.value, score.direction);
-        match &reference {
-            Some(reference) => {
-                let psnr = Scorer::new("psnr", &device)?.score_pair(picture, reference)?;
-                println!(", psnr {:.2} dB", psnr.value);
-            }
-            None => println!(),
+        let mut line = format!("{when}: {} {:.4} ({})", options.model, score.value, score.direction);
+        if let Some(reference) = &reference {
+            let psnr = Scorer::new("psnr", &device)?.score_pair(picture, reference)?;
+            line += &format!(", psnr {:.2} dB", psnr.value);
         }
+        writeln!(std::io::stdout(), "{line}")?;
     }
     let mut file = File::create_new(&options.output)
         .map_err(|error| format!("{}: {error}", options.output.display()))?;

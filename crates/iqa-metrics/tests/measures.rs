@@ -15,7 +15,7 @@ use serde_json::Value;
 const DEFINITION: f64 = 1e-12;
 /// VSI's prior for warm colours turns a rounding error at the least warm pixel into ten thousand of them.
 const SALIENCY: f64 = 1e-6;
-/// Packages work in single precision here and there, and take luma unrounded.
+/// Packages work in single precision here and there, and pyiqa weighs luma otherwise.
 const PACKAGE: f64 = 1e-4;
 
 fn fixture() -> Value {

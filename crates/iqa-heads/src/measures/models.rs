@@ -60,12 +60,31 @@ impl QualityModel for MeasureModel {
     }
 }
 
+/// Which of those that share a name it is, too.
+const fn paper(measure: Measure) -> &'static str {
+    match measure {
+        Measure::Psnr => "of RGB; see docs/MEASURES.md",
+        Measure::Ssim => {
+            "Wang et al., IEEE TIP 13(4), 2004; large images are shrunk first, as the authors' program does"
+        }
+        Measure::SsimFull => {
+            "Wang et al., IEEE TIP 13(4), 2004; not shrunk, as scikit-image, torchmetrics and pyiqa"
+        }
+        Measure::MsSsim => "Wang et al., Asilomar 2003",
+        Measure::Gmsd => "Xue et al., IEEE TIP 23(2), 2014",
+        Measure::Fsim | Measure::Fsimc => "Zhang et al., IEEE TIP 20(8), 2011",
+        Measure::Vsi => "Zhang et al., IEEE TIP 23(10), 2014",
+        Measure::Vif => "Sheikh and Bovik, IEEE TIP 15(2), 2006; in the wavelet domain",
+        Measure::Vifp => "Sheikh and Bovik, IEEE TIP 15(2), 2006; simplified, in the pixel domain",
+    }
+}
+
 macro_rules! measures {
     ($($measure:ident),*) => {
         &[$(ModelInfo {
             name: Measure::$measure.name(),
             reference: ReferenceNeed::FullReference,
-            paper: "see docs/MEASURES.md",
+            paper: paper(Measure::$measure),
             options: &[],
             source: Source::Formula(|| Box::new(MeasureModel(Measure::$measure))),
         }),*]
