@@ -27,7 +27,9 @@ struct Colours {
 
 impl Colours {
     fn new(device: &Device) -> Self {
-        Self { line: LinearConfig::new(3, 1).with_initializer(Initializer::Zeros).init(device) }
+        Self {
+            line: LinearConfig::new(3, 1).with_initializer(Initializer::Constant { value: 0.1 }).init(device),
+        }
     }
 
     /// Means `[n, 3]` to scores `[n]`.
@@ -183,8 +185,10 @@ impl<R: Recipe + Sync> Task for Run<'_, R> {
     }
 
     fn save(&self, model: &Colours, path: &Path) -> Result<(), TrainError> {
-        let bytes = model.clone().into_record().into_bytes();
-        let bytes = bytes.map_err(|error| TrainError::Task(Box::new(error)))?;
+        let bias = model.line.bias.as_ref().map(|bias| bias.val().into_data());
+        let all = [Some(model.line.weight.val().into_data()), bias];
+        let values: Vec<f32> = all.iter().flatten().flat_map(TensorData::iter::<f32>).collect();
+        let bytes: Vec<u8> = values.into_iter().flat_map(f32::to_le_bytes).collect();
         Ok(write_atomically(path, &bytes)?)
     }
 }
