@@ -2,7 +2,7 @@
 
 use iqa_core::Direction;
 use iqa_metrics::MetricsError;
-use iqa_metrics::agreement::paired_bootstrap;
+use iqa_metrics::agreement::{Bootstrap, paired_bootstrap};
 use serde::Serialize;
 
 use super::comparison::Difference;
@@ -64,9 +64,10 @@ impl Versions {
         };
         let mean = |scores: &[f64]| scores.iter().sum::<f64>() / scores.len() as f64;
         let ReportConfig { resamples, level, seed, .. } = *config;
+        let bootstrap = Bootstrap { resamples, level, seed, groups: None };
         let quality = |scores: &[f64], _: &[f64]| Ok(sign * mean(scores));
         // What people say has no part in it.
-        let difference = paired_bootstrap(quality, first, second, first, resamples, level, seed)?.into();
+        let difference = paired_bootstrap(quality, first, second, first, &bootstrap)?.into();
         let mut most: Vec<(usize, f64)> =
             first.iter().zip(second).map(|(first, second)| sign * (first - second)).enumerate().collect();
         let count = |is: fn(f64) -> bool| most.iter().filter(|(_, difference)| is(*difference)).count();
