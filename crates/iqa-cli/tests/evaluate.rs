@@ -292,3 +292,59 @@ fn a_range_may_be_left_out_and_be_left_by_scores() {
         assert!(!output.status.success() && stderr(&output).contains(expected), "{}", stderr(&output));
     }
 }
+
+#[test]
+fn scores_of_another_program_are_compared_with_and_a_split_file_is_kept_to() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder.path();
+    made_set(folder);
+    let mut scores = "Image;Score\r\n".to_owned();
+    for reference in 0..REFERENCES {
+        for version in 1..=VERSIONS {
+            let score = 20.0 - f64::from(version) + f64::from(reference * u32::from(version) % 3);
+            write!(scores, "elsewhere\\R{reference}_{version}.PNG;{score}\r\n").expect("text");
+        }
+    }
+    std::fs::write(folder.join("other.csv"), scores).expect("writes");
+    let split = "part,reference\ntrain,r0.png\ntrain,r1.png\nvalidation,r2.png\ntest,r3.png\ntest,r4.png\n";
+    std::fs::write(folder.join("split.csv"), split).expect("writes");
+    let run = |name: &str, extra: &[&str]| {
+        let mut command = iqa("evaluate");
+        command.args(["--set", "csv", "--range", "0,14", "--better", "lower", "--resamples", "50"]);
+        command.arg("--root").arg(folder).arg("--list").arg(folder.join("list.csv"));
+        command.args(["--model", "psnr", "--output"]).arg(folder.join(name)).args(extra);
+        command.output().expect("starts")
+    };
+    let [other, split] = ["other.csv", "split.csv"].map(|name| folder.join(name).display().to_string());
+    let report = |name: &str| -> serde_json::Value {
+        let bytes = std::fs::read(folder.join(name).join("report.json")).expect("reads");
+        serde_json::from_slice(&bytes).expect("JSON")
+    };
+    let output = run("higher", &["--against", &other]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert!(stdout(&output).contains("psnr less other on 60 images"), "{}", stdout(&output));
+    assert!(stdout(&output).contains("(50 resamples of 5 references)"), "{}", stdout(&output));
+    assert_eq!(report("higher")["against"]["references"], 5);
+    let output = run("lower", &["--against", &other, "--against-better", "lower"]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    // The other model is turned round: what PSNR is ahead of it by grows by twice its correlation.
+    let ahead = |name: &str| report(name)["against"]["srcc"]["value"].as_f64().expect("a number");
+    assert!(ahead("lower") > 1.0 && ahead("higher").abs() < 0.3, "{} {}", ahead("lower"), ahead("higher"));
+
+    let output = run("part", &["--split", &split, "--against", &other]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert_eq!((&report("part")["images"], &report("part")["against"]["images"]), (&24.into(), &24.into()));
+
+    let own = folder.join("higher/scores.csv").display().to_string();
+    for (extra, expected) in [
+        (&["--against", own.as_str(), "--against-better", "lower"][..], "says itself which end is good"),
+        (&["--against", &split], "expected a column named distorted"),
+        (&["--split", &other], "expected a column named reference"),
+        (&["--split", &split, "--splits", "hiqa"], "cannot be used with"),
+        (&["--against-better", "lower"], "--against <AGAINST>"),
+    ] {
+        let output = run("refused", extra);
+        assert!(!output.status.success() && stderr(&output).contains(expected), "{}", stderr(&output));
+    }
+    assert!(!folder.join("refused").exists());
+}

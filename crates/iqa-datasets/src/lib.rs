@@ -16,4 +16,4 @@ pub mod synthetic;
 
 pub use dataset::{DataSet, Direction, Sample, ScoreKind, ScoreScale};
 pub use error::DatasetError;
-pub use readers::{DataSetKind, ListedPair, Strictness, read_pairs};
+pub use readers::{DataSetKind, ListedPair, ListedScore, Strictness, read_pairs, read_scores};

@@ -27,6 +27,16 @@ pub enum EvaluateError {
         /// How many others.
         others: usize,
     },
+    /// A list of scores lacks images of the set.
+    #[error("{path}: no score of {image}{}", match missing { 1 => String::new(), _ => format!(" (and {} more)", missing - 1) }, path = path.display(), image = image.display())]
+    NoScore {
+        /// The list.
+        path: PathBuf,
+        /// The first image.
+        image: PathBuf,
+        /// How many there are.
+        missing: usize,
+    },
     /// A model has no score for an image.
     #[error("{image}: {source}", image = image.display())]
     Scoring {

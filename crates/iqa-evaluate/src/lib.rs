@@ -54,6 +54,7 @@ mod dots;
 mod error;
 mod figures;
 mod folder;
+mod foreign;
 mod report;
 mod run;
 mod scatter;

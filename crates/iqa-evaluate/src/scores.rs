@@ -4,10 +4,13 @@
 //! digests of the pictures that it was made of. The file is an [`iqa_core::ResultsFile`]: one run at a time writes it, and a torn record is written again.
 
 use std::collections::HashMap;
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use iqa_core::{
-    CoreError, Direction, RecordForm, ResultsFile, ScoreSpec, read_records, sha256, short_sha256_of_file,
+    CoreError, Direction, RecordForm, ReferenceNeed, ResultsFile, ScoreSpec, read_records, sha256,
+    short_sha256_of_file,
 };
 use iqa_datasets::{DataSet, Sample};
 use rayon::prelude::*;
@@ -49,6 +52,12 @@ impl ScoreKey {
         }
     }
 
+    /// Of scores whose model is known by a file alone, and has no range that is known.
+    pub(super) fn of_list(set: &DataSet, model: String, digest: String, direction: Direction) -> Self {
+        let range = (f64::NEG_INFINITY, f64::INFINITY);
+        Self::new(set, model, digest, ScoreSpec { direction, range, reference: ReferenceNeed::NoReference })
+    }
+
     /// That the scores of a file with the key `found` are those of this one.
     fn same_as(&self, found: &Self, path: &Path) -> Result<(), CoreError> {
         let parts = [
@@ -76,7 +85,7 @@ fn digest(set: &DataSet) -> String {
 }
 
 /// Paths of the images below the folder that they share, with `/` between parts: the same wherever the set lies.
-fn names(set: &DataSet) -> Vec<String> {
+pub(super) fn names(set: &DataSet) -> Vec<String> {
     let parts = |sample: &Sample| -> Vec<String> {
         sample.distorted.components().map(|part| part.as_os_str().to_string_lossy().into_owned()).collect()
     };
@@ -132,6 +141,17 @@ pub struct Scores {
 }
 
 impl Scores {
+    /// Whether a file begins as one that [`score_set`](super::score_set) writes does.
+    ///
+    /// # Errors
+    /// [`CoreError::Io`].
+    pub fn is_own(path: &Path) -> Result<bool, CoreError> {
+        let io = |source| CoreError::Io { path: path.into(), source };
+        let mut start = Vec::new();
+        File::open(path).map_err(io)?.take(2).read_to_end(&mut start).map_err(io)?;
+        Ok(start == b"# ")
+    }
+
     /// Reads the scores of a finished evaluation of the same set.
     ///
     /// # Errors
@@ -171,7 +191,7 @@ impl Scores {
 fn spec_like(key: &ScoreKey) -> ScoreSpec {
     let [low, high] = key.range;
     let range = (low.unwrap_or(f64::NEG_INFINITY), high.unwrap_or(f64::INFINITY));
-    ScoreSpec { direction: key.direction, range, reference: iqa_core::ReferenceNeed::NoReference }
+    ScoreSpec { direction: key.direction, range, reference: ReferenceNeed::NoReference }
 }
 
 const FORM: RecordForm = RecordForm::CsvAfterLine;

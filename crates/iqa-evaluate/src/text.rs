@@ -6,6 +6,9 @@ use super::comparison::Comparison;
 use super::figures::{Figures, Part};
 use super::report::{Report, SplitSummary};
 
+/// Below so many references a bootstrap over them says little.
+const FEW_REFERENCES: usize = 10;
+
 impl Report {
     /// The report as text, in Markdown.
     pub fn markdown(&self) -> String {
@@ -50,6 +53,9 @@ fn describe(report: &Report) -> String {
             ends(intervals.srcc),
             ends(intervals.krcc)
         );
+        if intervals.references.is_some_and(|references| references < FEW_REFERENCES) {
+            text += "\nOf so few references an interval is rough, and rather too narrow.\n";
+        }
     }
     for (_, parts) in parts.into_iter().filter(|(_, parts)| !parts.is_empty()) {
         text.push('\n');

@@ -6,13 +6,15 @@ use std::error::Error;
 use std::path::{Path, PathBuf};
 
 use crate::options::within;
+use crate::sets::Better;
 use crate::terminal::Terminal;
 use clap::Args;
+use iqa_models::datasets::DataSet;
 use iqa_models::datasets::split::SplitPreset;
 use iqa_models::evaluate::{NamedModel, ReportConfig, Scores, evaluate, evaluate_all};
 use iqa_models::heads::wadiqam::MAX_PATCHES;
 use iqa_models::metrics::agreement::MAX_RESAMPLES;
-use iqa_models::{Device, Scorer, available_devices, device_by_name};
+use iqa_models::{Device, Direction, Scorer, available_devices, device_by_name};
 use sets::SetsOptions;
 
 /// Says how well models agree with people on rated sets
@@ -45,9 +47,13 @@ pub(crate) struct Options {
     /// Report also on the test parts of a paper's splits, `bosse_live` say: mean, median, standard deviation.
     #[arg(long)]
     splits: Option<SplitPreset>,
-    /// The scores.csv of another model on the same images: how significant is the difference?
+    /// Scores of another model on the same images: how significant is the difference? A scores.csv of `evaluate`, or a list
+    /// of any program with the columns `image` and `score`.
     #[arg(long)]
     against: Option<PathBuf>,
+    /// Which end of the scores of such a list is good (default: the higher one).
+    #[arg(long, value_enum, requires = "against")]
+    against_better: Option<Better>,
     /// Resamples of the bootstrap.
     #[arg(long, default_value_t = 1000, value_parser = within(1..=MAX_RESAMPLES))]
     resamples: usize,
@@ -62,6 +68,23 @@ const EXAMPLES: &str = "Examples:
   iqa evaluate --set csv --list ratings.csv --root images --model wadiqam_nr --output results/mine";
 
 impl Options {
+    fn read_against(&self, path: &Path, set: &DataSet) -> Result<Scores, Box<dyn Error>> {
+        match (Scores::is_own(path)?, self.against_better) {
+            (true, None) => Ok(Scores::read(path, set)?),
+            (true, Some(_)) => {
+                Err(format!("{} says itself which end is good, without --against-better", path.display())
+                    .into())
+            }
+            (false, better) => {
+                let direction = match better.unwrap_or(Better::Higher) {
+                    Better::Higher => Direction::HigherIsBetter,
+                    Better::Lower => Direction::LowerIsBetter,
+                };
+                Ok(Scores::read_list(path, set, direction)?)
+            }
+        }
+    }
+
     /// The models with their labels, opened: a missing file of weights is told before the work.
     fn open_models(&self, device: &Device) -> Result<Vec<(&str, Scorer)>, Box<dyn Error>> {
         if self.weights.is_some() && (self.model.len() > 1 || self.model[0].contains('=')) {
@@ -117,7 +140,7 @@ pub(crate) fn run(options: &Options) -> Result<bool, Box<dyn Error>> {
         return Ok(failures.is_empty());
     };
     // Read first: a wrong file is told before the work.
-    let against = options.against.as_ref().map(|path| Scores::read(path, set)).transpose()?;
+    let against = options.against.as_ref().map(|path| options.read_against(path, set)).transpose()?;
     let (model, terminal) = (scorer.model(), Terminal::new());
     let done = evaluate(model, set, &options.output, against.as_ref(), &config, &terminal)?;
     say!("{}", done.report.markdown());

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use crate::sets::{Better, SetOptions, range, set_names};
 use clap::Args;
 use iqa_models::datasets::DataSet;
-use iqa_models::datasets::split::SplitPreset;
+use iqa_models::datasets::split::{Split, SplitPreset};
 
 /// What a list of one's own is called.
 const CSV: &str = "csv";
@@ -38,6 +38,10 @@ pub(crate) struct SetsOptions {
     /// Keep to the test part of the first split of this preset: for weights trained with the same seed on the rest.
     #[arg(long, conflicts_with = "splits")]
     test_of: Option<SplitPreset>,
+    /// Keep to the test part of the split in a CSV file with the columns `part` and `reference` (or `image`), as `train`
+    /// takes it; for a single set.
+    #[arg(long, conflicts_with_all = ["splits", "test_of"])]
+    split: Option<PathBuf>,
 }
 
 fn set_help() -> String {
@@ -61,6 +65,9 @@ impl SetsOptions {
                     format!("{option} is there {given} times: expected one for each {kind}, {sets}").into()
                 );
             }
+        }
+        if self.split.is_some() && self.set.len() > 1 {
+            return Err("--split is for a single set".into());
         }
         let mut sets: Vec<DataSet> = Vec::with_capacity(self.set.len());
         let mut own = 0..own;
@@ -86,7 +93,11 @@ impl SetsOptions {
     }
 
     fn test_part(&self, set: DataSet, seed: u64) -> Result<DataSet, Box<dyn Error>> {
-        let Some(preset) = self.test_of else { return Ok(set) };
-        Ok(set.part(preset.first(&set, seed)?.test())?)
+        let split = match (&self.split, self.test_of) {
+            (Some(file), _) => Split::from_file(&set, file)?,
+            (None, Some(preset)) => preset.first(&set, seed)?,
+            (None, None) => return Ok(set),
+        };
+        Ok(set.part(split.test())?)
     }
 }

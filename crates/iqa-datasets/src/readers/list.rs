@@ -124,6 +124,38 @@ pub(super) fn inferred(
     ScoreScale::new(kind, direction, low, high)
 }
 
+/// A row of a list of scores that another program gave.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ListedScore {
+    /// The image, as the list has it, with `/` between the parts of its path.
+    pub image: String,
+    /// Its score; may be infinite.
+    pub score: f64,
+    /// Line in the list, from 1.
+    pub line: usize,
+}
+
+/// Reads a list of images and their scores. The header names the columns as in [`DataSet::open_csv`]; others are ignored.
+///
+/// # Errors
+/// [`DatasetError::Io`], [`DatasetError::Column`]; [`DatasetError::Malformed`] for a row without an image, with what is no
+/// number, or with more or fewer fields than the header has, and for what is not UTF-8.
+pub fn read_scores(list: &Path) -> Result<Vec<ListedScore>, DatasetError> {
+    let table = Table::read(list)?;
+    let (images, score) = (Images::of(&table)?, table.score()?);
+    table
+        .records
+        .iter()
+        .map(|(line, record)| {
+            let place = table.place(*line);
+            let (image, _) = images.read(&place, record)?;
+            let number = record[score].parse().ok().filter(|number: &f64| !number.is_nan());
+            let score = number.ok_or_else(|| place.malformed("a score: a number", &record[score]))?;
+            Ok(ListedScore { image, score, line: *line })
+        })
+        .collect()
+}
+
 /// A row of a list of images to score.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListedPair {

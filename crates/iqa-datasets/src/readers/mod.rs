@@ -21,7 +21,7 @@ use std::path::Path;
 use std::str::FromStr;
 
 pub(crate) use collect::Place;
-pub use list::{ListedPair, read_pairs};
+pub use list::{ListedPair, ListedScore, read_pairs, read_scores};
 pub(crate) use table::Table;
 pub use tid::TID2013_SUBSETS;
 
