@@ -320,3 +320,66 @@ fn the_program_says_what_it_is_and_what_it_has() {
         (&"lower_is_better".into(), &serde_json::json!([0.0, 0.5]))
     );
 }
+
+#[test]
+fn scores_become_a_parquet_file_that_is_gone_on_towards() {
+    use parquet::file::reader::{FileReader, SerializedFileReader};
+    use parquet::record::Field;
+
+    let folder = tempfile::tempdir().expect("a folder");
+    folders(folder.path(), 3);
+    // Two fail by one of the models: too small.
+    let score = |output: &str| {
+        let mut command = iqa("score");
+        command.current_dir(folder.path()).args([
+            "dist",
+            "--reference",
+            "ref",
+            "--recursive",
+            "--model",
+            "psnr,ms_ssim",
+        ]);
+        run(command.args(["--output", output])).0
+    };
+    assert_eq!(score("rows.csv").status.code(), Some(1));
+    assert_eq!(score("growing.json").status.code(), Some(1));
+    // As a run that was stopped in the middle of a record leaves it.
+    let bytes = fs::read(folder.path().join("growing.json")).expect("reads");
+    let part = folder.path().join("scores.parquet.part.json");
+    fs::write(&part, &bytes[..bytes.len() * 2 / 3]).expect("writes");
+    assert_eq!(score("scores.parquet").status.code(), Some(1));
+    assert!(!part.exists());
+
+    let file = fs::File::open(folder.path().join("scores.parquet")).expect("opens");
+    let reader = SerializedFileReader::new(file).expect("a Parquet file");
+    let metadata = reader.metadata().file_metadata().key_value_metadata().expect("metadata");
+    let models =
+        metadata.iter().find(|entry| entry.key == "iqa.models").and_then(|entry| entry.value.clone());
+    let models: serde_json::Value = serde_json::from_str(&models.expect("a value")).expect("JSON");
+    assert_eq!((&models[0]["model"], &models[0]["direction"]), (&"psnr".into(), &"higher_is_better".into()));
+    let rows: Vec<Vec<(String, Field)>> = reader
+        .get_row_iter(None)
+        .expect("rows")
+        .map(|row| {
+            row.expect("a row").get_column_iter().map(|(name, field)| (name.clone(), field.clone())).collect()
+        })
+        .collect();
+    let text = fs::read_to_string(folder.path().join("rows.csv")).expect("reads");
+    let expected: Vec<Vec<&str>> = text.lines().map(|line| line.split(',').collect()).collect();
+    assert_eq!(rows.len(), 3);
+    for (row, expected_row) in rows.iter().zip(&expected[1..]) {
+        for ((name, field), (title, cell)) in row.iter().zip(expected[0].iter().zip(expected_row)) {
+            assert_eq!(name, title);
+            match field {
+                Field::Str(text) => assert_eq!(text, cell),
+                Field::Double(value) => assert_eq!(*value, cell.parse::<f64>().expect("a number")),
+                Field::Null => assert_eq!((name.as_str(), *cell), ("ms_ssim", "")),
+                other => panic!("{name}: {other:?}"),
+            }
+        }
+    }
+    // One that is there is left alone.
+    let again = score("scores.parquet");
+    assert_eq!(again.status.code(), Some(2));
+    assert!(stderr(&again).contains("is there already"), "{}", stderr(&again));
+}

@@ -3,6 +3,7 @@
 mod content;
 mod jobs;
 mod output;
+mod parquet;
 mod record;
 mod tally;
 
@@ -52,7 +53,8 @@ pub(crate) struct Options {
     models: ModelOptions,
     #[command(flatten)]
     preprocessing: PreprocessingOptions,
-    /// Form of the output; `json` is one object a line [default: text; json with --output].
+    /// Form of the output; `json` is one object a line, `parquet` is for `--output` alone [default: by the ending of --output, if it
+    /// is .csv or .parquet; json with another; text without].
     #[arg(long, value_enum)]
     format: Option<Format>,
     /// Write the scores to this file; a run that was stopped goes on after the images it holds.
@@ -124,8 +126,7 @@ pub(crate) fn run(options: &Options) -> Result<bool, Box<dyn Error>> {
             note!("part {} of {} has none of the {all} images", shard.index + 1, shard.count);
         }
     }
-    let default = if options.output.is_some() { Format::Json } else { Format::Text };
-    let format = options.format.unwrap_or(default);
+    let format = options.format.unwrap_or_else(|| Format::of(options.output.as_deref()));
     if options.heatmap.is_some() && (!alone || models.len() > 1) {
         return Err(format!(
             "--heatmap takes one image and one model, not {} and {}",
@@ -141,7 +142,9 @@ pub(crate) fn run(options: &Options) -> Result<bool, Box<dyn Error>> {
     let mut writer = Writer::new(format, labels.into_iter().zip(scorers.each()));
     let first = options.shard.is_none_or(|shard| shard.index == 0);
     match &options.output {
+        Some(path) if format == Format::Parquet => writer.grow_towards(path, &mut jobs)?,
         Some(path) => writer.go_on_in(path, &mut jobs, first)?,
+        None if format == Format::Parquet => return Err("--format parquet needs --output".into()),
         None => writer.begin(first)?,
     }
     if writer.incomplete > 0 {
@@ -177,6 +180,7 @@ pub(crate) fn run(options: &Options) -> Result<bool, Box<dyn Error>> {
         Ok::<(), Box<dyn Error>>(())
     })?;
     terminal.end();
+    writer.finish()?;
     writer.summarise();
     crate::output::detail(format_args!("{} images in {:.2} s", jobs.len(), start.elapsed().as_secs_f64()));
     Ok(complete)

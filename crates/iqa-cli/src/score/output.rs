@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::error::Error;
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
@@ -12,6 +13,7 @@ use iqa_models::{ModelError, Score, Scorer};
 
 use super::content::{Contents, digest_of_path, short};
 use super::jobs::Job;
+use super::parquet;
 use super::record::{Column, Record, Records};
 use super::tally::{Tally, describe};
 use crate::output::{ReaderGone, Verbosity, may_be_closed, verbosity};
@@ -21,6 +23,19 @@ pub(crate) enum Format {
     Text,
     Json,
     Csv,
+    Parquet,
+}
+
+impl Format {
+    /// That of a file, by its ending; of standard output, where there is none.
+    pub(crate) fn of(output: Option<&Path>) -> Self {
+        let Some(path) = output else { return Self::Text };
+        match path.extension().map(OsStr::to_ascii_lowercase) {
+            Some(ending) if ending == "csv" => Self::Csv,
+            Some(ending) if ending == "parquet" => Self::Parquet,
+            _ => Self::Json,
+        }
+    }
 }
 
 /// Counts up when records of earlier versions are not to be gone on with.
@@ -41,6 +56,9 @@ pub(crate) struct Writer {
     settings: String,
     sink: Sink,
     tallies: Vec<Tally>,
+    identities: Vec<String>,
+    /// The Parquet file that the records become at the end.
+    becomes: Option<PathBuf>,
     /// Images of an earlier run that some model could not score.
     pub(crate) incomplete: usize,
 }
@@ -48,15 +66,19 @@ pub(crate) struct Writer {
 impl Writer {
     pub(crate) fn new<'a>(format: Format, models: impl Iterator<Item = (String, &'a Scorer)>) -> Self {
         let mut settings = format!("{VERSION}");
-        let (mut tallies, mut columns) = (Vec::new(), Vec::new());
+        let (mut tallies, mut columns, mut identities) = (Vec::new(), Vec::new(), Vec::new());
         for (label, scorer) in models {
             let spec = scorer.spec();
             settings += &format!("\n{}\n{}", scorer.name(), scorer.identity());
+            identities.push(scorer.identity().to_string());
             tallies.push(Tally::new(label.clone(), spec.direction));
             columns.push(Column { label, direction: spec.direction, range: spec.range });
         }
         let settings = short(settings.as_bytes());
-        Self { records: Records { format, columns }, settings, sink: Sink::Standard, tallies, incomplete: 0 }
+        // What becomes Parquet grows as JSON.
+        let format = if format == Format::Parquet { Format::Json } else { format };
+        let records = Records { format, columns };
+        Self { records, settings, sink: Sink::Standard, tallies, identities, becomes: None, incomplete: 0 }
     }
 
     /// Writes the header, if the format has one and this is the `first` part of the images.
@@ -83,7 +105,7 @@ impl Writer {
         first: bool,
     ) -> Result<(), Box<dyn Error>> {
         if self.records.format == Format::Text {
-            return Err("--output takes --format json or csv".into());
+            return Err("--output takes --format json, csv or parquet".into());
         }
         if std::fs::metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir()) {
             let file = File::options().write(true).open(path);
@@ -186,6 +208,25 @@ impl Writer {
         add(&mut self.tallies, &record);
         let text = self.records.write(&record)?;
         self.put(&text)
+    }
+
+    /// Writes records that become the Parquet file `path`, after those of an earlier run, as [`Self::go_on_in`] does.
+    pub(crate) fn grow_towards(&mut self, path: &Path, jobs: &mut Vec<Job>) -> Result<(), Box<dyn Error>> {
+        if path.exists() {
+            return Err(
+                format!("{}: is there already, and a Parquet file cannot grow", path.display()).into()
+            );
+        }
+        self.becomes = Some(path.into());
+        self.go_on_in(&parquet::growing(path), jobs, true)
+    }
+
+    /// Makes the Parquet file, if there is to be one.
+    pub(crate) fn finish(&mut self) -> Result<(), Box<dyn Error>> {
+        match &self.becomes {
+            Some(path) => parquet::finish(path, &self.records, &self.identities),
+            None => Ok(()),
+        }
     }
 
     /// Says the scores in short, beside those of earlier runs.

@@ -142,7 +142,7 @@ impl Records {
                     })
                     .collect()
             }
-            Format::Json => {
+            Format::Json | Format::Parquet => {
                 let cell = |column: &Column, score: f64| Cell {
                     score,
                     direction: column.direction.as_str(),
