@@ -8,10 +8,13 @@ use iqa_models::core::{CoreError, Silent};
 use iqa_models::datasets::augment::PairAugment;
 use iqa_models::datasets::{DataSet, Direction, ScoreKind, ScoreScale, Strictness};
 use iqa_models::heads::wadiqam::{ScoreOptions, Wadiqam, WadiqamConfig};
+use iqa_models::train::gsn::GsnRecipe;
+use iqa_models::train::hiqa::HiqaRecipe;
+use iqa_models::train::multi_branch::MultiBranchRecipe;
 use iqa_models::train::wadiqam::{WadiqamRecipe, train};
 use iqa_models::train::{
-    DataKey, Mixture, Outcome, Schedule, SetTraining, SetValidation, TrainError, TrainingPair, TrainingPairs,
-    ValidationMixture, ValidationPairs, read_log,
+    DataKey, Mixture, Outcome, QualityLoss, Recipe, Schedule, SetTraining, SetValidation, Term, TrainError,
+    TrainingPair, TrainingPairs, ValidationMixture, ValidationPairs, read_log,
 };
 use iqa_models::{Device, ScoreError};
 use iqa_testkit::textured;
@@ -298,6 +301,46 @@ fn recipes_that_make_no_sense_are_refused_by_field() {
     }
     let empty = run(&good, &Mixed::new(0), folder.path()).expect_err("nothing to train on");
     assert!(matches!(empty, TrainError::Empty { set: "training" }));
+}
+
+/// A checkpoint from before a field was there goes on where the field has the value that was meant then.
+#[test]
+fn a_recipe_without_a_field_has_its_default() {
+    fn check<R: Recipe + Default + PartialEq + std::fmt::Debug>() {
+        let whole = serde_json::to_value(R::default()).expect("writes");
+        for field in whole.as_object().expect("fields").keys() {
+            let mut fields = whole.clone();
+            fields.as_object_mut().expect("fields").remove(field);
+            assert_eq!(serde_json::from_value::<R>(fields).expect("reads"), R::default(), "{field}");
+        }
+        R::default().validate().expect("sound");
+    }
+    check::<WadiqamRecipe>();
+    check::<GsnRecipe>();
+    check::<MultiBranchRecipe>();
+    check::<HiqaRecipe>();
+}
+
+/// Each image of a batch by itself, and the images of a batch beside each other; patches and images alike.
+#[test]
+fn other_terms_of_the_loss_are_learned() {
+    for model in [WadiqamConfig::wadiqam_nr(), WadiqamConfig::diqam_nr()] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let recipe = WadiqamRecipe {
+            loss: QualityLoss::of(Term::Mse).with(0.2, Term::Ranking { margin: 0.1 }),
+            epochs: 8,
+            images: 4,
+            learning_rate: 2e-3,
+            schedule: Schedule::Constant,
+            ..recipe(model)
+        };
+        let outcome = train_alone(&recipe, &Mixed::new(16), folder.path()).expect("trains");
+        let (first, last) = (outcome.log[0], outcome.log[outcome.best_epoch]);
+        assert!(last.validation_loss < first.validation_loss, "{first:?} {last:?}");
+        let alone = WadiqamRecipe { images: 1, ..recipe };
+        let error = alone.validate().expect_err("nothing to compare");
+        assert!(matches!(error, TrainError::InvalidRecipe { field: "images", .. }), "{error}");
+    }
 }
 
 /// The second epoch learns 1e30 times as fast as the first.

@@ -1,8 +1,4 @@
 //! Draws the reference that HIQA hallucinates for an image, and the discrepancy between the two.
-//!
-//! ```text
-//! iqa hallucinate --weights RUN/hiqa.safetensors --output FOLDER picture.png
-//! ```
 
 use std::collections::HashMap;
 use std::error::Error;
@@ -21,11 +17,16 @@ use iqa_models::{DecodeOptions, Device, device_by_name, read_image};
 /// What is drawn of each image.
 const KINDS: [&str; 2] = ["hallucinated", "map"];
 
-/// Draws the reference that HIQA hallucinates for an image of any size, and the discrepancy between the two (black: none,
+/// Draws the reference that HIQA hallucinates for an image, and where it differs
+///
+/// The image may have any size. The discrepancy between the two is drawn too (black: none,
 /// white: a quarter of the scale and more).
 ///
 /// Writes NAME.hallucinated.png and NAME.map.png for each image, and over nothing but what it drew of the same file. The exit status is 1 when one could not be read.
 #[derive(Args)]
+#[command(
+    after_help = "Example:\n  iqa hallucinate --weights RUN/hiqa.safetensors --output FOLDER picture.png"
+)]
 pub(crate) struct Options {
     /// Images, PNG, JPEG, BMP, TIFF or WebP.
     #[arg(required = true)]

@@ -4,11 +4,14 @@
 
 #[macro_use]
 mod output;
+mod compare;
+mod config;
 mod evaluate;
 mod hallucinate;
 mod models;
 mod opening;
 mod options;
+mod preprocessing;
 mod reproduce;
 mod score;
 mod sets;
@@ -18,6 +21,7 @@ mod terminal;
 mod train;
 mod weights;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
@@ -43,6 +47,10 @@ struct Global {
     /// Threads that compute [default: one a core].
     #[arg(long, global = true, value_parser = options::within(1..=1024))]
     threads: Option<usize>,
+    /// Defaults for `model`, `model_without_reference`, `device`, `threads` and `cache`, in TOML [default: IQA_CONFIG, or iqa.toml
+    /// here, or iqa-models/iqa.toml in the folder for settings].
+    #[arg(long, global = true)]
+    config: Option<PathBuf>,
     /// No progress and no summary: errors alone.
     #[arg(long, short, global = true, conflicts_with = "verbose")]
     quiet: bool,
@@ -54,6 +62,7 @@ struct Global {
 #[derive(Subcommand)]
 enum Command {
     Score(Box<score::Options>),
+    Compare(compare::Options),
     Evaluate(evaluate::Options),
     Models(models::Options),
     Train(Box<train::Options>),
@@ -68,7 +77,11 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let matches = Cli::command().get_matches();
+    let program = match config::apply(Cli::command()) {
+        Ok(program) => program,
+        Err(error) => return finish(Err(error)),
+    };
+    let matches = program.clone().get_matches();
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     output::set_verbosity(match &cli.global {
         Global { quiet: true, .. } => Verbosity::Quiet,
@@ -81,6 +94,7 @@ fn main() -> ExitCode {
     }
     let done = match &cli.command {
         Command::Score(options) => score::run(options),
+        Command::Compare(options) => compare::run(options),
         Command::Evaluate(options) => evaluate::run(options),
         Command::Models(options) => models::run(options).map(|()| true),
         Command::Train(options) => {
@@ -96,10 +110,10 @@ fn main() -> ExitCode {
             Ok(true)
         }
         Command::Completions(options) => {
-            options.run(Cli::command());
+            options.run(program);
             Ok(true)
         }
-        Command::Man(options) => options.run(Cli::command()).map(|()| true),
+        Command::Man(options) => options.run(program).map(|()| true),
     };
     if let Some(path) = iqa_models::core::ignored_profile() {
         note!(

@@ -31,9 +31,9 @@ pub(crate) struct ModelOptions {
     /// Look at so many random patches of each image instead of all; for patch networks.
     #[arg(long, value_parser = within(1..=MAX_PATCHES))]
     patches: Option<usize>,
-    /// Seed of the random patches.
+    /// Seed of what is random: patches, resamples.
     #[arg(long, default_value_t = 1)]
-    seed: u64,
+    pub(crate) seed: u64,
 }
 
 /// A type of half the size.
@@ -68,7 +68,7 @@ impl ModelOptions {
     /// The models, opened; the one called `default` where none is named.
     pub(crate) fn open(&self, default: &str) -> Result<Vec<NamedModel>, Box<dyn Error>> {
         let named: Vec<&str> = self.model.iter().map(String::as_str).collect();
-        let labels = if named.is_empty() { vec![default] } else { named };
+        let labels = if named.is_empty() { default.split(',').collect() } else { named };
         if self.weights.is_some() && (labels.len() > 1 || labels[0].contains('=')) {
             return Err("--weights is for a single model by its name: write NAME=FILE for each".into());
         }
@@ -78,7 +78,7 @@ impl ModelOptions {
         let options = options.as_ref().map_or(&[][..], |options| options);
         let terminal = Terminal::new();
         let mut models: Vec<NamedModel> = Vec::with_capacity(labels.len());
-        for label in labels {
+        for &label in &labels {
             if models.iter().any(|earlier| earlier.label == label) {
                 return Err(format!("--model: `{label}` is there twice").into());
             }
@@ -91,7 +91,7 @@ impl ModelOptions {
                 let info = iqa_models::model_by_name(name);
                 info.is_ok_and(|info| info.options.iter().any(|known| known.name == option))
             };
-            let options = if named_alone(self) || taken("patches") { options } else { &[] };
+            let options = if labels.len() == 1 || taken("patches") { options } else { &[] };
             let scorer = Scorer::open_observed(name, weights, options, &device, &terminal)?;
             if let (Some(weights), Some(remark)) = (weights, scorer.weights_remark()) {
                 note!("{}: {remark}", weights.display());
@@ -101,8 +101,4 @@ impl ModelOptions {
         }
         Ok(models)
     }
-}
-
-fn named_alone(options: &ModelOptions) -> bool {
-    options.model.len() <= 1
 }

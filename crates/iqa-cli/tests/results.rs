@@ -76,7 +76,7 @@ fn scores_of_other_weights_or_another_reference_are_not_gone_on_with() {
         };
         let arguments = with(&other);
         let arguments: Vec<&OsStr> = arguments.iter().map(|argument| &**argument).collect();
-        refused(&arguments, "scores of another set of weights, float type, device, options", &output);
+        refused(&arguments, "scores of another set of weights, float type, device or options", &output);
         // The same weights by another way are the same.
         let before = read(&output);
         succeeds(&score(with(&weights)));
@@ -98,7 +98,7 @@ fn scores_of_other_weights_or_another_reference_are_not_gone_on_with() {
     succeeds(&score(arguments));
     succeeds(&score(arguments));
     std::fs::copy(&b, &reference).expect("copies");
-    refused(&arguments, "or reference content", &output);
+    refused(&arguments, "reference.png from when that file had other content", &output);
 }
 
 #[test]

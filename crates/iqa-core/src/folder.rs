@@ -43,17 +43,18 @@ pub fn images_in(folder: impl AsRef<Path>, recursive: bool) -> Result<Vec<PathBu
     Ok(files)
 }
 
-/// The pristine originals in a folder, to be found by the place of a distorted version in another.
+/// The pictures of a folder, to be found by the place of another version in another folder: the original of a distorted
+/// picture, say.
 ///
 /// ```no_run
-/// use iqa_core::ReferenceFolder;
-/// let references = ReferenceFolder::open("originals", true)?;
+/// use iqa_core::ImageFolder;
+/// let references = ImageFolder::open("originals", true)?;
 /// // `originals/cats/1.png`, or `originals/cats/1.bmp` if that is the only `1` there.
 /// let reference = references.find("cats/1.png".as_ref());
 /// # Ok::<(), iqa_core::CoreError>(())
 /// ```
 #[derive(Clone, Debug)]
-pub struct ReferenceFolder {
+pub struct ImageFolder {
     folder: PathBuf,
     /// Paths of the files, below the folder.
     files: BTreeSet<PathBuf>,
@@ -61,7 +62,7 @@ pub struct ReferenceFolder {
     stems: HashMap<PathBuf, Vec<PathBuf>>,
 }
 
-impl ReferenceFolder {
+impl ImageFolder {
     /// The pictures of a folder as [`images_in`] lists them.
     ///
     /// # Errors
@@ -77,18 +78,17 @@ impl ReferenceFolder {
         Ok(Self { folder: folder.into(), files, stems })
     }
 
-    /// The reference of a distorted image, by the path of that below its own folder: the file of the same path, or else the
+    /// The version of another image here, by the path of that below its own folder: the file of the same path, or else the
     /// only one of the same path but for the extension.
-    pub fn find(&self, distorted: &Path) -> Option<PathBuf> {
-        let same =
-            self.files.get(distorted).or_else(|| match self.stems.get(&distorted.with_extension("")) {
-                Some(files) if files.len() == 1 => files.first(),
-                _ => None,
-            });
+    pub fn find(&self, other: &Path) -> Option<PathBuf> {
+        let same = self.files.get(other).or_else(|| match self.stems.get(&other.with_extension("")) {
+            Some(files) if files.len() == 1 => files.first(),
+            _ => None,
+        });
         same.map(|file| self.folder.join(file))
     }
 
-    /// The references, sorted by path.
+    /// The pictures, sorted by path.
     pub fn files(&self) -> impl Iterator<Item = PathBuf> {
         self.files.iter().map(|file| self.folder.join(file))
     }
@@ -106,7 +106,7 @@ mod tests {
             std::fs::create_dir_all(path.parent().expect("a folder")).expect("makes it");
             std::fs::write(path, "").expect("writes");
         }
-        let references = ReferenceFolder::open(folder.path(), true).expect("lists");
+        let references = ImageFolder::open(folder.path(), true).expect("lists");
         let find = |name: &str| {
             let found = references.find(Path::new(name))?;
             Some(found.strip_prefix(folder.path()).expect("below").to_string_lossy().into_owned())
@@ -126,7 +126,7 @@ mod tests {
             assert_eq!(find(distorted).as_deref(), reference, "{distorted}");
         }
         assert_eq!(references.files().count(), 6);
-        let flat = ReferenceFolder::open(folder.path(), false).expect("lists");
+        let flat = ImageFolder::open(folder.path(), false).expect("lists");
         assert_eq!(flat.find(Path::new("in/a.png")), None);
     }
 

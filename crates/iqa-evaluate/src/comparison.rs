@@ -7,8 +7,8 @@ use iqa_metrics::agreement::{
 };
 use serde::{Deserialize, Serialize};
 
+use super::config::ReportConfig;
 use super::figures::Qualities;
-use super::report::ReportConfig;
 use super::scores::ScoreKey;
 
 /// The difference of a model to another.

@@ -8,7 +8,7 @@ use iqa_metrics::MetricsError;
 use iqa_metrics::agreement::{Agreement, Bootstrap, LogisticFit, LogisticKind, mae, plcc, rmse};
 use serde::{Deserialize, Serialize};
 
-use super::report::ReportConfig;
+use super::config::ReportConfig;
 use super::scores::Scores;
 
 /// Agreement of a model with people on some images. Predictions and ratings are both taken as qualities, higher being

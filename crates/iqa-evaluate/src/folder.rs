@@ -8,7 +8,8 @@ use iqa_datasets::DataSet;
 use iqa_nn::CheckedModel;
 use serde::Serialize;
 
-use super::report::{Report, ReportConfig, report};
+use super::config::ReportConfig;
+use super::report::{Report, report};
 use super::run::score_set;
 use super::scatter::write_scatter;
 use super::scores::Scores;

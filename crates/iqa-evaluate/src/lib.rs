@@ -49,6 +49,7 @@
 //! ```
 
 mod comparison;
+mod config;
 mod dots;
 mod error;
 mod figures;
@@ -60,14 +61,17 @@ mod scatter;
 mod scores;
 mod table;
 mod text;
+mod versions;
 
 pub use comparison::{Comparison, Difference, Significance};
+pub use config::ReportConfig;
 pub use dots::write_dots;
 pub use error::EvaluateError;
 pub use figures::{FIGURES, Figure, Figures, Fitted, Part};
 pub use folder::{Evaluation, evaluate};
-pub use report::{Intervals, Report, ReportConfig, SplitSummary, Summary, report};
+pub use report::{Intervals, Report, SplitSummary, Summary, report};
 pub use run::score_set;
 pub use scatter::write_scatter;
 pub use scores::{ScoreKey, Scores};
 pub use table::{NamedModel, Table, TableCell, TableRow, TableSet, evaluate_all};
+pub use versions::Versions;

@@ -11,29 +11,10 @@ use iqa_metrics::agreement::{bootstrap_interval, krcc, plcc, srcc};
 use serde::{Deserialize, Serialize};
 
 use super::comparison::Comparison;
+use super::config::ReportConfig;
 use super::figures::{FIGURES, Figure, Figures, Part, Qualities};
 use super::scores::Scores;
 use crate::EvaluateError;
-
-/// How a report is made.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct ReportConfig {
-    /// Resamples of the bootstrap.
-    pub resamples: usize,
-    /// Level of the confidence intervals, in (0, 1).
-    pub level: f64,
-    /// Seed of bootstrap and splits.
-    pub seed: u64,
-    /// Splits on whose test parts the model is reported too.
-    pub splits: Option<SplitPreset>,
-}
-
-impl Default for ReportConfig {
-    /// 1,000 resamples, 95 %, seed 1, no splits.
-    fn default() -> Self {
-        Self { resamples: 1000, level: 0.95, seed: 1, splits: None }
-    }
-}
 
 /// How a model agrees with people on a set. Nothing in it depends on when or how fast it was made: the same scores give
 /// the same report.

@@ -8,9 +8,10 @@ use iqa_datasets::DataSet;
 use iqa_nn::CheckedModel;
 use serde::{Deserialize, Serialize};
 
+use super::config::ReportConfig;
 use super::dots::write_dots;
 use super::folder::{evaluate, write_json};
-use super::report::{Report, ReportConfig};
+use super::report::Report;
 use crate::EvaluateError;
 
 /// How well each of several models agrees with people on each of several sets.

@@ -2,69 +2,29 @@
 //! `tests/fixtures/generate/measures.py`), and against their own laws.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
 
 use image::{Rgb, RgbImage};
 use iqa_metrics::MetricsError;
-use iqa_metrics::image::{Downsampling, Measure, PSNR_CAP, Plane, ssim};
+use iqa_metrics::image::{Measure, PSNR_CAP, Plane};
 use iqa_metrics::ndarray::{Array3, s};
+use iqa_testkit::generated::{self, distorted, grain, waves};
+use iqa_testkit::{fixture_path, workspace_path};
 use serde_json::Value;
 
 /// Two ways to sum in double precision.
 const DEFINITION: f64 = 1e-12;
 /// VSI's prior for warm colours turns a rounding error at the least warm pixel into ten thousand of them.
 const SALIENCY: f64 = 1e-6;
-/// Packages work in single precision here and there, and take luma unrounded.
+/// Packages work in single precision here and there, and pyiqa weighs luma otherwise.
 const PACKAGE: f64 = 1e-4;
 
-fn workspace(path: &str) -> PathBuf {
-    [env!("CARGO_MANIFEST_DIR"), "../..", path].iter().collect()
-}
-
 fn fixture() -> Value {
-    let path = workspace("tests/fixtures/measures/measures.json");
+    let path = fixture_path("measures/measures.json");
     serde_json::from_str(&std::fs::read_to_string(path).expect("a fixture")).expect("JSON")
 }
 
-fn triangle(v: i64, period: i64) -> i64 {
-    (v.rem_euclid(2 * period) - period).abs() * 255 / period
-}
-
-/// A hash of the place, 0..255.
-fn grain(x: u32, y: u32, salt: u32) -> i64 {
-    let h = x.wrapping_mul(0x9e37_79b9) ^ y.wrapping_mul(0x85eb_ca6b) ^ salt;
-    i64::from((h ^ (h >> 15)).wrapping_mul(0xc2b2_ae35) >> 24)
-}
-
-/// Waves and grain, of integers alone: the same in the fixture's generator.
-fn generated(width: u32, height: u32, seed: u32) -> RgbImage {
-    RgbImage::from_fn(width, height, |x, y| {
-        Rgb([0u32, 1, 2].map(|c| {
-            let (h, v, seed64, c64) = (i64::from(x), i64::from(y), i64::from(seed), i64::from(c));
-            let wave = 3 * triangle(3 * h + (c64 + 1) * v + 17 * seed64, 61)
-                + 2 * triangle(2 * v - h + 1000 + 29 * c64, 97);
-            ((6 * wave / 5 + grain(x, y, seed * 3 + c)) / 7) as u8
-        }))
-    })
-}
-
-fn distorted(image: &RgbImage, kind: &str) -> RgbImage {
-    RgbImage::from_fn(image.width(), image.height(), |x, y| {
-        let pixel = image.get_pixel(x, y).0.map(i64::from);
-        Rgb([0usize, 1, 2].map(|c| {
-            let value = match kind {
-                "noise" => pixel[c] + (grain(x, y, 77 + c as u32) - 128).div_euclid(5),
-                "blocks" => (pixel[c] + 2 * i64::from(image.get_pixel(x / 4 * 4, y / 4 * 4)[c])) / 3,
-                "colours" => (3 * pixel[c] + pixel[2 - c]) / 4 * 4 / 5 + 20,
-                other => panic!("no distortion {other}"),
-            };
-            value.clamp(0, 255) as u8
-        }))
-    })
-}
-
 fn sample(name: &str) -> RgbImage {
-    image::open(workspace("examples/images").join(name)).expect("a sample picture").into_rgb8()
+    image::open(workspace_path("examples/images").join(name)).expect("a sample picture").into_rgb8()
 }
 
 /// The pair `(distorted, reference)` of a fixture's case.
@@ -75,22 +35,13 @@ fn pair(name: &str) -> (RgbImage, RgbImage) {
         "flowers_blur" => (sample("flowers_blur.png"), flowers()),
         "flowers_local" => (sample("flowers_local.png"), flowers()),
         "flowers_odd" => (crop(sample("flowers_blur.png")), crop(flowers())),
-        _ => {
-            let parts: Vec<&str> = name.split(['x', '_']).collect();
-            let &[width, height, seed, kind] = parts.as_slice() else { panic!("no case {name}") };
-            let number = |text: &str| text.parse().expect("a number");
-            let reference = generated(number(width), number(height), number(seed));
-            (distorted(&reference, kind), reference)
-        }
+        _ => generated::pair(name),
     }
 }
 
 fn scored(key: &str, distorted: &RgbImage, reference: &RgbImage) -> f64 {
-    let score = match Measure::from_name(key) {
-        Some(measure) => measure.score(distorted, reference),
-        None => ssim(&Plane::luma(distorted), &Plane::luma(reference), Downsampling::None),
-    };
-    score.unwrap_or_else(|error| panic!("{key}: {error}"))
+    let measure = Measure::from_name(key).unwrap_or_else(|| panic!("no measure {key}"));
+    measure.score(distorted, reference).unwrap_or_else(|error| panic!("{key}: {error}"))
 }
 
 /// Whether a package does something else than the authors' program for images of this size; `docs/MEASURES.md` says
@@ -145,7 +96,7 @@ fn measures_agree_with_their_definitions_and_with_packages() {
 /// Best for the image itself, the same each time, worse with more noise.
 #[test]
 fn the_reference_itself_scores_best_and_noise_makes_it_worse() {
-    let reference = generated(200, 180, 11);
+    let reference = waves(200, 180, 11);
     let noisy = |strength: i64| {
         RgbImage::from_fn(200, 180, |x, y| {
             Rgb([0usize, 1, 2].map(|c| {
@@ -171,7 +122,7 @@ fn the_reference_itself_scores_best_and_noise_makes_it_worse() {
 /// All but the two information measures treat both images alike.
 #[test]
 fn measures_are_symmetric_where_they_claim_to_be() {
-    let reference = generated(200, 180, 12);
+    let reference = waves(200, 180, 12);
     let other = distorted(&reference, "blocks");
     for measure in Measure::ALL {
         let there = measure.score(&other, &reference).expect("scores");
@@ -185,7 +136,7 @@ fn measures_are_symmetric_where_they_claim_to_be() {
 fn images_without_content_have_finite_scores() {
     let side = 180;
     let flat = |value| RgbImage::from_pixel(side, side, Rgb([value; 3]));
-    let busy = generated(side, side, 13);
+    let busy = waves(side, side, 13);
     for measure in Measure::ALL {
         let best = if measure.higher_is_better() { measure.range().1 } else { measure.range().0 };
         for value in [0, 131, 255] {
@@ -205,13 +156,13 @@ fn images_without_content_have_finite_scores() {
 fn each_measure_takes_its_smallest_image_and_refuses_a_smaller_one() {
     for measure in Measure::ALL {
         let least = measure.minimum_side();
-        let wide = generated(least + 2, least, 14);
+        let wide = waves(least + 2, least, 14);
         let score = measure.score(&distorted(&wide, "noise"), &wide).expect("scores");
         assert!(score.is_finite(), "{measure}");
         if least == 1 {
             continue;
         }
-        let small = generated(least + 2, least - 1, 14);
+        let small = waves(least + 2, least - 1, 14);
         let error = measure.score(&small, &small).expect_err("too small");
         let size = (least + 2, least - 1);
         assert_eq!(error, MetricsError::TooSmall { measure: measure.name(), size, minimum: least });
@@ -221,7 +172,7 @@ fn each_measure_takes_its_smallest_image_and_refuses_a_smaller_one() {
 
 #[test]
 fn sizes_must_agree_and_both_are_named() {
-    let (a, b) = (generated(200, 190, 1), generated(190, 200, 1));
+    let (a, b) = (waves(200, 190, 1), waves(190, 200, 1));
     for measure in Measure::ALL {
         let error = measure.score(&a, &b).expect_err("another size");
         assert_eq!(error, MetricsError::SizeMismatch { distorted: (200, 190), reference: (190, 200) });
@@ -248,7 +199,7 @@ fn array(image: &RgbImage) -> Array3<u8> {
 /// Whole arrays, arrays with the channel first in memory, and parts of larger ones that run backwards.
 #[test]
 fn arrays_score_as_pictures_do_bit_for_bit() {
-    let reference = generated(211, 181, 15);
+    let reference = waves(211, 181, 15);
     let distorted = distorted(&reference, "noise");
     let arrays = [&distorted, &reference].map(array);
     let planar = arrays.each_ref().map(|array| {

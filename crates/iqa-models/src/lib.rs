@@ -20,7 +20,6 @@
 
 mod heatmap;
 mod input;
-mod measures;
 mod preprocessing;
 mod read_ahead;
 mod registry;
@@ -29,7 +28,6 @@ mod scorers;
 
 pub use heatmap::heatmap;
 pub use input::ImageInput;
-pub use measures::MeasureModel;
 pub use preprocessing::Preprocessing;
 pub use registry::{model_by_name, models};
 pub use scorer::{Score, Scorer};
@@ -45,6 +43,7 @@ pub use iqa_datasets as datasets;
 #[cfg(feature = "evaluate")]
 pub use iqa_evaluate as evaluate;
 pub use iqa_heads as heads;
+pub use iqa_heads::measures::MeasureModel;
 pub use iqa_metrics as metrics;
 pub use iqa_nn as nn;
 pub use iqa_nn::{

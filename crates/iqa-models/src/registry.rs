@@ -1,9 +1,7 @@
 //! The models by name, of all families.
 
-use iqa_heads::{dists, gsn, hiqa, lpips, multi_branch, wadiqam};
+use iqa_heads::{dists, gsn, hiqa, lpips, measures, multi_branch, wadiqam};
 use iqa_nn::{ModelError, ModelInfo};
-
-use crate::measures;
 
 /// Each family's models stand beside its networks; a family more is a line more.
 const FAMILIES: &[&[ModelInfo]] = &[

@@ -3,6 +3,7 @@
 //! Fixtures lie in `tests/fixtures`, each folder with the script of `tests/fixtures/generate` that made it.
 
 pub mod closed_form;
+pub mod generated;
 
 use std::path::{Path, PathBuf};
 

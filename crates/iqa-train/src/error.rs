@@ -119,4 +119,7 @@ pub enum TrainError {
         /// The drawing library's reason.
         reason: String,
     },
+    /// What a task of one's own says.
+    #[error(transparent)]
+    Task(Box<dyn std::error::Error + Send + Sync>),
 }

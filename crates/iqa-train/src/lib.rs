@@ -6,6 +6,7 @@
 //! | file | what |
 //! |---|---|
 //! | `best.safetensors` | weights of the epoch with the lowest validation loss, with their configuration |
+//! | `last.safetensors` | weights as the last step left them, when all epochs are done |
 //! | `checkpoint.safetensors` | all that is needed to go on: weights, optimiser state, log |
 //! | `log.csv` | one line an epoch |
 //! | `loss.svg` | the learning curves |
@@ -18,32 +19,28 @@
 //! its last epoch and, on a deterministic backend such as `flex`, ends with the same weights bit for bit. A run that
 //! diverges stops, with the weights and the checkpoint of the last epoch before.
 //!
+//! [`Recipe`], [`Task`] and [`train`] are the same for a network of your own.
 
-mod checkpoint;
-mod curve;
 mod data;
-mod divergence;
-mod epochs;
 mod error;
 mod float;
 pub mod gsn;
 pub mod hiqa;
 mod limits;
-mod log;
 pub mod losses;
 mod mixture;
 pub mod multi_branch;
 mod ranger;
+mod run;
 mod schedule;
 mod seed;
 pub mod wadiqam;
 mod within;
 
 pub use data::{DataKey, SetTraining, SetValidation, Shuffled, TrainingPair, TrainingPairs, ValidationPairs};
-pub use epochs::Outcome;
 pub use error::TrainError;
-pub use log::{EpochLog, read_log};
-pub use losses::{KlDirection, QualityLoss};
+pub use losses::{KlDirection, QualityLoss, Term};
 pub use mixture::{Mixture, ValidationMixture};
 pub use ranger::{Centralisation, Ranger, RangerConfig, RangerState};
+pub use run::{EpochLog, Outcome, Plan, Recipe, Task, Validation, read_log, train};
 pub use schedule::Schedule;

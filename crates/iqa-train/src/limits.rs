@@ -3,7 +3,8 @@
 
 use std::ops::RangeInclusive;
 
-use crate::TrainError;
+use crate::error::TrainError;
+use crate::losses::QualityLoss;
 
 /// What a count may be, and how an error says so.
 pub(crate) struct Limit(RangeInclusive<usize>, &'static str);
@@ -14,8 +15,7 @@ pub(crate) const STEPS: Limit = Limit(1..=100_000_000, "1 to 100,000,000");
 /// In a batch.
 pub(crate) const IMAGES: Limit = Limit(1..=4096, "1 to 4,096");
 /// In a batch, for a loss over its images.
-pub(crate) const COMPARED_IMAGES: Limit =
-    Limit(2..=4096, "2 to 4,096, since the loss compares the images of a batch");
+const COMPARED_IMAGES: Limit = Limit(2..=4096, "2 to 4,096, since the loss compares the images of a batch");
 /// Of an image.
 pub(crate) const PATCHES: Limit = Limit(1..=4096, "1 to 4,096");
 /// Of all images in a batch together.
@@ -34,6 +34,11 @@ impl Limit {
         }
         Err(TrainError::InvalidRecipe { field, found: value.to_string(), expected: self.1 })
     }
+}
+
+/// How many images a batch may have under a loss.
+pub(crate) fn images(loss: &QualityLoss) -> &'static Limit {
+    if loss.compares() { &COMPARED_IMAGES } else { &IMAGES }
 }
 
 /// # Errors

@@ -1,13 +1,15 @@
-//! Losses over the scores of a batch.
+//! Losses over the scores of a batch, as terms that any recipe takes.
 //!
-//! Predictions and targets are `[n]`, one value an image, higher is better in both. The functions are differentiable
-//! with respect to the predictions and return `[1]`. What they need of a batch is checked by [`QualityLoss::loss`].
+//! Predictions and targets are `[n]`, one value an image, on the same scale. The functions are differentiable with respect
+//! to the predictions and return `[1]`. What they need of a batch is checked by [`QualityLoss::loss`].
+//!
+//! A new term is a variant of [`Term`] and an arm of its one `match`.
 
-use burn::tensor::Tensor;
 use burn::tensor::activation::{log_softmax, relu};
+use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
-use crate::TrainError;
+use crate::error::TrainError;
 
 /// Added to the norm of the scores (`lidq92/LinearityIQA`).
 const NORM_EPSILON: f64 = 1e-8;
@@ -17,6 +19,11 @@ const LEAST_NORM: f64 = 1e-12;
 /// Mean squared error.
 pub fn mse(predictions: Tensor<1>, targets: Tensor<1>) -> Tensor<1> {
     (predictions - targets).square().mean()
+}
+
+/// Mean absolute error.
+pub fn mae(predictions: Tensor<1>, targets: Tensor<1>) -> Tensor<1> {
+    (predictions - targets).abs().mean()
 }
 
 /// Mean squared error of scores that are moved to mean 0 and divided by their norm: `(2 - 2 PLCC) / n`. Does not see
@@ -74,49 +81,141 @@ pub fn ranking(predictions: Tensor<1>, targets: Tensor<1>, margin: f64) -> Tenso
     (hinge * better.clone()).sum() / better.sum().clamp_min(1.0)
 }
 
-/// A weighted sum of losses; terms of weight 0 are not computed.
+/// A part of a loss.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct QualityLoss {
-    /// Weight of [`mse`].
-    pub mse: f64,
-    /// Weight of [`norm_in_norm`].
-    pub pair: f64,
-    /// Weight of [`list_kl`].
-    pub list: f64,
-    /// Which way the list loss goes.
-    pub list_direction: KlDirection,
-    /// Weight of [`plcc`].
-    pub plcc: f64,
-    /// Weight of [`ranking`].
-    pub ranking: f64,
-    /// Margin of the ranking loss, in units of the score.
-    pub margin: f64,
+#[serde(rename_all = "snake_case")]
+pub enum Term {
+    /// [`mse`].
+    Mse,
+    /// [`mae`].
+    Mae,
+    /// [`norm_in_norm`].
+    NormInNorm,
+    /// [`list_kl`].
+    ListKl(KlDirection),
+    /// [`plcc`].
+    Plcc,
+    /// [`ranking`].
+    Ranking {
+        /// In units of the score.
+        margin: f64,
+    },
+}
+
+/// What a term looks at.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Over {
+    /// Each image by itself; the term is the mean.
+    Images,
+    /// The images of a batch beside each other.
+    Batch,
+}
+
+type Function = Box<dyn Fn(Tensor<1>, Tensor<1>) -> Tensor<1>>;
+
+impl Term {
+    fn function(self) -> (Over, Function) {
+        match self {
+            Self::Mse => (Over::Images, Box::new(mse)),
+            Self::Mae => (Over::Images, Box::new(mae)),
+            Self::NormInNorm => (Over::Batch, Box::new(norm_in_norm)),
+            Self::ListKl(direction) => (Over::Batch, Box::new(move |p, t| list_kl(p, t, direction))),
+            Self::Plcc => (Over::Batch, Box::new(plcc)),
+            Self::Ranking { margin } => (Over::Batch, Box::new(move |p, t| ranking(p, t, margin))),
+        }
+    }
+
+    fn is_over(self, over: Over) -> bool {
+        self.function().0 == over
+    }
+}
+
+/// A term with its weight.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct WeightedTerm {
+    /// Above 0.
+    pub weight: f64,
+    /// The term.
+    pub term: Term,
+}
+
+/// A weighted sum of terms.
+///
+/// ```
+/// use iqa_train::losses::{QualityLoss, Term};
+/// let loss = QualityLoss::of(Term::Mae).with(0.1, Term::Plcc);
+/// assert_eq!(
+///     serde_json::to_string(&loss)?,
+///     r#"[{"weight":1.0,"term":"mae"},{"weight":0.1,"term":"plcc"}]"#
+/// );
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(from = "Form")]
+pub struct QualityLoss(Vec<WeightedTerm>);
+
+/// What a loss was and is written as.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Form {
+    Terms(Vec<WeightedTerm>),
+    /// Of earlier versions: a weight for each term there was, 0 for none.
+    Weights {
+        mse: f64,
+        pair: f64,
+        list: f64,
+        list_direction: KlDirection,
+        plcc: f64,
+        ranking: f64,
+        margin: f64,
+    },
+}
+
+impl From<Form> for QualityLoss {
+    fn from(form: Form) -> Self {
+        match form {
+            Form::Terms(terms) => Self(terms),
+            Form::Weights { mse, pair, list, list_direction, plcc, ranking, margin } => {
+                let terms = [
+                    (mse, Term::Mse),
+                    (pair, Term::NormInNorm),
+                    (list, Term::ListKl(list_direction)),
+                    (plcc, Term::Plcc),
+                    (ranking, Term::Ranking { margin }),
+                ];
+                let terms = terms.into_iter().filter(|&(weight, _)| weight != 0.0);
+                Self(terms.map(|(weight, term)| WeightedTerm { weight, term }).collect())
+            }
+        }
+    }
 }
 
 impl QualityLoss {
-    const NOTHING: Self = Self {
-        mse: 0.0,
-        pair: 0.0,
-        list: 0.0,
-        list_direction: KlDirection::PredictionTarget,
-        plcc: 0.0,
-        ranking: 0.0,
-        margin: 0.05,
-    };
+    /// One term of weight 1.
+    pub fn of(term: Term) -> Self {
+        Self(Vec::new()).with(1.0, term)
+    }
+
+    /// One term more.
+    #[must_use]
+    pub fn with(mut self, weight: f64, term: Term) -> Self {
+        self.0.push(WeightedTerm { weight, term });
+        self
+    }
 
     /// GSN's: a tenth of the pair loss and a tenth of the list loss (Cong et al. 2022, equation 9).
-    pub const fn gsn() -> Self {
-        Self { pair: 0.1, list: 0.1, ..Self::NOTHING }
+    pub fn gsn() -> Self {
+        Self::gsn_pair().with(0.1, Term::ListKl(KlDirection::PredictionTarget))
     }
 
     /// GSN's without its list loss: "MSE" in the paper's table 5.
-    pub const fn gsn_pair() -> Self {
-        Self { pair: 0.1, ..Self::NOTHING }
+    pub fn gsn_pair() -> Self {
+        Self(Vec::new()).with(0.1, Term::NormInNorm)
     }
 
-    /// Mean squared error alone.
-    pub const fn plain_mse() -> Self {
-        Self { mse: 1.0, ..Self::NOTHING }
+    /// Its terms, in the order in which they are summed.
+    pub fn terms(&self) -> &[WeightedTerm] {
+        &self.0
     }
 
     /// The weighted sum for a batch.
@@ -125,8 +224,8 @@ impl QualityLoss {
     /// weights: the gradient of a norm has no value at zero.
     ///
     /// # Errors
-    /// [`TrainError::NonFiniteTarget`]; [`TrainError::NonFinitePrediction`]; and, where a term normalises over the
-    /// batch, [`TrainError::BatchTooSmall`] for fewer than two images, [`TrainError::ConstantBatch`] when all targets
+    /// [`TrainError::NonFiniteTarget`]; [`TrainError::NonFinitePrediction`]; and, where a term looks at the batch as a
+    /// whole, [`TrainError::BatchTooSmall`] for fewer than two images, [`TrainError::ConstantBatch`] when all targets
     /// or all predictions are the same.
     ///
     /// # Panics
@@ -140,7 +239,7 @@ impl QualityLoss {
         if let Some(index) = values.iter().position(|value| !value.is_finite()) {
             return Err(TrainError::NonFinitePrediction { index, value: values[index] });
         }
-        if self.normalises() {
+        if self.compares() {
             if targets.len() < 2 {
                 return Err(TrainError::BatchTooSmall { images: targets.len(), least: 2 });
             }
@@ -150,50 +249,77 @@ impl QualityLoss {
                 }
             }
         }
-        let targets: Vec<f32> = targets.iter().map(|&target| target as f32).collect();
-        let targets = Tensor::from_floats(targets.as_slice(), &predictions.device());
+        let targets = to_tensor(targets, &predictions.device());
         Ok(self.sum(&predictions, &targets))
     }
 
-    /// Whether a term is a matter of the whole batch.
-    fn normalises(&self) -> bool {
-        [self.pair, self.list, self.plcc, self.ranking].iter().any(|&weight| weight != 0.0)
+    /// Whether a term looks at the images of a batch beside each other: there must be two then.
+    pub fn compares(&self) -> bool {
+        self.0.iter().any(|weighted| weighted.term.is_over(Over::Batch))
     }
 
-    fn sum(&self, predictions: &Tensor<1>, targets: &Tensor<1>) -> Tensor<1> {
-        let mut sum = Tensor::zeros([1], &predictions.device());
-        let mut add = |weight: f64, term: &dyn Fn(Tensor<1>, Tensor<1>) -> Tensor<1>| {
-            if weight != 0.0 {
-                sum = sum.clone() + term(predictions.clone(), targets.clone()) * weight;
-            }
-        };
-        add(self.mse, &mse);
-        add(self.pair, &norm_in_norm);
-        add(self.list, &|p, t| list_kl(p, t, self.list_direction));
-        add(self.plcc, &plcc);
-        add(self.ranking, &|p, t| ranking(p, t, self.margin));
-        sum
+    /// The terms of each image by itself, and those that compare the images of a batch.
+    pub(crate) fn parts(&self) -> [Self; 2] {
+        [Over::Images, Over::Batch]
+            .map(|over| Self(self.0.iter().copied().filter(|weighted| weighted.term.is_over(over)).collect()))
+    }
+
+    /// The weighted sum, whatever the batch.
+    pub(crate) fn sum(&self, predictions: &Tensor<1>, targets: &Tensor<1>) -> Tensor<1> {
+        let nothing = Tensor::zeros([1], &predictions.device());
+        self.0.iter().fold(nothing, |sum, WeightedTerm { weight, term }| {
+            let (_, function) = term.function();
+            sum + function(predictions.clone(), targets.clone()) * *weight
+        })
     }
 
     /// Checks a loss that was read from a file.
     ///
     /// # Errors
-    /// [`TrainError::InvalidRecipe`] for a weight below zero or not finite, or no weight at all.
+    /// [`TrainError::InvalidRecipe`] without terms, for a weight that is not above 0, or a margin that is not finite.
     pub fn validate(&self) -> Result<(), TrainError> {
-        let weights = [self.mse, self.pair, self.list, self.plcc, self.ranking];
-        let sound = weights.iter().all(|weight| weight.is_finite() && *weight >= 0.0);
-        if !sound || weights.iter().all(|&weight| weight == 0.0) || !self.margin.is_finite() {
-            return Err(TrainError::InvalidRecipe {
-                field: "loss",
-                found: format!("{self:?}"),
-                expected: "weights of at least 0, one of them above",
-            });
+        let sound = |weighted: &WeightedTerm| {
+            let margin = if let Term::Ranking { margin } = weighted.term { margin } else { 0.0 };
+            weighted.weight > 0.0 && weighted.weight.is_finite() && margin.is_finite()
+        };
+        if !self.0.is_empty() && self.0.iter().all(sound) {
+            return Ok(());
         }
-        Ok(())
+        Err(TrainError::InvalidRecipe {
+            field: "loss",
+            found: format!("{:?}", self.0),
+            expected: "terms, each of a weight above 0",
+        })
     }
+}
+
+/// Labels on a device.
+pub(crate) fn to_tensor(targets: &[f64], device: &Device) -> Tensor<1> {
+    let targets: Vec<f32> = targets.iter().map(|&target| target as f32).collect();
+    Tensor::from_floats(targets.as_slice(), device)
 }
 
 fn deviation_norm(values: &[f64]) -> f64 {
     let mean = values.iter().sum::<f64>() / values.len() as f64;
     values.iter().map(|value| (value - mean).powi(2)).sum::<f64>().sqrt()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_loss_of_an_earlier_version_is_read() {
+        let earlier = r#"{"mse":1.0,"pair":0.1,"list":0.1,"list_direction":"target_prediction","plcc":0.0,
+                          "ranking":0.5,"margin":0.05}"#;
+        let found: QualityLoss = serde_json::from_str(earlier).expect("reads");
+        let expected = QualityLoss::of(Term::Mse)
+            .with(0.1, Term::NormInNorm)
+            .with(0.1, Term::ListKl(KlDirection::TargetPrediction))
+            .with(0.5, Term::Ranking { margin: 0.05 });
+        assert_eq!(found, expected);
+        let text = serde_json::to_string(&found).expect("writes");
+        assert_eq!(serde_json::from_str::<QualityLoss>(&text).expect("reads"), expected, "{text}");
+        assert!(serde_json::from_str::<QualityLoss>(r#"[{"weight":1.0,"term":"nothing"}]"#).is_err());
+    }
 }

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use burn::tensor::{Device, Int, Tensor, TensorData};
+use burn::tensor::{Int, Tensor, TensorData};
 
-use crate::losses;
+use crate::losses::{self, to_tensor};
 
 /// `loss` of the images of the first source, whose scale the score keeps, and for each further source `(1 - PLCC) / 2`
 /// of its own images: labels of different studies are never compared.
@@ -35,13 +35,19 @@ pub(crate) fn by_source<E>(
     Ok(sum)
 }
 
-/// The mean over the sources of `(1 - PLCC) / 2` of their images; 0 where none has images of different labels.
-pub(crate) fn correlations(scores: &Tensor<1>, targets: &[f64], sources: &[usize]) -> Tensor<1> {
+/// The mean over the sources of `loss` of their images; 0 for a source whose images are of one label, of which a loss that
+/// compares them says nothing.
+pub(crate) fn mean_by_source(
+    scores: &Tensor<1>,
+    targets: &[f64],
+    sources: &[usize],
+    loss: impl Fn(&Tensor<1>, &Tensor<1>) -> Tensor<1>,
+) -> Tensor<1> {
     let places = places(sources);
     let count = places.len() as f64;
     let each = places.values().filter_map(|places| {
         let targets: Vec<f64> = places.iter().map(|&place| targets[place]).collect();
-        correlation(of_places(scores, places), &targets)
+        differ(&targets).then(|| loss(&of_places(scores, places), &to_tensor(&targets, &scores.device())))
     });
     each.fold(Tensor::zeros([1], &scores.device()), |sum, term| sum + term / count)
 }
@@ -49,23 +55,20 @@ pub(crate) fn correlations(scores: &Tensor<1>, targets: &[f64], sources: &[usize
 /// `(1 - PLCC) / 2`; `None` for labels that are all the same, as that of a single image is: they correlate with nothing,
 /// and the gradient has no value.
 fn correlation(scores: Tensor<1>, targets: &[f64]) -> Option<Tensor<1>> {
-    let differ = targets.iter().any(|target| *target != targets[0]);
-    differ.then(|| {
+    differ(targets).then(|| {
         let targets = to_tensor(targets, &scores.device());
         losses::plcc(scores, targets)
     })
+}
+
+fn differ(targets: &[f64]) -> bool {
+    targets.iter().any(|target| *target != targets[0])
 }
 
 fn of_places(scores: &Tensor<1>, places: &[usize]) -> Tensor<1> {
     let index: Vec<i64> = places.iter().map(|&place| place as i64).collect();
     let index = TensorData::new(index, [places.len()]);
     scores.clone().select(0, Tensor::<1, Int>::from_data(index, &scores.device()))
-}
-
-/// Labels on a device.
-pub(crate) fn to_tensor(targets: &[f64], device: &Device) -> Tensor<1> {
-    let targets: Vec<f32> = targets.iter().map(|&target| target as f32).collect();
-    Tensor::from_floats(targets.as_slice(), device)
 }
 
 /// The places of each source's images.
@@ -81,7 +84,13 @@ pub(crate) fn places(sources: &[usize]) -> BTreeMap<usize, Vec<usize>> {
 mod tests {
     use std::convert::Infallible;
 
+    use burn::tensor::Device;
+
     use super::*;
+
+    fn correlations(scores: &Tensor<1>, targets: &[f64], sources: &[usize]) -> Tensor<1> {
+        mean_by_source(scores, targets, sources, |s, t| losses::plcc(s.clone(), t.clone()))
+    }
 
     fn loss(scores: &[f32], targets: &[f64], sources: &[usize]) -> f64 {
         let scores = Tensor::from_floats(scores, &Device::flex());

@@ -2,8 +2,8 @@
 
 use burn::tensor::Tensor;
 use iqa_models::Device;
-use iqa_models::train::losses::{list_kl, mse, norm_in_norm, plcc, ranking};
-use iqa_models::train::{KlDirection, QualityLoss, TrainError};
+use iqa_models::train::losses::{list_kl, mae, mse, norm_in_norm, plcc, ranking};
+use iqa_models::train::{KlDirection, QualityLoss, Term, TrainError};
 use iqa_testkit::Arrays;
 
 use super::{json, tensor, values};
@@ -15,7 +15,7 @@ fn sum_of_gsn(predictions: Tensor<1>, targets: Tensor<1>) -> Tensor<1> {
     QualityLoss::gsn().loss(predictions, &targets).expect("a loss")
 }
 
-const LOSSES: [(&str, Loss); 7] = [
+const LOSSES: [(&str, Loss); 8] = [
     ("norm_in_norm", norm_in_norm),
     ("kl_prediction_target", |p, t| list_kl(p, t, KlDirection::PredictionTarget)),
     ("kl_target_prediction", |p, t| list_kl(p, t, KlDirection::TargetPrediction)),
@@ -23,6 +23,7 @@ const LOSSES: [(&str, Loss); 7] = [
     ("plcc", plcc),
     ("ranking", |p, t| ranking(p, t, 0.05)),
     ("mse", mse),
+    ("mae", mae),
 ];
 
 /// Within 1e-6: a divergence is a small difference of terms around 1.
@@ -65,6 +66,30 @@ fn values_and_gradients_agree_with_pytorch() {
     }
 }
 
+/// Away from the kinks of hinges and absolute values.
+#[test]
+fn gradients_agree_with_finite_differences() {
+    const STEP: f32 = 1e-3;
+    let device = Device::flex();
+    let at = |predictions: [f32; 4], device: &Device| Tensor::<1>::from_floats(predictions, device);
+    let (predictions, targets) = ([0.55, 0.40, 0.62, 0.30], [0.694, 0.505, 0.60, 0.25]);
+    for (name, loss) in LOSSES {
+        let autodiff = Device::flex().autodiff();
+        let variable = at(predictions, &autodiff).require_grad();
+        let gradients = loss(variable.clone(), at(targets, &autodiff)).backward();
+        let found = values(variable.grad(&gradients).expect("a gradient"));
+        for (place, found) in found.into_iter().enumerate() {
+            let [above, below] = [STEP, -STEP].map(|step| {
+                let mut moved = predictions;
+                moved[place] += step;
+                values(loss(at(moved, &device), at(targets, &device)))[0]
+            });
+            let expected = (above - below) / (2.0 * STEP);
+            assert!((found - expected).abs() < 1e-3, "{name} {place}: {found} for {expected}");
+        }
+    }
+}
+
 #[test]
 fn the_pair_loss_sees_neither_scale_nor_offset_and_the_list_loss_is_a_divergence() {
     let device = Device::flex();
@@ -81,33 +106,41 @@ fn the_pair_loss_sees_neither_scale_nor_offset_and_the_list_loss_is_a_divergence
 #[test]
 fn a_batch_without_a_loss_is_an_error() {
     let device = Device::flex();
-    let loss = |kind: QualityLoss, predictions: &[f32], targets: &[f64]| {
+    let loss = |kind: &QualityLoss, predictions: &[f32], targets: &[f64]| {
         kind.loss(Tensor::from_floats(predictions, &device), targets)
     };
     for kind in [QualityLoss::gsn(), QualityLoss::gsn_pair()] {
-        assert!(matches!(loss(kind, &[0.5], &[0.5]), Err(TrainError::BatchTooSmall { images: 1, least: 2 })));
         assert!(matches!(
-            loss(kind, &[0.1, 0.2], &[0.5, 0.5]),
+            loss(&kind, &[0.5], &[0.5]),
+            Err(TrainError::BatchTooSmall { images: 1, least: 2 })
+        ));
+        assert!(matches!(
+            loss(&kind, &[0.1, 0.2], &[0.5, 0.5]),
             Err(TrainError::ConstantBatch { what: "targets", .. })
         ));
         assert!(matches!(
-            loss(kind, &[0.3, 0.3], &[0.1, 0.5]),
+            loss(&kind, &[0.3, 0.3], &[0.1, 0.5]),
             Err(TrainError::ConstantBatch { what: "predictions", .. })
         ));
     }
-    for kind in [QualityLoss::gsn(), QualityLoss::plain_mse()] {
+    for kind in [QualityLoss::gsn(), QualityLoss::of(Term::Mse)] {
         assert!(matches!(
-            loss(kind, &[0.1, 0.2], &[0.5, f64::NAN]),
+            loss(&kind, &[0.1, 0.2], &[0.5, f64::NAN]),
             Err(TrainError::NonFiniteTarget { index: 1, .. })
         ));
         assert!(matches!(
-            loss(kind, &[f32::INFINITY, 0.2], &[0.5, 0.6]),
+            loss(&kind, &[f32::INFINITY, 0.2], &[0.5, 0.6]),
             Err(TrainError::NonFinitePrediction { index: 0, .. })
         ));
     }
     // A mean over images has a value for any batch.
-    assert!(loss(QualityLoss::plain_mse(), &[0.5], &[0.25]).is_ok());
-    let nothing = QualityLoss { mse: 0.0, ..QualityLoss::plain_mse() };
-    assert!(nothing.validate().is_err() && QualityLoss { pair: f64::NAN, ..nothing }.validate().is_err());
+    for term in [Term::Mse, Term::Mae] {
+        assert!(loss(&QualityLoss::of(term), &[0.5], &[0.25]).is_ok());
+    }
+    for (weight, term) in
+        [(0.0, Term::Mse), (f64::NAN, Term::Plcc), (1.0, Term::Ranking { margin: f64::NAN })]
+    {
+        assert!(QualityLoss::of(Term::Mae).with(weight, term).validate().is_err(), "{weight} {term:?}");
+    }
     assert!(QualityLoss::gsn().validate().is_ok());
 }

@@ -7,7 +7,7 @@ use burn::optim::{GradientsParams, ModuleOptimizer, OptimizerRecord};
 use burn::tensor::{Tensor, TensorData};
 use iqa_models::Device;
 use iqa_models::nn::NamedTensors;
-use iqa_models::train::{Centralisation, QualityLoss, RangerConfig};
+use iqa_models::train::{Centralisation, QualityLoss, RangerConfig, Term};
 use iqa_testkit::{Arrays, Tolerance, assert_close};
 
 use super::{json, numbers, tensor, values};
@@ -86,7 +86,7 @@ fn step(model: Small, optimiser: &mut ModuleOptimizer) -> (Small, f32) {
     let device = model.fc1.weight.device();
     let targets: Vec<f64> = arrays.f32s("y").into_iter().map(f64::from).collect();
     let scores = model.forward(tensor(&arrays, "x", &device));
-    let loss = QualityLoss::plain_mse().loss(scores, &targets).expect("a loss");
+    let loss = QualityLoss::of(Term::Mse).loss(scores, &targets).expect("a loss");
     let value = values(loss.clone())[0];
     let gradients = GradientsParams::from_grads(loss.backward(), &model);
     (optimiser.step(1e-2, model, gradients), value)

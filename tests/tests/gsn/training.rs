@@ -8,7 +8,8 @@ use iqa_models::core::Silent;
 use iqa_models::heads::gsn::{Gsn, GsnConfig, ScoreOptions};
 use iqa_models::train::gsn::{Ablation, GsnRecipe, train};
 use iqa_models::train::{
-    DataKey, Outcome, QualityLoss, Schedule, TrainError, TrainingPair, TrainingPairs, ValidationPairs,
+    DataKey, Outcome, QualityLoss, Recipe, Schedule, Term, TrainError, TrainingPair, TrainingPairs,
+    ValidationPairs,
 };
 use iqa_models::{Device, Direction, ModelError, ScoreError, Scorer};
 use iqa_testkit::{fixture_path, textured};
@@ -106,7 +107,8 @@ fn training_lowers_the_loss_in_every_cell_of_the_ablation() {
         let recipe = GsnRecipe { learning_rate: 1e-2, images: 8, steps_per_epoch: Some(15), ..recipe() };
         let recipe = recipe.ablation(cell);
         assert_eq!(recipe.model.theta == 0.0, cell.name().starts_with("CNN"));
-        assert_eq!(recipe.loss.list > 0.0, cell.name().ends_with("KL"));
+        let terms = recipe.loss.terms().iter();
+        assert_eq!(terms.len() == 2, cell.name().ends_with("KL"));
         let data = Mixed { fixed: true, ..Mixed::new(8) };
         let outcome = train_alone(&recipe, &data, folder.path()).expect("trains");
         let losses: Vec<f64> = outcome.log.iter().map(|row| row.train_loss).collect();
@@ -192,7 +194,7 @@ fn recipes_are_checked() {
     let paper = GsnRecipe::paper(GsnConfig::new());
     assert_eq!((paper.images, paper.epochs, paper.learning_rate), (32, 300, 1e-3));
     assert_eq!(paper.optimiser.weight_decay, 1e-5);
-    let nothing = QualityLoss { pair: 0.0, list: 0.0, ..QualityLoss::gsn() };
+    let nothing = QualityLoss::of(Term::Mse).with(0.0, Term::Plcc);
     let invalid = [
         ("epochs", GsnRecipe { epochs: 0, ..recipe() }),
         ("steps_per_epoch", GsnRecipe { steps_per_epoch: Some(0), ..recipe() }),

@@ -10,7 +10,9 @@ use iqa_models::image::{Rgb, RgbImage, imageops, open};
 use iqa_models::train::hiqa::{
     HiqaOutcome, HiqaRecipe, MapSource, Optimiser, Perceptual, Phase, Rung, sample_sheet, train,
 };
-use iqa_models::train::{DataKey, Schedule, TrainError, TrainingPair, TrainingPairs, ValidationPairs};
+use iqa_models::train::{
+    DataKey, Recipe, Schedule, TrainError, TrainingPair, TrainingPairs, ValidationPairs,
+};
 use iqa_testkit::textured;
 
 use super::{alone, load};

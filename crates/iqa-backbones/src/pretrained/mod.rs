@@ -12,6 +12,7 @@ use std::env;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use etcetera::BaseStrategy;
@@ -130,6 +131,14 @@ pub struct PretrainedSource {
     pub timeout: Duration,
 }
 
+/// What [`set_default_cache`] was given.
+static DEFAULT_CACHE: OnceLock<PathBuf> = OnceLock::new();
+
+/// Sets, once a process, the folder that [`PretrainedSource::from_env`] takes where [`CACHE_VARIABLE`] names none.
+pub fn set_default_cache(folder: impl Into<PathBuf>) {
+    let _ = DEFAULT_CACHE.set(folder.into());
+}
+
 impl PretrainedSource {
     /// The cache folder and the network, as the environment has them: [`CACHE_VARIABLE`], or `iqa-models` in the
     /// platform's folder for caches; [`OFFLINE_VARIABLE`].
@@ -140,6 +149,7 @@ impl PretrainedSource {
             path: None,
             cache: set(CACHE_VARIABLE)
                 .map(PathBuf::from)
+                .or_else(|| DEFAULT_CACHE.get().cloned())
                 .or_else(|| platform().map(|folders| folders.cache_dir().join("iqa-models"))),
             offline: set(OFFLINE_VARIABLE).is_some_and(|value| value != "0"),
             timeout: TIMEOUT,

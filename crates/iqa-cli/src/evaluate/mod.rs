@@ -1,10 +1,4 @@
 //! How well a model agrees with people on a data set.
-//!
-//! ```text
-//! iqa evaluate --set csiq --root data/csiq --model wadiqam_fr --output results/csiq
-//! iqa evaluate --set csiq --root data/csiq --set live --root data/live \
-//!     --model psnr,vsi,wadiqam_fr --output results/table
-//! ```
 
 mod sets;
 
@@ -23,11 +17,14 @@ use iqa_models::metrics::agreement::MAX_RESAMPLES;
 use iqa_models::{Device, Direction, Scorer, available_devices, device_by_name};
 use sets::SetsOptions;
 
-/// Runs a model over a rated set and says how well it agrees with people: PLCC, SRCC, KRCC, RMSE, with and without
+/// Says how well models agree with people on rated sets
+///
+/// PLCC, SRCC, KRCC, RMSE, with and without
 /// logistic fits; for each type of distortion; over splits; against another model. Several models or sets give a table.
 ///
 /// Scores are written as they come: a run that was stopped goes on when started again with the same options.
 #[derive(Args)]
+#[command(after_help = EXAMPLES)]
 pub(crate) struct Options {
     #[command(flatten)]
     sets: SetsOptions,
@@ -64,6 +61,11 @@ pub(crate) struct Options {
     #[arg(long, default_value_t = 1)]
     seed: u64,
 }
+
+const EXAMPLES: &str = "Examples:
+  iqa evaluate --set csiq --root data/csiq --model wadiqam_fr --output results/csiq
+  iqa evaluate --set csiq --root data/csiq --set live --root data/live --model psnr,vsi,wadiqam_fr --output results/table
+  iqa evaluate --set csv --list ratings.csv --root images --model wadiqam_nr --output results/mine";
 
 impl Options {
     fn read_against(&self, path: &Path, set: &DataSet) -> Result<Scores, Box<dyn Error>> {

@@ -1,9 +1,4 @@
 //! The papers' tables and figures: what gives them here, their numbers, and ours.
-//!
-//! ```text
-//! iqa reproduce list
-//! iqa reproduce run bosse-4 --data data
-//! ```
 
 mod bosse;
 mod catalogue;
@@ -23,9 +18,11 @@ use clap::{Args, Subcommand};
 use iqa_models::{device_by_name, model_by_name};
 use results::State;
 
-/// Shows how to get the numbers of the papers' tables and figures, evaluates what the data at hand allow, and sets ours
-/// beside the published ones.
+/// Shows and repeats the papers' tables and figures
+///
+/// How to get their numbers; evaluates what the data at hand allow, and sets ours beside the published ones.
 #[derive(Args)]
+#[command(after_help = "Examples:\n  iqa reproduce list\n  iqa reproduce run bosse-4 --data data")]
 pub(crate) struct Options {
     #[command(subcommand)]
     command: Command,

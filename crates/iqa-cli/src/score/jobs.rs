@@ -5,7 +5,8 @@ use std::error::Error;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use iqa_models::core::{ReferenceFolder, images_in};
+use iqa_models::core::{ImageFolder, images_in};
+use iqa_models::datasets::{ListedPair, read_pairs};
 use iqa_models::{ImageInput, Pair};
 
 /// An image to score, with its reference where it has one.
@@ -30,7 +31,8 @@ pub(crate) struct Jobs {
 impl Jobs {
     /// Of a list of pairs.
     pub(crate) fn listed(list: &Path) -> Result<Self, Box<dyn Error>> {
-        Err(format!("{}: lists are not read yet", list.display()).into())
+        let job = |ListedPair { distorted, reference, .. }| Job { distorted, reference };
+        Ok(Self { list: read_pairs(list)?.into_iter().map(job).collect(), complete: true })
     }
 
     /// Of the images that arguments name. The reference may be one for all of them, or a folder with one for each.
@@ -40,7 +42,7 @@ impl Jobs {
         recursive: bool,
     ) -> Result<Self, Box<dyn Error>> {
         let folder = reference.filter(|path| path.is_dir());
-        let folder = folder.map(|path| ReferenceFolder::open(path, recursive)).transpose()?;
+        let folder = folder.map(|path| ImageFolder::open(path, recursive)).transpose()?;
         let mut jobs = Self { list: Vec::new(), complete: true };
         let mut used = HashSet::new();
         for argument in arguments {
@@ -59,7 +61,7 @@ impl Jobs {
                 jobs.list.push(Job { distorted: file, reference });
             }
         }
-        for unused in folder.iter().flat_map(ReferenceFolder::files).filter(|file| !used.contains(file)) {
+        for unused in folder.iter().flat_map(ImageFolder::files).filter(|file| !used.contains(file)) {
             jobs.fail(&unused, "a reference of which there is no image to score");
         }
         Ok(jobs)

@@ -12,18 +12,18 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use content::Contents;
 use iqa_models::core::{Observer, write_atomically};
-use iqa_models::image::imageops::FilterType;
 use iqa_models::{
-    ModelError, Pair, Preprocessing, ReferenceNeed, Score, Scorers, Scores, available_devices, heatmap,
-    read_image,
+    ModelError, Pair, ReferenceNeed, Score, Scorers, Scores, available_devices, heatmap, read_image,
 };
 use jobs::{Job, Jobs};
 use output::{Format, Writer};
 
+use crate::config::config;
 use crate::opening::{ModelOptions, NamedModel};
+use crate::preprocessing::PreprocessingOptions;
 use crate::terminal::Terminal;
 
 /// Scores how good images look to a person
@@ -74,42 +74,6 @@ const EXAMPLES: &str = "Examples:
   iqa score restored/ --reference originals/ --model psnr,ssim_full,wadiqam_fr --format csv > scores.csv
   iqa score --pairs list.csv --model vsi --crop-border 4 --luma";
 
-/// What is done to the images first.
-#[derive(Args)]
-struct PreprocessingOptions {
-    /// Resize a reference of another size than its image by this filter; without, such a pair is an error.
-    #[arg(long, value_enum)]
-    resize_reference: Option<Filter>,
-    /// Cut so many pixels off each side of both images, as comparisons of super-resolution do.
-    #[arg(long, default_value_t = 0)]
-    crop_border: u32,
-    /// Score luma alone: Y of MATLAB's rgb2ycbcr, rounded, in all three channels.
-    #[arg(long)]
-    luma: bool,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum Filter {
-    Nearest,
-    Bilinear,
-    /// Catmull-Rom's, as Pillow's: a = -0.5.
-    Bicubic,
-    Lanczos3,
-}
-
-impl PreprocessingOptions {
-    fn preprocessing(&self) -> Preprocessing {
-        let filter = |filter| match filter {
-            Filter::Nearest => FilterType::Nearest,
-            Filter::Bilinear => FilterType::Triangle,
-            Filter::Bicubic => FilterType::CatmullRom,
-            Filter::Lanczos3 => FilterType::Lanczos3,
-        };
-        let Self { crop_border, luma, .. } = *self;
-        Preprocessing { resize_reference: self.resize_reference.map(filter), crop_border, luma }
-    }
-}
-
 /// Part `index` (from 0) of `count`.
 #[derive(Clone, Copy)]
 struct Shard {
@@ -145,7 +109,12 @@ pub(crate) fn run(options: &Options) -> Result<bool, Box<dyn Error>> {
         None => Jobs::named(&options.distorted, options.reference.as_deref(), options.recursive)?,
     };
     let has_references = jobs.iter().any(|job| job.reference.is_some()) || options.reference.is_some();
-    let models = options.models.open(if has_references { "wadiqam_fr" } else { "wadiqam_nr" })?;
+    let default = if has_references {
+        config().model.as_deref().unwrap_or("wadiqam_fr")
+    } else {
+        config().model_without_reference.as_deref().unwrap_or("wadiqam_nr")
+    };
+    let models = options.models.open(default)?;
     check_references(options, &models)?;
     let alone = jobs.len() == 1;
     if let Some(shard) = options.shard {
@@ -208,7 +177,7 @@ pub(crate) fn run(options: &Options) -> Result<bool, Box<dyn Error>> {
         Ok::<(), Box<dyn Error>>(())
     })?;
     terminal.end();
-    writer.summarise()?;
+    writer.summarise();
     crate::output::detail(format_args!("{} images in {:.2} s", jobs.len(), start.elapsed().as_secs_f64()));
     Ok(complete)
 }

@@ -188,15 +188,11 @@ impl Writer {
         self.put(&text)
     }
 
-    /// Says the scores in short, beside those of earlier runs: where they are text, after them.
-    pub(crate) fn summarise(&mut self) -> Result<(), Box<dyn Error>> {
-        let text = describe(&self.tallies).filter(|_| verbosity() > Verbosity::Quiet);
-        let Some(text) = text else { return Ok(()) };
-        if self.records.format == Format::Text {
-            return self.put(&text);
+    /// Says the scores in short, beside those of earlier runs.
+    pub(crate) fn summarise(&self) {
+        if let Some(text) = describe(&self.tallies).filter(|_| verbosity() > Verbosity::Quiet) {
+            note!("{}", text.trim_end());
         }
-        note!("{}", text.trim_end());
-        Ok(())
     }
 
     /// Writes a record in one call: a run that is killed leaves whole records, but for the last.

@@ -1,8 +1,4 @@
 //! Makes a set of distorted photographs on disk, in the style of KADID-10k or TID2013.
-//!
-//! ```text
-//! iqa synthesize --photographs FOLDER --output SET --set kadid
-//! ```
 
 mod sheets;
 
@@ -25,11 +21,14 @@ use iqa_models::image::{ImageFormat, RgbImage};
 use rayon::prelude::*;
 use serde_json::json;
 
-/// Makes a set of distorted photographs on disk, in the style of KADID-10k or TID2013.
+/// Makes a set of distorted photographs, in the style of KADID-10k or TID2013
 ///
 /// A run that was stopped goes on when started again with the same options: images that are there and whole are kept.
 /// The same options give the same set on any number of threads.
 #[derive(Args)]
+#[command(
+    after_help = "Examples:\n  iqa synthesize --photographs FOLDER --output SET --set kadid\n  iqa synthesize --photographs FOLDER --contact-sheets SHEETS --set tid"
+)]
 pub(crate) struct Options {
     /// Folder of pristine photographs.
     #[arg(long)]

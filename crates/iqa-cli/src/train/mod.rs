@@ -1,8 +1,4 @@
 //! Trains a model by the recipe of its paper, and reports on images kept out.
-//!
-//! ```text
-//! iqa train --recipe wadiqam --photographs FOLDER --output RUN
-//! ```
 
 mod gsn;
 mod hiqa;
@@ -24,11 +20,13 @@ use multi_branch::MultiBranchOptions;
 use source::{SourceOptions, Sources};
 use wadiqam::WadiqamOptions;
 
-/// Trains a model on photographs distorted on the fly, labelled from the mean opinion scores of KADID-10k, or on a
-/// rated set.
+/// Trains a model by the recipe of its paper
+///
+/// On photographs distorted on the fly, labelled from the mean opinion scores of KADID-10k, or on a rated set.
 ///
 /// A run that was stopped goes on when started again with the same options.
 #[derive(Args)]
+#[command(after_help = EXAMPLES)]
 pub(crate) struct Options {
     /// The paper.
     #[arg(long, value_enum, default_value_t = Recipe::Wadiqam)]
@@ -52,6 +50,11 @@ pub(crate) struct Options {
     #[command(flatten, next_help_heading = "Recipe hiqa")]
     hiqa: HiqaOptions,
 }
+
+const EXAMPLES: &str = "Examples:
+  iqa train --photographs FOLDER --validation NAME,NAME --test NAME,NAME --output RUN
+  iqa train --recipe gsn --set tid2013 --root data/tid2013 --split bosse_tid2013 --output RUN
+  iqa train --set csv --list ratings.csv --root images --split 0.8,0.1,0.1 --model wadiqam_nr --start-from bundled --output RUN";
 
 #[derive(Clone, Copy, ValueEnum)]
 enum Recipe {

@@ -9,7 +9,7 @@ use crate::MetricsError;
 /// Luminance and the two chrominances of YIQ from RGB, with the digits of the authors' program.
 const YIQ: [[f64; 3]; 3] = [[0.299, 0.587, 0.114], [0.596, -0.274, -0.322], [0.211, -0.523, 0.312]];
 /// Smoothing across a Scharr gradient.
-pub(super) const SCHARR: [f64; 3] = [3.0 / 16.0, 10.0 / 16.0, 3.0 / 16.0];
+pub const SCHARR: [f64; 3] = [3.0 / 16.0, 10.0 / 16.0, 3.0 / 16.0];
 /// Constants of the similarities of phase congruency, gradient and chrominance (`T1` to `T4`).
 const PHASE: f64 = 0.85;
 const GRADIENT: f64 = 160.0;

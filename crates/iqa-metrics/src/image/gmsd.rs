@@ -3,7 +3,9 @@ use super::same_size;
 use crate::MetricsError;
 
 /// The constant `c` of the similarity, for the data range 255.
-const C: f64 = 170.0;
+pub const C: f64 = 170.0;
+/// Smoothing across a Prewitt gradient.
+pub const PREWITT: [f64; 3] = [1.0 / 3.0; 3];
 /// Smallest side: half of it must hold a 3x3 gradient.
 pub(super) const MINIMUM: usize = 5;
 
@@ -20,7 +22,7 @@ pub(super) const MINIMUM: usize = 5;
 /// [`MetricsError::SizeMismatch`], [`MetricsError::TooSmall`] below 5 pixels.
 pub fn gmsd(distorted: &Plane, reference: &Plane) -> Result<f64, MetricsError> {
     same_size("gmsd", distorted.size(), reference.size(), MINIMUM)?;
-    let gradient = |plane: &Plane| plane.decimate(2, Border::Zero).gradient_magnitude([1.0 / 3.0; 3]);
+    let gradient = |plane: &Plane| plane.decimate(2, Border::Zero).gradient_magnitude(PREWITT);
     let map = gradient(distorted).zip(&gradient(reference), |a, b| similarity(a, b, C));
     let count = map.values().len() as f64;
     let mean = map.values().iter().sum::<f64>() / count;

@@ -34,6 +34,23 @@ mod vif;
 mod vifp;
 mod vsi;
 
+/// The numbers and windows behind PSNR, SSIM, MS-SSIM, GMSD and VSI, on the scale 0 to 255: for those who write them for
+/// another kind of array.
+pub mod conventions {
+    pub use super::fsim::SCHARR;
+    pub use super::gmsd::{C as GMSD_C, PREWITT};
+    pub use super::plane::{LUMA, automatic_factor, gaussian, mirrored};
+    pub use super::saliency::{
+        SIDE as SALIENCY_SIDE, SIGMA_C as WARM_SIGMA, WHITE, XYZ, band_pass, centre_prior,
+        triangles as resize_weights,
+    };
+    pub use super::ssim::{C1 as SSIM_C1, C2 as SSIM_C2, SCALES as MS_SSIM_EXPONENTS, WINDOW as SSIM_WINDOW};
+    pub use super::vsi::{
+        ALPHA as VSI_ALPHA, BETA as VSI_BETA, CHROMA as VSI_CHROMA, GRADIENT as VSI_GRADIENT, LMN,
+        SALIENCY as VSI_SALIENCY,
+    };
+}
+
 pub use fsim::{fsim, fsimc};
 pub use gmsd::gmsd;
 pub use plane::Plane;
@@ -53,8 +70,10 @@ use crate::MetricsError;
 pub enum Measure {
     /// [`psnr`].
     Psnr,
-    /// [`ssim`], with automatic downsampling.
+    /// [`ssim`] with [`Downsampling::Automatic`], as its authors' program.
     Ssim,
+    /// [`ssim`] with [`Downsampling::None`], as most packages.
+    SsimFull,
     /// [`ms_ssim`].
     MsSsim,
     /// [`gmsd`].
@@ -73,9 +92,10 @@ pub enum Measure {
 
 impl Measure {
     /// All measures.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Psnr,
         Self::Ssim,
+        Self::SsimFull,
         Self::MsSsim,
         Self::Gmsd,
         Self::Fsim,
@@ -85,11 +105,12 @@ impl Measure {
         Self::Vifp,
     ];
 
-    /// The name: that of the function.
+    /// The name: that of the function; `ssim_full` for [`Self::SsimFull`].
     pub const fn name(self) -> &'static str {
         match self {
             Self::Psnr => "psnr",
             Self::Ssim => "ssim",
+            Self::SsimFull => "ssim_full",
             Self::MsSsim => "ms_ssim",
             Self::Gmsd => "gmsd",
             Self::Fsim => "fsim",
@@ -123,7 +144,7 @@ impl Measure {
     pub const fn minimum_side(self) -> u32 {
         let minimum = match self {
             Self::Psnr => 1,
-            Self::Ssim => ssim::SSIM_MINIMUM,
+            Self::Ssim | Self::SsimFull => ssim::SSIM_MINIMUM,
             Self::MsSsim => ssim::MS_SSIM_MINIMUM,
             Self::Gmsd => gmsd::MINIMUM,
             Self::Fsim | Self::Fsimc => fsim::MINIMUM,
@@ -176,6 +197,7 @@ impl Measure {
         match self {
             Self::Psnr => psnr::score(distorted, reference),
             Self::Ssim => luma(|d, r| ssim(d, r, Downsampling::Automatic)),
+            Self::SsimFull => luma(|d, r| ssim(d, r, Downsampling::None)),
             Self::MsSsim => luma(ms_ssim),
             Self::Gmsd => luma(gmsd),
             Self::Fsim => fsim::score(distorted, reference),

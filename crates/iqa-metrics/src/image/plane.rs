@@ -12,7 +12,7 @@ use super::rgb_view;
 use crate::MetricsError;
 
 /// Weights of red, green and blue in MATLAB's `rgb2gray`: ITU-R BT.601, with all digits.
-const LUMA: [f64; 3] = [0.298_936_021_293_775, 0.587_043_074_451_121, 0.114_020_904_255_103];
+pub const LUMA: [f64; 3] = [0.298_936_021_293_775, 0.587_043_074_451_121, 0.114_020_904_255_103];
 
 /// One channel of an image, row by row, on the scale 0 to 255.
 #[derive(Clone, Debug, PartialEq)]
@@ -231,13 +231,13 @@ pub(super) fn add_scaled(sum: &mut [f64], values: &[f64], scale: f64) {
 }
 
 /// Index of a pixel beyond the edge when the image is mirrored with the edge pixel twice, as often as needed.
-pub(super) fn mirrored(index: isize, length: usize) -> usize {
+pub fn mirrored(index: isize, length: usize) -> usize {
     let index = index.rem_euclid(2 * length as isize) as usize;
     index.min(2 * length - 1 - index)
 }
 
 /// A normalised Gaussian of `length` taps (MATLAB's `fspecial('gaussian')`, which is separable).
-pub(super) fn gaussian(length: usize, sigma: f64) -> Vec<f64> {
+pub fn gaussian(length: usize, sigma: f64) -> Vec<f64> {
     let centre = (length - 1) as f64 / 2.0;
     let taps: Vec<f64> =
         (0..length).map(|k| (-(k as f64 - centre).powi(2) / (2.0 * sigma * sigma)).exp()).collect();
@@ -245,9 +245,9 @@ pub(super) fn gaussian(length: usize, sigma: f64) -> Vec<f64> {
     taps.into_iter().map(|tap| tap / sum).collect()
 }
 
-/// The factor by which Zhang's and Wang's programs shrink an image first: the one that brings its shorter side
-/// nearest to 256 pixels.
-pub(super) fn automatic_factor((width, height): (usize, usize)) -> usize {
+/// The factor by which Zhang's and Wang's programs shrink an image of that width and height first: the one that brings
+/// its shorter side nearest to 256 pixels.
+pub fn automatic_factor((width, height): (usize, usize)) -> usize {
     ((width.min(height) as f64 / 256.0).round() as usize).max(1)
 }
 

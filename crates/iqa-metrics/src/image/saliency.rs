@@ -6,13 +6,19 @@ use super::fourier::Fourier;
 use super::plane::{Plane, mirrored};
 
 /// Side at which saliency is computed, in pixels.
-const SIDE: usize = 256;
+pub const SIDE: usize = 256;
 /// Centre frequency, in cycles a pixel, and bandwidth of the log-Gabor filter, as VSI sets them.
 const OMEGA: f64 = 0.021;
 const SIGMA_F: f64 = 1.34;
-/// Reach of the prior for the centre, in pixels, and of the one for warm colours.
+/// Reach of the prior for the centre, in pixels.
 const SIGMA_D: f64 = 145.0;
-const SIGMA_C: f64 = 0.001;
+/// Reach of the prior for warm colours.
+pub const SIGMA_C: f64 = 0.001;
+/// `X`, `Y` and `Z` of linear sRGB.
+pub const XYZ: [[f64; 3]; 3] =
+    [[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750], [0.0193339, 0.1191920, 0.9503041]];
+/// `X`, `Y` and `Z` of white, D50.
+pub const WHITE: [f64; 3] = [0.9642, 1.0, 0.8251];
 
 /// Salience of each pixel, scaled to 0..1 over the image: the product of a band-pass response in CIELAB, nearness
 /// to the centre, and warmth.
@@ -31,14 +37,7 @@ pub(super) fn saliency(image: ArrayView3<'_, u8>) -> Plane {
         (0..3).for_each(|channel| lab[channel].push(color[channel]));
     }
     let fourier = Fourier::new(SIDE, SIDE);
-    let band = fourier.filter(|x, y| {
-        let square = x * x + y * y;
-        // The corners beyond the circle of frequency 0.5 are cut off, and the mean.
-        if square > 0.25 || square == 0.0 {
-            return 0.0;
-        }
-        (-(square.sqrt() / OMEGA).ln().powi(2) / (2.0 * SIGMA_F * SIGMA_F)).exp()
-    });
+    let band = band_pass();
     let mut energy = vec![0.0; SIDE * SIDE];
     for channel in &lab {
         let mut spectrum = fourier.forward(channel);
@@ -47,19 +46,37 @@ pub(super) fn saliency(image: ArrayView3<'_, u8>) -> Plane {
             *sum += value.re * value.re;
         }
     }
+    let central = centre_prior();
     let (a, b) = (unit_range(&lab[1]), unit_range(&lab[2]));
     let values = (0..SIDE * SIDE)
         .map(|at| {
-            // The published program counts from 1 and puts the centre at half the side.
-            let off = |index: usize| (index as f64 + 1.0 - SIDE as f64 / 2.0).powi(2);
-            let central = (-(off(at / SIDE) + off(at % SIDE)) / (SIGMA_D * SIGMA_D)).exp();
             let warm = 1.0 - (-(a[at] * a[at] + b[at] * b[at]) / (SIGMA_C * SIGMA_C)).exp();
-            energy[at].sqrt() * central * warm
+            energy[at].sqrt() * central[at] * warm
         })
         .collect();
     let (height, width, _) = image.dim();
     let map = resize(&Plane::from_parts(SIDE, SIDE, values), width, height);
     Plane::from_parts(map.width(), map.height(), unit_range(map.values()))
+}
+
+/// The gain of SDSP's log-Gabor filter at each frequency of a picture of [`SIDE`] pixels, zero first; the same along rows
+/// and columns, and for a frequency and its negative.
+pub fn band_pass() -> Vec<f64> {
+    Fourier::new(SIDE, SIDE).filter(|x, y| {
+        let square = x * x + y * y;
+        // The corners beyond the circle of frequency 0.5 are cut off, and the mean.
+        if square > 0.25 || square == 0.0 {
+            return 0.0;
+        }
+        (-(square.sqrt() / OMEGA).ln().powi(2) / (2.0 * SIGMA_F * SIGMA_F)).exp()
+    })
+}
+
+/// How near to the centre each pixel of a picture of [`SIDE`] pixels is, row by row, 1 at the centre.
+pub fn centre_prior() -> Vec<f64> {
+    // The published program counts from 1 and puts the centre at half the side.
+    let off = |index: usize| (index as f64 + 1.0 - SIDE as f64 / 2.0).powi(2);
+    (0..SIDE * SIDE).map(|at| (-(off(at / SIDE) + off(at % SIDE)) / (SIGMA_D * SIGMA_D)).exp()).collect()
 }
 
 /// Values scaled so that the least is 0 and the greatest 1; all 0 where they are the same.
@@ -72,12 +89,6 @@ fn unit_range(values: &[f64]) -> Vec<f64> {
 
 /// CIELAB of sRGB in 0..255, relative to D50 without adaptation.
 fn lab_of(rgb: [f64; 3]) -> [f64; 3] {
-    const XYZ: [[f64; 3]; 3] = [
-        [0.4124564, 0.3575761, 0.1804375],
-        [0.2126729, 0.7151522, 0.0721750],
-        [0.0193339, 0.1191920, 0.9503041],
-    ];
-    const WHITE: [f64; 3] = [0.9642, 1.0, 0.8251];
     let linear = rgb.map(|value| {
         let value = value / 255.0;
         if value <= 0.04045 { value / 12.92 } else { ((value + 0.055) / 1.055).powf(2.4) }
@@ -106,8 +117,9 @@ fn resize(plane: &Plane, width: usize, height: usize) -> Plane {
     })
 }
 
-/// For each pixel along one axis after the change of size: the pixels it comes from, with weights that add to 1.
-fn triangles(before: usize, after: usize) -> Vec<Vec<(usize, f64)>> {
+/// MATLAB's `imresize` with `'bilinear'` along one axis: for each pixel after it those that it comes from, with weights that
+/// add to 1.
+pub fn triangles(before: usize, after: usize) -> Vec<Vec<(usize, f64)>> {
     let scale = after as f64 / before as f64;
     let reach = 1.0 / scale.min(1.0);
     (0..after)

@@ -3,12 +3,13 @@ use super::same_size;
 use crate::MetricsError;
 
 /// Side and standard deviation of the Gaussian window, in pixels.
-const WINDOW: (usize, f64) = (11, 1.5);
-/// `(K1 L)^2` and `(K2 L)^2` for the data range 255.
-const C1: f64 = (0.01 * 255.0) * (0.01 * 255.0);
-const C2: f64 = (0.03 * 255.0) * (0.03 * 255.0);
+pub const WINDOW: (usize, f64) = (11, 1.5);
+/// `(K1 L)^2` for the data range 255.
+pub const C1: f64 = (0.01 * 255.0) * (0.01 * 255.0);
+/// `(K2 L)^2` for the data range 255.
+pub const C2: f64 = (0.03 * 255.0) * (0.03 * 255.0);
 /// Exponents of the five scales of MS-SSIM (table 1 of the paper).
-const SCALES: [f64; 5] = [0.0448, 0.2856, 0.3001, 0.2363, 0.1333];
+pub const SCALES: [f64; 5] = [0.0448, 0.2856, 0.3001, 0.2363, 0.1333];
 /// Smallest side: the coarsest of the five scales must hold a window.
 pub(super) const MS_SSIM_MINIMUM: usize = WINDOW.0 << (SCALES.len() - 1);
 /// Smallest side of SSIM.

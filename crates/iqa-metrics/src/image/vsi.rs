@@ -8,14 +8,17 @@ use super::{rgb_view, same_size, size};
 use crate::MetricsError;
 
 /// The opponent colours `L`, `M` and `N` from RGB.
-const LMN: [[f64; 3]; 3] = [[0.06, 0.63, 0.27], [0.30, 0.04, -0.35], [0.34, -0.60, 0.17]];
-/// Constants of the similarities of saliency, gradient and chrominance.
-const SALIENCY: f64 = 1.27;
-const GRADIENT: f64 = 386.0;
-const CHROMA: f64 = 130.0;
-/// Exponents of the gradient and the chrominance part.
-const ALPHA: f64 = 0.4;
-const BETA: f64 = 0.02;
+pub const LMN: [[f64; 3]; 3] = [[0.06, 0.63, 0.27], [0.30, 0.04, -0.35], [0.34, -0.60, 0.17]];
+/// Constant of the similarity of saliency.
+pub const SALIENCY: f64 = 1.27;
+/// Constant of the similarity of gradients.
+pub const GRADIENT: f64 = 386.0;
+/// Constant of the similarity of chrominances.
+pub const CHROMA: f64 = 130.0;
+/// Exponent of the gradient part.
+pub const ALPHA: f64 = 0.4;
+/// Exponent of the chrominance part.
+pub const BETA: f64 = 0.02;
 /// Smallest side: a 3x3 gradient.
 pub(super) const MINIMUM: usize = 3;
 

@@ -272,6 +272,11 @@ impl NamedTensors {
         self.metadata.get(key).map(String::as_str)
     }
 
+    /// All metadata, by their keys.
+    pub fn all_metadata(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.metadata.iter().map(|(key, value)| (key.as_str(), value.as_str()))
+    }
+
     /// Adds a metadata entry for [`Self::write_safetensors`].
     #[must_use]
     pub fn with_metadata(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {

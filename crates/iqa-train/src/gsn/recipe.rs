@@ -4,7 +4,7 @@ use iqa_heads::gsn::GsnConfig;
 use serde::{Deserialize, Serialize};
 
 use crate::limits::{self, Limit};
-use crate::{QualityLoss, RangerConfig, Schedule, TrainError};
+use crate::{KlDirection, QualityLoss, RangerConfig, Recipe, Schedule, Term, TrainError};
 
 /// Channels of any layer. The published network has up to 196.
 const WIDTH: Limit = Limit::new(1..=2048, "channels from 1 to 2,048");
@@ -12,6 +12,7 @@ const CROP: Limit = Limit::new(1..=4096, "1 to 4,096 pixels");
 
 /// Everything that decides what a run does, but for the data.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct GsnRecipe {
     /// The network.
     pub model: GsnConfig,
@@ -21,7 +22,7 @@ pub struct GsnRecipe {
     pub epochs: usize,
     /// Optimiser steps in an epoch; `None` for one pass over the training set, without an incomplete batch.
     pub steps_per_epoch: Option<usize>,
-    /// Pairs in a batch, at least 2.
+    /// Pairs in a batch, at least 2 where the loss compares them.
     pub images: usize,
     /// Learning rate of the first step.
     pub learning_rate: f64,
@@ -99,7 +100,9 @@ impl GsnRecipe {
     pub fn small() -> Self {
         Self {
             model: GsnConfig::small(),
-            loss: QualityLoss { mse: 1.0, ..QualityLoss::gsn() },
+            loss: QualityLoss::of(Term::Mse)
+                .with(0.1, Term::NormInNorm)
+                .with(0.1, Term::ListKl(KlDirection::PredictionTarget)),
             steps_per_epoch: Some(100),
             ..Self::fast(GsnConfig::new())
         }
@@ -117,12 +120,17 @@ impl GsnRecipe {
         };
         self
     }
+}
 
-    /// Checks a recipe.
-    ///
-    /// # Errors
-    /// [`TrainError::InvalidRecipe`] naming the field, [`TrainError::Head`] for the network.
-    pub fn validate(&self) -> Result<(), TrainError> {
+/// The paper's; what a checkpoint has of a field that came later.
+impl Default for GsnRecipe {
+    fn default() -> Self {
+        Self::paper(GsnConfig::new())
+    }
+}
+
+impl Recipe for GsnRecipe {
+    fn validate(&self) -> Result<(), TrainError> {
         // Before the network's own check, which may multiply them.
         CROP.check("crop", self.model.crop)?;
         let widths = self.model.blocks.iter().flatten().chain([&self.model.stem, &self.model.fusion]);
@@ -131,7 +139,7 @@ impl GsnRecipe {
         self.loss.validate()?;
         limits::EPOCHS.check("epochs", self.epochs)?;
         limits::STEPS.check("steps_per_epoch", self.steps_per_epoch.unwrap_or(1))?;
-        limits::COMPARED_IMAGES.check("images", self.images)?;
+        limits::images(&self.loss).check("images", self.images)?;
         limits::learning_rate("learning_rate", self.learning_rate)
     }
 }

@@ -14,9 +14,9 @@ use rand_chacha::ChaCha8Rng;
 use super::recipe::GsnRecipe;
 use super::validation::ValidationImages;
 use crate::data::{DataKey, data_key, target};
-use crate::epochs::{self, Outcome, Plan, Task, Validation};
+use crate::run;
 use crate::within::by_source;
-use crate::{TrainError, TrainingPairs, ValidationPairs, seed};
+use crate::{Outcome, Plan, Recipe, Task, TrainError, TrainingPairs, Validation, ValidationPairs, seed};
 
 /// Trains a network and writes into `folder`; goes on where an earlier run in that folder stopped.
 ///
@@ -45,16 +45,10 @@ pub fn train(
     let device = device.clone().autodiff();
     device.seed(recipe.seed);
     let model = recipe.model.init(&device);
-    let plan = Plan {
-        epochs: recipe.epochs,
-        steps_per_epoch: recipe.steps_per_epoch.unwrap_or((training.samples() / recipe.images).max(1)),
-        learning_rate: recipe.learning_rate,
-        schedule: recipe.schedule,
-    };
     let data = data_key(training, validation)?;
     let validation = ValidationImages::new(validation, recipe)?;
     let task = Run { recipe, data, training, validation, device };
-    epochs::run(&task, &plan, model, recipe.optimiser.init(), folder, observer)
+    run::train(&task, model, recipe.optimiser.init(), folder, observer)
 }
 
 struct Run<'a> {
@@ -80,6 +74,18 @@ impl Task for Run<'_> {
 
     fn recipe(&self) -> &GsnRecipe {
         self.recipe
+    }
+
+    fn plan(&self) -> Plan {
+        let recipe = self.recipe;
+        Plan {
+            epochs: recipe.epochs,
+            steps_per_epoch: recipe
+                .steps_per_epoch
+                .unwrap_or((self.training.samples() / recipe.images).max(1)),
+            learning_rate: recipe.learning_rate,
+            schedule: recipe.schedule,
+        }
     }
 
     fn data(&self) -> &DataKey {

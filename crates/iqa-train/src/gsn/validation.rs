@@ -12,9 +12,8 @@ use rand_chacha::ChaCha8Rng;
 
 use super::recipe::GsnRecipe;
 use crate::data::target;
-use crate::epochs::Validation;
 use crate::within::{by_source, places};
-use crate::{QualityLoss, TrainError, TrainingPair, ValidationPairs, seed};
+use crate::{QualityLoss, TrainError, TrainingPair, Validation, ValidationPairs, seed};
 
 /// Bytes of validation images kept between epochs; those beyond are read again.
 const KEPT_BYTES: usize = 512 << 20;
@@ -42,7 +41,7 @@ impl<'a> ValidationImages<'a> {
             bytes += pair.distorted.len() * 2;
             kept.push(pair);
         }
-        Ok(Self { pairs, kept, images: recipe.images, seed: recipe.seed, loss: recipe.loss })
+        Ok(Self { pairs, kept, images: recipe.images, seed: recipe.seed, loss: recipe.loss.clone() })
     }
 
     /// Which images of a source make up each batch that the loss is taken over. Neighbours in a set are alike: batches as

@@ -2,20 +2,17 @@
 
 use std::path::Path;
 
-use iqa_core::write_atomically;
-use iqa_metrics::chart::{axis, drawn};
-use plotters::prelude::*;
+use plotters::style::RGBColor;
 
 use super::log::HiqaLog;
 use super::recipe::Phase;
 use crate::TrainError;
+use crate::run::{Curve, write_curves};
 
-const SIZE: (u32, u32) = (800, 480);
+/// Name, colour and value of a loss.
+type Loss = (&'static str, RGBColor, fn(&HiqaLog) -> Option<f64>);
 
-/// Name, colour and value of a curve.
-type Curve = (&'static str, RGBColor, fn(&HiqaLog) -> Option<f64>);
-
-const CURVES: [Curve; 5] = [
+const LOSSES: [Loss; 5] = [
     ("R_pre: L_R", RGBColor(127, 127, 127), |row| (row.phase == Phase::Baseline).then_some(row.regressor)),
     ("R: L_R", RGBColor(31, 119, 180), |row| (row.phase != Phase::Baseline).then_some(row.regressor)),
     ("G: L_p", RGBColor(214, 39, 40), |row| row.pixel),
@@ -24,14 +21,7 @@ const CURVES: [Curve; 5] = [
 ];
 
 /// Draws the losses over the steps of all phases, one after the other, as SVG.
-pub(super) fn write_curves(path: &Path, rows: &[HiqaLog]) -> Result<(), TrainError> {
-    let mut svg = String::new();
-    draw(&mut svg, rows)
-        .map_err(|error| TrainError::Curve { path: path.into(), reason: error.to_string() })?;
-    Ok(write_atomically(path, svg.as_bytes())?)
-}
-
-fn draw(svg: &mut String, rows: &[HiqaLog]) -> Result<(), Box<dyn std::error::Error>> {
+pub(super) fn write_losses(path: &Path, rows: &[HiqaLog]) -> Result<(), TrainError> {
     let mut places = Vec::with_capacity(rows.len());
     let (mut done, mut last) = (0, 0);
     for (index, row) in rows.iter().enumerate() {
@@ -41,34 +31,12 @@ fn draw(svg: &mut String, rows: &[HiqaLog]) -> Result<(), Box<dyn std::error::Er
         last = row.step;
         places.push((done + last) as f64);
     }
-    let points = |value: fn(&HiqaLog) -> Option<f64>| {
-        let pairs = rows.iter().zip(&places);
-        pairs.filter_map(move |(row, &place)| Some((place, drawn(value(row)?)?))).collect::<Vec<_>>()
+    let curve = |(name, color, value): Loss| {
+        let points = rows.iter().zip(&places).filter_map(|(row, &place)| Some((place, value(row)?)));
+        Curve { name, color, points: points.collect() }
     };
-    let heights =
-        axis(CURVES.iter().flat_map(|curve| points(curve.2)).map(|(_, value)| value).chain([0.0, 0.1]));
     let end = places.last().copied().unwrap_or(1.0);
-    let area = SVGBackend::with_string(svg, SIZE).into_drawing_area();
-    area.fill(&WHITE)?;
-    let mut chart = ChartBuilder::on(&area)
-        .margin(12)
-        .x_label_area_size(36)
-        .y_label_area_size(56)
-        .build_cartesian_2d(0f64..end, heights)?;
-    chart.configure_mesh().x_desc("step").y_desc("loss").draw()?;
-    for (name, color, value) in CURVES {
-        let points = points(value);
-        if points.is_empty() {
-            continue;
-        }
-        chart
-            .draw_series(LineSeries::new(points, color.stroke_width(2)))?
-            .label(name)
-            .legend(move |(x, y)| PathElement::new([(x, y), (x + 20, y)], color.stroke_width(2)));
-    }
-    chart.configure_series_labels().background_style(WHITE.mix(0.8)).border_style(BLACK).draw()?;
-    area.present()?;
-    Ok(())
+    write_curves(path, ("step", 0.0..end), &[0.0, 0.1], LOSSES.map(curve).into())
 }
 
 #[cfg(test)]
@@ -91,10 +59,10 @@ mod tests {
                 ..Default::default()
             });
             let rows = [1, 2].map(|step| sums.row(Phase::Joint, step, 1.0, 0.0));
-            write_curves(&path, &rows).expect("draws");
+            write_losses(&path, &rows).expect("draws");
             let svg = std::fs::read_to_string(&path).expect("reads");
             assert!(svg.contains("</svg>") && !svg.contains("NaN"), "{loss}");
         }
-        write_curves(&path, &[]).expect("draws nothing");
+        write_losses(&path, &[]).expect("draws nothing");
     }
 }

@@ -1,6 +1,6 @@
 //! What a run says between two checkpoints.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Display, Formatter, Write as _};
 use std::path::Path;
 
 use iqa_core::write_atomically;
@@ -38,6 +38,24 @@ pub struct HiqaLog {
     pub accepted: Option<f64>,
     /// Wall-clock seconds; the one field that two equal runs do not share.
     pub seconds: f64,
+}
+
+/// A line for people.
+impl Display for HiqaLog {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {:>6}: L_R {:.4}", self.phase.as_str(), self.step, self.regressor)?;
+        let terms = [
+            ("L_p", self.pixel),
+            ("l_v", self.vgg),
+            ("l_q", self.quality),
+            ("L_adv", self.adversarial),
+            ("D real", self.real),
+            ("D fake", self.fake),
+            ("d_fake=1", self.accepted),
+        ];
+        let there = terms.into_iter().filter_map(|(name, value)| Some((name, value?)));
+        there.into_iter().try_for_each(|(name, value)| write!(f, ", {name} {value:.4}"))
+    }
 }
 
 const HEADER: &str =

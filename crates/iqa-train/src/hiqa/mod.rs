@@ -28,7 +28,6 @@ mod perceptual;
 mod recipe;
 mod run;
 mod sheet;
-mod state;
 mod trainer;
 
 pub use batch::Batch;

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::losses::{Adversarial, Epsilon, Reduction};
 use crate::limits::{self, Limit};
-use crate::{Schedule, TrainError};
+use crate::{QualityLoss, Recipe, Schedule, Term, TrainError};
 
 /// Channels of a network's first layer. The published ones have 64.
 const WIDTH: Limit = Limit::new(1..=512, "1 to 512 channels");
@@ -154,7 +154,10 @@ impl Optimiser {
 /// Kinds and weights of the losses. None of the weights is published: the defaults suit inputs in `[-1, 1]`, scores in
 /// `[0, 1]` and [`Reduction::Mean`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct LossConfig {
+    /// `L_R`, of both regressors, within a source; the absolute error in the paper.
+    pub regressor: QualityLoss,
     /// How squared differences become one number.
     pub reduction: Reduction,
     /// `mu_1`: weight of `L_p`.
@@ -178,6 +181,7 @@ pub struct LossConfig {
 impl Default for LossConfig {
     fn default() -> Self {
         Self {
+            regressor: QualityLoss::of(Term::Mae),
             reduction: Reduction::Mean,
             pixel: 1.0,
             perceptual: 1.0,
@@ -193,6 +197,7 @@ impl Default for LossConfig {
 
 /// Everything that decides what a run does, but for the data.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct HiqaRecipe {
     /// The generator.
     pub generator: GeneratorConfig,
@@ -390,12 +395,17 @@ impl HiqaRecipe {
             Phase::Regressor => self.map_source == MapSource::Reference,
         }
     }
+}
 
-    /// Checks a recipe.
-    ///
-    /// # Errors
-    /// [`TrainError::InvalidRecipe`] naming the field, [`TrainError::Head`] for the networks.
-    pub fn validate(&self) -> Result<(), TrainError> {
+/// The paper's; what a checkpoint has of a field that came later.
+impl Default for HiqaRecipe {
+    fn default() -> Self {
+        Self::paper(Perceptual::None)
+    }
+}
+
+impl Recipe for HiqaRecipe {
+    fn validate(&self) -> Result<(), TrainError> {
         // Before the networks' own checks, which multiply them.
         for (field, width) in [
             ("generator.width", self.generator.width),
@@ -412,6 +422,7 @@ impl HiqaRecipe {
         if !self.patch.is_power_of_two() {
             return invalid("patch", self.patch.to_string(), SIDE_EXPECTED);
         }
+        self.losses.regressor.validate()?;
         limits::IMAGES.check("images", self.images)?;
         limits::PATCHES.check("patches", self.patches)?;
         limits::BATCH_PATCHES.check("patches", self.images * self.patches)?;

@@ -1,41 +1,29 @@
 //! The phases, one after the other.
 
-use std::cell::RefCell;
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::sync_channel;
-use std::time::Instant;
 
 use burn::module::Module;
 use burn::tensor::Device;
 use image::{ImageFormat, RgbImage, imageops};
-use iqa_core::{CoreError, FolderClaim, Observer, Work, write_atomically};
+use iqa_core::{CoreError, Observer, write_atomically};
+use iqa_heads::hiqa::Generator;
 use iqa_nn::{Precision, ScoreError};
 
 use super::batch::HostBatch;
-use super::curve::write_curves;
+use super::curve::write_losses;
 use super::log::{HiqaLog, Sums, write_log};
 use super::recipe::{HiqaRecipe, Perceptual, Phase, Rung};
 use super::sheet::sample_sheet;
-use super::state::{self, Progress};
 use super::trainer::{JointLosses, Trainer};
-use crate::checkpoint::{by_content, same_run};
-use crate::data::data_key;
-use crate::divergence::Check;
-use crate::{TrainError, TrainingPairs, ValidationPairs};
+use crate::data::{self, DataKey, data_key};
+use crate::run::{self, Check, Course, Found, Parts, RunFolder, Step, by_content};
+use crate::{Recipe, TrainError, TrainingPairs, ValidationPairs};
 
-/// Batches prepared ahead of the networks.
-const READ_AHEAD: usize = 4;
+const WEIGHTS: &str = "hiqa.safetensors";
+const BASELINE: &str = "baseline.safetensors";
 /// What is written into the folder of a run besides the sample sheets; the last two by the program `train`, after it.
-const FILES: [&str; 7] = [
-    "checkpoint.safetensors",
-    "baseline.safetensors",
-    "hiqa.safetensors",
-    "log.csv",
-    "loss.svg",
-    "best.f16.safetensors",
-    "report.md",
-];
+const FILES: [&str; 6] = [BASELINE, WEIGHTS, "log.csv", "loss.svg", "best.f16.safetensors", "report.md"];
 /// The name of a sample sheet: a step stands between the two.
 const SHEET: &str = "sheet_";
 const PNG: &str = ".png";
@@ -75,165 +63,160 @@ pub fn train(
         return Err(TrainError::Empty { set: "training" });
     }
     let device = device.clone().autodiff();
-    let file = |name: &str| folder.join(name);
-    let checkpoint = file("checkpoint.safetensors");
-
-    let mut trainer = Trainer::new(recipe, &device)?;
+    let trainer = Trainer::new(recipe, &device)?;
     let phases = recipe.phases();
-    let hallucinates = phases.iter().any(|(phase, _)| *phase == Phase::Joint);
+    let trains = |phase| phases.iter().any(|&(found, _)| found == phase);
     let data = data_key(training, shown)?;
-    let shown = if hallucinates { pairs_to_show(shown)? } else { Vec::new() };
-    if !checkpoint.exists() {
-        // Data that give no batch are told before there is a folder.
+    let shown = if trains(Phase::Joint) { pairs_to_show(shown)? } else { Vec::new() };
+    if !run::is_begun(folder) {
+        // Data that give a later phase no batch are told before there is a folder too.
         for (phase, _) in &phases {
             let few = HiqaRecipe { images: training.sources(), ..recipe.clone() };
             HostBatch::draw(training, &few, *phase, 0)?;
         }
     }
-    let sheets = sheets_in(folder);
-    let files: Vec<&str> = FILES.into_iter().chain(sheets.iter().map(String::as_str)).collect();
-    let claim = RefCell::new(FolderClaim::new(folder, "train", &files)?);
-    let publish = |trainer: &Trainer, rows: &[HiqaLog]| {
-        write_log(&file("log.csv"), rows)?;
-        write_curves(&file("loss.svg"), rows)?;
-        match rows.last() {
-            Some(row) if row.phase == Phase::Joint && !shown.is_empty() => {
-                let sheet = sample_sheet(&trainer.model()?, &shown)?;
-                let name = format!("{SHEET}{:06}{PNG}", row.step);
-                claim.borrow_mut().add("train", &name)?;
-                write_png(&file(&name), &sheet)
-            }
-            _ => Ok(()),
-        }
-    };
-    let recorded = recorded(recipe)?;
-    let mut progress =
-        Progress { recipe: recorded.clone(), data: data.clone(), phase: 0, step: 0, log: Vec::new() };
-    if checkpoint.exists() {
-        let same =
-            |found: &Progress| same_run((&found.recipe, &found.data), (&recorded, &data), None, &checkpoint);
-        (trainer, progress) = state::read(&checkpoint, trainer, same)?;
-    }
-    // The run may have ended between a checkpoint and its row.
-    publish(&trainer, &progress.log)?;
+    let baseline = trains(Phase::Baseline).then(|| folder.join(BASELINE));
+    let course = Phases { recipe, recorded: recorded(recipe)?, phases, data, training, shown, device };
     observer.line(format_args!("{}", perceptual_note(recipe)));
-
-    while let Some(&(phase, steps)) = phases.get(progress.phase) {
-        let before: usize = phases[..progress.phase].iter().map(|(_, steps)| steps).sum();
-        run_phase(
-            &mut trainer,
-            &mut progress,
-            phase,
-            steps,
-            before,
-            training,
-            &device,
-            observer,
-            |trainer, progress| {
-                state::write(&checkpoint, trainer, progress)?;
-                publish(trainer, &progress.log)
-            },
-        )?;
-        progress.phase += 1;
-        progress.step = 0;
-        if phase == Phase::Baseline {
-            trainer.baseline_model()?.save(&file("baseline.safetensors"), Precision::F32)?;
-        }
-        state::write(&checkpoint, &trainer, &progress)?;
-    }
-    let weights = file("hiqa.safetensors");
-    trainer.model()?.save(&weights, Precision::F32)?;
-    let trained = phases.iter().any(|(phase, _)| *phase == Phase::Baseline);
-    Ok(HiqaOutcome { weights, baseline: trained.then(|| file("baseline.safetensors")), log: progress.log })
+    let learner = Learner { trainer, fixed: None, sums: Sums::default() };
+    let (learner, log) = run::run(&course, learner, folder, observer)?;
+    let weights = folder.join(WEIGHTS);
+    learner.trainer.model()?.save(&weights, Precision::F32)?;
+    Ok(HiqaOutcome { weights, baseline, log })
 }
 
-/// Steps of one phase, from where it stands to its end; `report` is called after every `report_every` of them.
-#[allow(
-    clippy::too_many_arguments,
-    reason = "what a phase works on; a struct would be named and taken apart once"
-)]
-fn run_phase(
-    trainer: &mut Trainer,
-    progress: &mut Progress,
-    phase: Phase,
-    steps: usize,
-    before: usize,
-    training: &dyn TrainingPairs,
-    device: &Device,
-    observer: &dyn Observer,
-    report: impl Fn(&Trainer, &Progress) -> Result<(), TrainError>,
-) -> Result<(), TrainError> {
-    let recipe = trainer.recipe().clone();
-    let first = progress.step;
-    let (units, done) = (Some(steps as u64), first as u64);
-    observer.begin(Work { name: phase.as_str(), unit: "steps", units, done });
-    // Fixed in the last phase, and used with its running statistics.
-    let fixed = (phase == Phase::Regressor).then(|| trainer.generator().valid());
-    std::thread::scope(|scope| {
-        // Distorting and decoding go on while the networks work.
-        let (sender, batches) = sync_channel(READ_AHEAD);
-        let recipe = &recipe;
-        scope.spawn(move || {
-            for step in first..steps {
-                if sender.send(HostBatch::draw(training, recipe, phase, before + step)).is_err() {
-                    return; // The loop has ended with an error of its own.
-                }
+/// The phases as a course.
+struct Phases<'a> {
+    recipe: &'a HiqaRecipe,
+    /// As checkpoints keep it.
+    recorded: HiqaRecipe,
+    phases: Vec<(Phase, usize)>,
+    data: DataKey,
+    training: &'a dyn TrainingPairs,
+    /// On the sample sheets: distorted and reference.
+    shown: Vec<(RgbImage, RgbImage)>,
+    device: Device,
+}
+
+struct Learner {
+    trainer: Trainer,
+    /// The generator in the last phase, where it is used with its running statistics.
+    fixed: Option<Generator>,
+    /// Of the losses since the last mark.
+    sums: Sums,
+}
+
+impl Phases<'_> {
+    /// The factor of the schedule.
+    fn factor(&self, step: Step) -> f64 {
+        self.recipe.schedule.factor(step.within, self.phases[step.phase].1)
+    }
+
+    fn check(&self, step: Step) -> Check {
+        Check { step: step.index, learning_rate: self.recipe.regressor_optimiser.rate() }
+    }
+}
+
+impl Course for Phases<'_> {
+    type Recipe = HiqaRecipe;
+    type Batch = HostBatch;
+    type Learner = Learner;
+    type Row = HiqaLog;
+
+    fn recipe(&self) -> &HiqaRecipe {
+        &self.recorded
+    }
+
+    fn data(&self) -> &DataKey {
+        &self.data
+    }
+
+    fn phases(&self) -> Vec<run::Phase> {
+        let every = self.recipe.report_every;
+        let phase = |&(phase, steps): &(Phase, usize)| run::Phase { name: phase.as_str(), steps, every };
+        self.phases.iter().map(phase).collect()
+    }
+
+    fn files(&self, folder: &Path) -> Vec<String> {
+        FILES.into_iter().map(Into::into).chain(sheets_in(folder)).collect()
+    }
+
+    fn batch(&self, index: usize) -> Result<HostBatch, TrainError> {
+        let (phase, _) = data::place(self.phases.iter().map(|&(_, steps)| steps), index);
+        HostBatch::draw(self.training, self.recipe, self.phases[phase].0, index)
+    }
+
+    fn step(&self, mut learner: Learner, batch: HostBatch, step: Step) -> Result<Learner, TrainError> {
+        let batch = batch.to_device(&self.device);
+        let factor = self.factor(step);
+        let Learner { trainer, fixed, sums } = &mut learner;
+        let of_regressor = |regressor| JointLosses { regressor, ..JointLosses::default() };
+        let losses = match self.phases[step.phase].0 {
+            Phase::Baseline => of_regressor(trainer.baseline_step(&batch, factor)),
+            Phase::Joint => trainer.joint_step(&batch, factor),
+            Phase::Regressor => {
+                let fixed = fixed.get_or_insert_with(|| trainer.generator().valid());
+                of_regressor(trainer.regressor_phase_step(fixed, &batch, factor))
             }
-        });
-        let (mut sums, mut start) = (Sums::default(), Instant::now());
-        for step in first..steps {
-            // The thread sends a batch a step, or the error that ends the run.
-            let batch = batches.recv().unwrap_or(Err(TrainError::Empty { set: "training" }))?;
-            let batch = batch.to_device(device);
-            let factor = recipe.schedule.factor(step, steps);
-            let losses = match (phase, &fixed) {
-                (Phase::Regressor, Some(fixed)) => JointLosses {
-                    regressor: trainer.regressor_phase_step(fixed, &batch, factor),
-                    ..JointLosses::default()
-                },
-                (Phase::Joint, _) => trainer.joint_step(&batch, factor),
-                _ => {
-                    JointLosses { regressor: trainer.baseline_step(&batch, factor), ..JointLosses::default() }
-                }
-            };
-            let learning_rate = recipe.regressor_optimiser.rate();
-            let check = Check { step: before + step, learning_rate };
-            losses.named().into_iter().try_for_each(|(name, loss)| check.finite(name, loss))?;
-            sums.add(&losses);
-            progress.step = step + 1;
-            observer.advance(1, format_args!(""));
-            if progress.step.is_multiple_of(recipe.report_every) || progress.step == steps {
-                trainer.networks_are_finite(&check)?;
-                let row = sums.row(phase, progress.step, factor, start.elapsed().as_secs_f64());
-                progress.log.push(row);
-                report(trainer, progress)?;
-                observer.line(format_args!("{}", line(&row)));
-                (sums, start) = (Sums::default(), Instant::now());
-            }
+        };
+        let check = self.check(step);
+        losses.named().into_iter().try_for_each(|(name, loss)| check.finite(name, loss))?;
+        sums.add(&losses);
+        Ok(learner)
+    }
+
+    fn state(&self, _: &Learner) -> String {
+        String::new()
+    }
+
+    fn mark(&self, learner: &mut Learner, step: Step, seconds: f64) -> Result<HiqaLog, TrainError> {
+        learner.trainer.networks_are_finite(&self.check(step))?;
+        let sums = std::mem::take(&mut learner.sums);
+        Ok(sums.row(self.phases[step.phase].0, step.within + 1, self.factor(step), seconds))
+    }
+
+    fn publish(&self, learner: &Learner, log: &[HiqaLog], folder: &mut RunFolder) -> Result<(), TrainError> {
+        write_log(&folder.file("log.csv"), log)?;
+        write_losses(&folder.file("loss.svg"), log)?;
+        let Some(row) = log.last() else { return Ok(()) };
+        if row.phase == Phase::Joint && !self.shown.is_empty() {
+            let sheet = sample_sheet(&learner.trainer.model()?, &self.shown)?;
+            write_png(&folder.add(&format!("{SHEET}{:06}{PNG}", row.step))?, &sheet)?;
         }
-        observer.end();
+        if row.phase == Phase::Baseline && row.step == self.recipe.baseline_steps {
+            learner.trainer.baseline_model()?.save(&folder.file(BASELINE), Precision::F32)?;
+        }
         Ok(())
-    })
-}
-
-/// A row of the log for people.
-fn line(row: &HiqaLog) -> String {
-    let mut line = format!("{} {:>6}: L_R {:.4}", row.phase.as_str(), row.step, row.regressor);
-    let terms = [
-        ("L_p", row.pixel),
-        ("l_v", row.vgg),
-        ("l_q", row.quality),
-        ("L_adv", row.adversarial),
-        ("D real", row.real),
-        ("D fake", row.fake),
-        ("d_fake=1", row.accepted),
-    ];
-    for (name, value) in terms {
-        if let Some(value) = value {
-            line += &format!(", {name} {value:.4}");
-        }
     }
-    line
+
+    fn store(&self, learner: &Learner, parts: &mut Parts) -> Result<(), TrainError> {
+        let trainer = &learner.trainer;
+        parts.network("generator", &trainer.generator)?;
+        parts.network("discriminator", &trainer.discriminator)?;
+        parts.network("regressor", &trainer.regressor)?;
+        parts.network("baseline", &trainer.baseline)?;
+        parts.optimiser("generator_optimiser", &trainer.generator_optimiser)?;
+        parts.optimiser("discriminator_optimiser", &trainer.discriminator_optimiser)?;
+        parts.optimiser("regressor_optimiser", &trainer.regressor_optimiser)?;
+        parts.optimiser("baseline_optimiser", &trainer.baseline_optimiser)
+    }
+
+    fn restore(&self, learner: Learner, found: &Found<'_>) -> Result<Learner, TrainError> {
+        let Learner { trainer, .. } = learner;
+        let trainer = Trainer {
+            generator: found.network("generator", trainer.generator)?,
+            discriminator: found.network("discriminator", trainer.discriminator)?,
+            regressor: found.network("regressor", trainer.regressor)?,
+            baseline: found.network("baseline", trainer.baseline)?,
+            generator_optimiser: found.optimiser("generator_optimiser", trainer.generator_optimiser)?,
+            discriminator_optimiser: found
+                .optimiser("discriminator_optimiser", trainer.discriminator_optimiser)?,
+            regressor_optimiser: found.optimiser("regressor_optimiser", trainer.regressor_optimiser)?,
+            baseline_optimiser: found.optimiser("baseline_optimiser", trainer.baseline_optimiser)?,
+            ..trainer
+        };
+        Ok(Learner { trainer, ..learner })
+    }
 }
 
 /// Which network stands behind `l_v`.

@@ -13,9 +13,10 @@ use super::batch::Batch;
 use super::losses::{adversarial_loss, agreement, cross_entropy, feature_loss, pixel_loss};
 use super::perceptual::VggLoss;
 use super::recipe::{HiqaRecipe, MapSource, Rung};
-use crate::TrainError;
-use crate::divergence::Check;
-use crate::within::{by_source, to_tensor};
+use crate::losses::to_tensor;
+use crate::run::Check;
+use crate::within::by_source;
+use crate::{QualityLoss, Recipe, TrainError};
 
 /// The networks in training with their optimisers.
 ///
@@ -173,7 +174,8 @@ impl Trainer {
         let statistics = Statistics::BatchAndTrack;
         let found = self.baseline.forward(batch.distorted.clone(), None, None, statistics);
         let rate = self.recipe.regressor_optimiser.rate() * factor;
-        descend(&mut self.baseline, &mut self.baseline_optimiser, score_loss(found.score, batch), rate)
+        let loss = score_loss(&self.recipe.losses.regressor, found.score, batch);
+        descend(&mut self.baseline, &mut self.baseline_optimiser, loss, rate)
     }
 
     /// A step of [`Phase::Regressor`](super::Phase::Regressor): the regressor learns from a generator that is fixed and
@@ -296,7 +298,7 @@ impl Trainer {
     /// Step 8: the regressor, by its scores of a detached hallucination. Returns `L_R` before it.
     pub fn regressor_step(&mut self, regression: Regression, batch: &Batch, factor: f64) -> f64 {
         let rate = self.recipe.regressor_optimiser.rate() * factor;
-        let loss = score_loss(regression.score, batch);
+        let loss = score_loss(&self.recipe.losses.regressor, regression.score, batch);
         descend(&mut self.regressor, &mut self.regressor_optimiser, loss, rate)
     }
 
@@ -359,18 +361,16 @@ fn references(batch: &Batch) -> Tensor<4> {
     batch.reference.clone().expect("a batch of this phase has references")
 }
 
-/// `L_R`: the mean absolute error.
-fn score_loss(scores: Tensor<1>, batch: &Batch) -> Tensor<1> {
-    let error = |scores: Tensor<1>, targets: Tensor<1>| (scores - targets).abs().mean();
+/// `L_R`, whatever the batch: a loss that is not finite is told behind the step.
+fn score_loss(loss: &QualityLoss, scores: Tensor<1>, batch: &Batch) -> Tensor<1> {
     if batch.sources.iter().all(|&source| source == 0) {
-        return error(scores, batch.targets.clone());
+        return loss.sum(&scores, &batch.targets);
     }
     let targets: Vec<f64> = batch.targets.clone().into_data().iter::<f64>().collect();
-    let on_device = |targets: &[f64]| to_tensor(targets, &batch.targets.device());
-    let loss = by_source(&scores, &targets, &batch.sources, |scores, targets| -> Result<_, Infallible> {
-        Ok(error(scores, on_device(targets)))
-    });
-    let Ok(loss) = loss;
+    let of_source = |scores: Tensor<1>, targets: &[f64]| -> Result<_, Infallible> {
+        Ok(loss.sum(&scores, &to_tensor(targets, &batch.targets.device())))
+    };
+    let Ok(loss) = by_source(&scores, &targets, &batch.sources, of_source);
     loss
 }
 

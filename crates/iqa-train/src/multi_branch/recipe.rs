@@ -3,13 +3,16 @@
 use iqa_heads::multi_branch::MultiBranchConfig;
 use serde::{Deserialize, Serialize};
 
-use crate::{Schedule, TrainError, limits};
+use crate::{QualityLoss, Recipe, Schedule, Term, TrainError, limits};
 
 /// Everything that decides what a run does, but for the data and the weights of the frozen branch.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct MultiBranchRecipe {
     /// The network. Its range is that of the labels.
     pub model: MultiBranchConfig,
+    /// What is lowered, within a source; the squared error in the paper.
+    pub loss: QualityLoss,
     /// Epochs; an epoch ends with a validation and a checkpoint.
     pub epochs: usize,
     /// Optimiser steps in an epoch; `None` for one pass over the training set.
@@ -31,6 +34,7 @@ impl MultiBranchRecipe {
     pub fn paper(model: MultiBranchConfig) -> Self {
         Self {
             model,
+            loss: QualityLoss::of(Term::Mse),
             epochs: 30,
             steps_per_epoch: None,
             images: 8,
@@ -61,16 +65,22 @@ impl MultiBranchRecipe {
         }
         self
     }
+}
 
-    /// Checks a recipe.
-    ///
-    /// # Errors
-    /// [`TrainError::InvalidRecipe`] naming the field, [`TrainError::Head`] for the network.
-    pub fn validate(&self) -> Result<(), TrainError> {
+/// The paper's; what a checkpoint has of a field that came later.
+impl Default for MultiBranchRecipe {
+    fn default() -> Self {
+        Self::paper(MultiBranchConfig::vgg16())
+    }
+}
+
+impl Recipe for MultiBranchRecipe {
+    fn validate(&self) -> Result<(), TrainError> {
         self.model.validate()?;
+        self.loss.validate()?;
         limits::EPOCHS.check("epochs", self.epochs)?;
         limits::STEPS.check("steps_per_epoch", self.steps_per_epoch.unwrap_or(1))?;
-        limits::IMAGES.check("images", self.images)?;
+        limits::images(&self.loss).check("images", self.images)?;
         limits::learning_rate("learning_rate", self.learning_rate)
     }
 }

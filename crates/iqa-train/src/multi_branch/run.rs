@@ -18,10 +18,11 @@ use serde::{Deserialize, Serialize};
 use super::cache::FrozenCache;
 use super::recipe::MultiBranchRecipe;
 use crate::data::{DataKey, data_key, target};
-use crate::epochs::{self, Outcome, Plan, Task, Validation};
-use crate::losses;
-use crate::within::{by_source, to_tensor};
-use crate::{TrainError, TrainingPair, TrainingPairs, ValidationPairs};
+use crate::run;
+use crate::within::by_source;
+use crate::{
+    Outcome, Plan, Recipe, Task, TrainError, TrainingPair, TrainingPairs, Validation, ValidationPairs,
+};
 
 /// Pairs that go through the network together in an evaluation.
 const EVALUATED_TOGETHER: usize = 8;
@@ -64,23 +65,17 @@ pub fn train(
     let device = device.clone().autodiff();
     device.seed(recipe.seed);
     let model = recipe.model.init(frp, &device);
-    let model = if epochs::is_begun(folder) {
+    let model = if run::is_begun(folder) {
         model
     } else {
         model.with_mean(target(&recipe.model.score_spec(), training.mean_quality01()?))
-    };
-    let plan = Plan {
-        epochs: recipe.epochs,
-        steps_per_epoch: recipe.steps_per_epoch.unwrap_or_else(|| training.samples().div_ceil(recipe.images)),
-        learning_rate: recipe.learning_rate,
-        schedule: recipe.schedule,
     };
     // No gradient, so nothing is lost by folding its batch norms.
     let frozen = model.clone().valid().fuse();
     let data = data_key(training, validation)?;
     let task = Run { recorded, data, training, validation, frozen, cache, device: device.clone() };
     let optimiser = AdamConfig::new().with_epsilon(recipe.epsilon).init();
-    epochs::run(&task, &plan, model, optimiser, folder, observer)
+    run::train(&task, model, optimiser, folder, observer)
 }
 
 /// The recipe as checkpoints keep it: another frozen branch is another run.
@@ -89,6 +84,12 @@ struct Recorded {
     #[serde(flatten)]
     recipe: MultiBranchRecipe,
     frozen_weights: String,
+}
+
+impl Recipe for Recorded {
+    fn validate(&self) -> Result<(), TrainError> {
+        self.recipe.validate()
+    }
 }
 
 /// FNV-1a of all weights: tells files apart, no more.
@@ -147,11 +148,6 @@ fn scores(model: &MultiBranch, pairs: &[Prepared], device: &Device) -> (Tensor<1
     };
     let (targets, sources) = sizes.values().flatten().map(|pair| (pair.target, pair.source)).unzip();
     (model.forward_training(sizes.values().map(batch).collect()), targets, sources)
-}
-
-fn squared_error(scores: Tensor<1>, targets: &[f64]) -> Result<Tensor<1>, TrainError> {
-    let targets = to_tensor(targets, &scores.device());
-    Ok(losses::mse(scores, targets))
 }
 
 /// Scores of a model on a plain device and the labels of the same pairs, both in the model's own direction; those of a size
@@ -213,6 +209,18 @@ impl Task for Run<'_> {
         &self.recorded
     }
 
+    fn plan(&self) -> Plan {
+        let recipe = &self.recorded.recipe;
+        Plan {
+            epochs: recipe.epochs,
+            steps_per_epoch: recipe
+                .steps_per_epoch
+                .unwrap_or_else(|| self.training.samples().div_ceil(recipe.images)),
+            learning_rate: recipe.learning_rate,
+            schedule: recipe.schedule,
+        }
+    }
+
     fn data(&self) -> &DataKey {
         &self.data
     }
@@ -224,14 +232,18 @@ impl Task for Run<'_> {
 
     fn loss(&self, model: &MultiBranch, batch: Vec<Prepared>, _: usize) -> Result<Tensor<1>, TrainError> {
         let (scores, targets, sources) = scores(model, &batch, &self.device);
-        by_source(&scores, &targets, &sources, squared_error)
+        by_source(&scores, &targets, &sources, |scores, targets| {
+            self.recorded.recipe.loss.loss(scores, targets)
+        })
     }
 
     fn validate(&self, model: &MultiBranch) -> Result<Validation, TrainError> {
         let Predicted(predictions, targets, sources) = predict(model, self.validation, self.cache)?;
         let scores: Vec<f32> = predictions.iter().map(|&score| score as f32).collect();
         let scores = Tensor::from_floats(scores.as_slice(), &model.device());
-        let loss = by_source(&scores, &targets, &sources, squared_error)?;
+        let loss = by_source(&scores, &targets, &sources, |scores, targets| {
+            self.recorded.recipe.loss.loss(scores, targets)
+        })?;
         // Both in the model's own direction: a good model correlates positively with its targets.
         Ok(Validation::by_source(loss.into_scalar::<f64>(), &predictions, &targets, &sources))
     }

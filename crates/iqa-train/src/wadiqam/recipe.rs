@@ -6,10 +6,11 @@ use iqa_core::Direction;
 use iqa_heads::wadiqam::{Fusion, Initialisation, WadiqamConfig};
 use serde::{Deserialize, Serialize};
 
-use crate::{Schedule, TrainError, limits};
+use crate::{QualityLoss, Recipe, Schedule, Term, TrainError, limits};
 
 /// Everything that decides what a run does, but for the data.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct WadiqamRecipe {
     /// The network.
     pub model: WadiqamConfig,
@@ -21,9 +22,11 @@ pub struct WadiqamRecipe {
     pub images: usize,
     /// Random patches of each image, at each of the network's scales.
     pub patches: usize,
-    /// Weight in the loss of `(1 - PLCC) / 2` over the images of a source in a batch, beside the absolute error; 0 in the
-    /// paper.
-    #[serde(default)]
+    /// What is lowered and validated by; the absolute error in the paper. Terms of single images are taken over what the
+    /// network learns from, which is patches for DIQaM, those that compare images over the images of each source.
+    pub loss: QualityLoss,
+    /// Weight of `(1 - PLCC) / 2` over the images of a source in a batch, beside the loss and not part of the validation;
+    /// 0 in the paper.
     pub correlation: f64,
     /// Learning rate of the first step.
     pub learning_rate: f64,
@@ -49,6 +52,7 @@ impl WadiqamRecipe {
             steps_per_epoch: None,
             images: 4,
             patches: 32,
+            loss: QualityLoss::of(Term::Mae),
             correlation: 0.0,
             learning_rate: 1e-4,
             schedule: Schedule::Constant,
@@ -81,16 +85,22 @@ impl WadiqamRecipe {
             ..Self::paper(model)
         }
     }
+}
 
-    /// Checks a recipe.
-    ///
-    /// # Errors
-    /// [`TrainError::InvalidRecipe`] naming the field, [`TrainError::Head`] for the network.
-    pub fn validate(&self) -> Result<(), TrainError> {
+/// The paper's; what a checkpoint has of a field that came later.
+impl Default for WadiqamRecipe {
+    fn default() -> Self {
+        Self::paper(WadiqamConfig::wadiqam_fr())
+    }
+}
+
+impl Recipe for WadiqamRecipe {
+    fn validate(&self) -> Result<(), TrainError> {
         self.model.validate()?;
+        self.loss.validate()?;
         limits::EPOCHS.check("epochs", self.epochs)?;
         limits::STEPS.check("steps_per_epoch", self.steps_per_epoch.unwrap_or(1))?;
-        limits::IMAGES.check("images", self.images)?;
+        limits::images(&self.loss).check("images", self.images)?;
         limits::PATCHES.check("patches", self.patches)?;
         limits::BATCH_PATCHES.check("patches", self.images * self.patches * self.model.scales)?;
         limits::PATCHES.check("validation_patches", self.validation_patches)?;

@@ -4,19 +4,23 @@ use std::path::Path;
 
 use burn::optim::AdamConfig;
 use burn::tensor::{Device, Tensor};
-use image::RgbImage;
-use iqa_core::{Observer, PatchPosition};
-use iqa_heads::wadiqam::{PATCH, PatchSampler, Wadiqam, WadiqamConfig, patch_values, patches_to_tensor};
+use iqa_core::Observer;
+use iqa_heads::wadiqam::{Wadiqam, WadiqamConfig, patch_values, patches_to_tensor};
 use iqa_nn::{NamedTensors, Precision, ScoreError};
 use rayon::prelude::*;
 
 use super::learner::Learner;
+use super::patches::random_patches;
 use super::recipe::WadiqamRecipe;
+use super::units::units;
 use super::validation::ValidationPatches;
-use crate::checkpoint::by_content;
 use crate::data::{DataKey, data_key, target};
-use crate::epochs::{self, Outcome, Plan, Task, Validation};
-use crate::{TrainError, TrainingPair, TrainingPairs, ValidationPairs, seed, within};
+use crate::run::{self, by_content};
+use crate::within::mean_by_source;
+use crate::{
+    Outcome, Plan, QualityLoss, Recipe, Task, Term, TrainError, TrainingPair, TrainingPairs, Validation,
+    ValidationPairs, seed,
+};
 
 /// Trains a network and writes into `folder`; goes on where an earlier run in that folder stopped.
 ///
@@ -42,16 +46,10 @@ pub fn train(
     device.seed(recipe.seed);
     let mut model = recipe.model.init(&device);
     if let Some(path) = &recipe.start_from
-        && !epochs::is_begun(folder)
+        && !run::is_begun(folder)
     {
         model = model.starting_from(&earlier_model(path, recipe, &device)?);
     }
-    let plan = Plan {
-        epochs: recipe.epochs,
-        steps_per_epoch: recipe.steps_per_epoch.unwrap_or_else(|| training.samples().div_ceil(recipe.images)),
-        learning_rate: recipe.learning_rate,
-        schedule: recipe.schedule,
-    };
     let start_from = recipe.start_from.as_deref().map(by_content).transpose()?;
     let recorded = WadiqamRecipe { start_from, ..recipe.clone() };
     let data = data_key(training, validation)?;
@@ -59,7 +57,7 @@ pub fn train(
     let task = Run { recipe, recorded, data, training, validation, device: device.clone() };
     let optimiser = AdamConfig::new().with_epsilon(recipe.epsilon).init();
     let learner = Learner::new(model, training.sources(), &device);
-    epochs::run(&task, &plan, learner, optimiser, folder, observer)
+    run::train(&task, learner, optimiser, folder, observer)
 }
 
 /// What a step learns from, cut while the network works on the one before.
@@ -90,6 +88,18 @@ impl Task for Run<'_> {
 
     fn recipe(&self) -> &WadiqamRecipe {
         &self.recorded
+    }
+
+    fn plan(&self) -> Plan {
+        let recipe = self.recipe;
+        Plan {
+            epochs: recipe.epochs,
+            steps_per_epoch: recipe
+                .steps_per_epoch
+                .unwrap_or_else(|| self.training.samples().div_ceil(recipe.images)),
+            learning_rate: recipe.learning_rate,
+            schedule: recipe.schedule,
+        }
     }
 
     fn data(&self) -> &DataKey {
@@ -130,38 +140,26 @@ impl Task for Run<'_> {
         let reference = reference.map(|values| patches_to_tensor(values, device));
         let scores = model.network.forward_training(patches_to_tensor(distorted, device), reference);
         let scores = model.on_labels(scores, &sources);
-        let loss = scores.l1_loss(within::to_tensor(&targets, device));
-        if recipe.correlation > 0.0 {
-            let correlations = within::correlations(&scores.pool(images), &targets, &sources);
-            return Ok(loss + correlations * recipe.correlation);
+        let (units, labels) = units(&scores, &targets);
+        let [each, compared] = recipe.loss.parts();
+        let mut loss = each.loss(units, &labels)?;
+        let correlation = (recipe.correlation, QualityLoss::of(Term::Plcc));
+        for (weight, terms) in [(1.0, compared), correlation] {
+            if weight > 0.0 && !terms.terms().is_empty() {
+                let found = mean_by_source(&scores.pool(images), &targets, &sources, |s, t| terms.sum(s, t));
+                loss = loss + found * weight;
+            }
         }
         Ok(loss)
     }
 
     fn validate(&self, model: &Learner) -> Result<Validation, TrainError> {
-        Ok(self.validation.evaluate(model))
+        Ok(self.validation.evaluate(model, &self.recipe.loss))
     }
 
     fn save(&self, model: &Learner, path: &Path) -> Result<(), TrainError> {
         Ok(model.network.save(path, Precision::F32)?)
     }
-}
-
-/// Random patches of an image, as many at each of the network's scales.
-pub(super) fn random_patches(
-    recipe: &WadiqamRecipe,
-    patches: usize,
-    seed: u64,
-    image: &RgbImage,
-) -> Result<Vec<PatchPosition>, TrainError> {
-    let sampler = PatchSampler::Random { patches, seed };
-    let (width, height) = image.dimensions();
-    let positions = sampler.positions_at_scales(width, height, recipe.model.scales)?;
-    if positions.len() < patches * recipe.model.scales {
-        let least = (PATCH as u32) << (recipe.model.scales - 1);
-        return Err(ScoreError::TooSmall { size: (width, height), minimum: (least, least) }.into());
-    }
-    Ok(positions)
 }
 
 /// The model that a run starts from.

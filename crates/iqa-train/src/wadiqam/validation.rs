@@ -1,18 +1,21 @@
 //! Loss and correlations on patches drawn once.
 
 use image::RgbImage;
-use iqa_heads::wadiqam::{PATCH, Pooling, patch_values, patches_to_tensor};
+use iqa_heads::wadiqam::{PATCH, patch_values, patches_to_tensor};
 use iqa_nn::ScoreError;
 
 use super::learner::Learner;
+use super::patches::random_patches;
 use super::recipe::WadiqamRecipe;
-use super::run::random_patches;
+use super::units::units;
 use crate::data::target;
-use crate::epochs::Validation;
-use crate::{TrainError, ValidationPairs, seed};
+use crate::losses::to_tensor;
+use crate::{QualityLoss, TrainError, Validation, ValidationPairs, seed};
 
 /// Images in one pass through the network.
 const IMAGES: usize = 8;
+/// Scores whose loss is one sum.
+const CHUNK: usize = 256;
 
 /// The patches of the validation images, rounded to bytes: a quarter of the memory of floats.
 pub(super) struct ValidationPatches {
@@ -57,9 +60,11 @@ impl ValidationPatches {
     }
 
     /// Evaluates a model that is on a plain device: loss and correlations within each source, and their means.
-    pub(super) fn evaluate(&self, model: &Learner) -> Validation {
+    pub(super) fn evaluate(&self, model: &Learner, loss: &QualityLoss) -> Validation {
         let device = model.network.device();
-        let (mut losses, mut predictions) = (Vec::new(), Vec::with_capacity(self.targets.len()));
+        let mut predictions = Vec::with_capacity(self.targets.len());
+        // What the network learns from, image by image, with its labels.
+        let (mut values, mut labels) = (Vec::new(), Vec::new());
         for (index, targets) in self.targets.chunks(IMAGES).enumerate() {
             let images = index * IMAGES..index * IMAGES + targets.len();
             let tensor = |bytes: &[u8]| {
@@ -70,33 +75,37 @@ impl ValidationPatches {
             let scores =
                 model.network.forward(tensor(&self.distorted), self.reference.as_deref().map(tensor));
             let scores = model.on_labels(scores, &self.sources[images]);
-            let pooled: Vec<f64> = scores.pool(targets.len()).into_data().iter::<f64>().collect();
-            match model.network.config().pooling {
-                Pooling::Weighted => losses.extend(pooled.iter().zip(targets).map(|(q, t)| (q - t).abs())),
-                Pooling::Mean => {
-                    let quality: Vec<f64> = scores.quality.into_data().iter::<f64>().collect();
-                    losses.extend(
-                        quality
-                            .chunks(self.patches)
-                            .zip(targets)
-                            .map(|(y, t)| y.iter().map(|y| (y - t).abs()).sum::<f64>() / y.len() as f64),
-                    );
-                }
-            }
-            predictions.extend(pooled);
+            predictions.extend(scores.pool(targets.len()).into_data().iter::<f64>());
+            let (units, of_units) = units(&scores, targets);
+            values.extend(units.into_data().iter::<f64>());
+            labels.extend(of_units);
         }
+        let [each, compared] = loss.parts();
+        let sum = |loss: &QualityLoss, scores: &[f64], targets: &[f64]| {
+            let [scores, targets] = [scores, targets].map(|values| to_tensor(values, &device));
+            loss.sum(&scores, &targets).into_scalar::<f64>()
+        };
+        let units_each = values.len() / self.targets.len();
         // Both in the model's own direction: a good model correlates positively with its targets.
         let mut first = 0;
-        let each: Vec<Validation> = self
+        let of_sources: Vec<Validation> = self
             .sources
             .chunk_by(|a, b| a == b)
             .map(|source| {
                 let part = first..first + source.len();
                 first = part.end;
-                let loss = losses[part.clone()].iter().sum::<f64>() / part.len() as f64;
-                Validation::new(loss, &predictions[part.clone()], &self.targets[part])
+                let units = part.start * units_each..part.end * units_each;
+                // A few at a time: a long sum of small floats loses digits.
+                let chunks = values[units.clone()].chunks(CHUNK).zip(labels[units.clone()].chunks(CHUNK));
+                let sums = chunks.map(|(values, labels)| sum(&each, values, labels) * values.len() as f64);
+                let (predictions, targets) = (&predictions[part.clone()], &self.targets[part]);
+                let mut loss = sums.sum::<f64>() / units.len() as f64;
+                if !compared.terms().is_empty() {
+                    loss += sum(&compared, predictions, targets);
+                }
+                Validation::new(loss, predictions, targets)
             })
             .collect();
-        Validation::mean(&each)
+        Validation::mean(&of_sources)
     }
 }

@@ -1,9 +1,5 @@
 //! The four cells of table 5 of the GSN paper, ordinary or central difference convolutions, with and without the list
 //! loss, each trained from the same weights on the same batches of photographs distorted on the fly.
-//!
-//! ```text
-//! iqa reproduce gsn-ablation --photographs FOLDER --output RUN --validation NAME,NAME
-//! ```
 
 mod picture;
 

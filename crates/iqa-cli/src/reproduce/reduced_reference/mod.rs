@@ -1,8 +1,4 @@
 //! How much of the reference does a full-reference model need? Section IV-I of Bosse et al. 2018 on photographs.
-//!
-//! ```text
-//! iqa reproduce reduced-reference --photographs FOLDER --test NAME,NAME --output FOLDER
-//! ```
 
 mod curve;
 

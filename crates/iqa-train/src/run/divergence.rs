@@ -4,7 +4,7 @@ use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::Tensor;
 use iqa_nn::ScoreError;
 
-use crate::TrainError;
+use crate::error::TrainError;
 
 /// Looks at the numbers of a step.
 pub(crate) struct Check {

@@ -1,13 +1,13 @@
 //! What a run says of each epoch.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Display, Formatter, Write as _};
 use std::path::Path;
 
 use iqa_core::{CoreError, write_atomically};
 use iqa_nn::NnError;
 use serde::{Deserialize, Serialize};
 
-use crate::TrainError;
+use crate::error::TrainError;
 
 /// One epoch of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -36,9 +36,24 @@ pub struct EpochLog {
     pub seconds: f64,
 }
 
+/// A line for people.
+impl Display for EpochLog {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let Self { epoch, train_loss, validation_loss, validation_srcc, .. } = self;
+        write!(
+            f,
+            "epoch {epoch:>4}: training loss {train_loss:.4}, validation loss {validation_loss:.4}, SRCC "
+        )?;
+        match validation_srcc {
+            Some(srcc) => write!(f, "{srcc:.4}"),
+            None => f.write_str("undefined"),
+        }
+    }
+}
+
 const HEADER: &str = "epoch,steps,learning_rate,train_loss,validation_loss,validation_srcc,validation_plcc,validation_krcc,seconds";
 
-pub(crate) fn write_log(path: &Path, rows: &[EpochLog]) -> Result<(), TrainError> {
+pub(super) fn write_log(path: &Path, rows: &[EpochLog]) -> Result<(), TrainError> {
     let number = |value: Option<f64>| value.map_or_else(String::new, |value| format!("{value:.6}"));
     let mut text = format!("{HEADER}\n");
     for row in rows {

@@ -1,0 +1,41 @@
+//! What is done to images before they are scored, as options.
+
+use clap::{Args, ValueEnum};
+use iqa_models::Preprocessing;
+use iqa_models::image::imageops::FilterType;
+
+/// What is done to the images first.
+#[derive(Args)]
+pub(crate) struct PreprocessingOptions {
+    /// Resize a reference of another size than its image by this filter; without, such a pair is an error.
+    #[arg(long, value_enum)]
+    resize_reference: Option<Filter>,
+    /// Cut so many pixels off each side of both images, as comparisons of super-resolution do.
+    #[arg(long, default_value_t = 0)]
+    crop_border: u32,
+    /// Score luma alone: Y of MATLAB's rgb2ycbcr, rounded, in all three channels.
+    #[arg(long)]
+    luma: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Filter {
+    Nearest,
+    Bilinear,
+    /// Catmull-Rom's, as Pillow's: a = -0.5.
+    Bicubic,
+    Lanczos3,
+}
+
+impl PreprocessingOptions {
+    pub(crate) fn preprocessing(&self) -> Preprocessing {
+        let filter = |filter| match filter {
+            Filter::Nearest => FilterType::Nearest,
+            Filter::Bilinear => FilterType::Triangle,
+            Filter::Bicubic => FilterType::CatmullRom,
+            Filter::Lanczos3 => FilterType::Lanczos3,
+        };
+        let Self { crop_border, luma, .. } = *self;
+        Preprocessing { resize_reference: self.resize_reference.map(filter), crop_border, luma }
+    }
+}

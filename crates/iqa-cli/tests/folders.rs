@@ -1,0 +1,322 @@
+//! `iqa score` on folders with references, lists of pairs and several models, as users of restored pictures call it.
+#![allow(missing_docs, reason = "a test")]
+
+mod programs;
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use image::imageops::FilterType;
+use iqa_testkit::textured;
+use programs::{iqa, stderr};
+
+/// A folder with originals and, of each, a version with its values rounded to steps.
+fn folders(root: &Path, count: u32) {
+    for number in 0..count {
+        let original = textured(48, 40, number);
+        let mut restored = original.clone();
+        for value in restored.iter_mut() {
+            *value = *value / (8 + number as u8) * (8 + number as u8);
+        }
+        let name = format!("{}/{number}.png", if number % 2 == 0 { "." } else { "in" });
+        for (folder, picture) in [("ref", &original), ("dist", &restored)] {
+            let path = root.join(folder).join(&name);
+            fs::create_dir_all(path.parent().expect("a folder")).expect("makes it");
+            picture.save(path).expect("saves");
+        }
+    }
+}
+
+fn run(command: &mut Command) -> (Output, String) {
+    let output = command.output().expect("starts");
+    let text = String::from_utf8(output.stdout.clone()).expect("UTF-8");
+    (output, text)
+}
+
+fn scores(arguments: &[&str], root: &Path) -> Vec<Vec<String>> {
+    let mut command = iqa("score");
+    command.current_dir(root).args(arguments).args(["--format", "csv"]);
+    let (output, text) = run(&mut command);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(text.as_bytes());
+    let rows = reader.records().map(|row| row.expect("a row").iter().map(str::to_owned).collect());
+    rows.collect()
+}
+
+#[test]
+fn a_folder_is_scored_against_a_folder_by_several_models_and_summed_up() {
+    let folder = tempfile::tempdir().expect("a folder");
+    folders(folder.path(), 7);
+    let all = scores(
+        &["dist", "--recursive", "--reference", "ref", "--model", "psnr,gmsd,wadiqam_nr"],
+        folder.path(),
+    );
+    assert_eq!(all[0], ["path", "reference", "psnr", "gmsd", "wadiqam_nr", "key"]);
+    assert_eq!(all.len(), 8);
+    // Each as by one model on one pair.
+    for row in &all[1..] {
+        for (place, model) in [(2, "psnr"), (3, "gmsd")] {
+            let one = scores(&[&row[0], "--reference", &row[1], "--model", model], folder.path());
+            assert_eq!(one[1][3], row[place], "{model} of {}", row[0]);
+        }
+        let alone = scores(&[&row[0], "--model", "wadiqam_nr"], folder.path());
+        assert_eq!(alone[1][3], row[4]);
+        assert_eq!(row[0].replace("dist", "ref"), row[1]);
+    }
+    let mut command = iqa("score");
+    command.current_dir(folder.path()).args([
+        "dist",
+        "--recursive",
+        "--reference",
+        "ref",
+        "--model",
+        "psnr,gmsd",
+    ]);
+    let (output, text) = run(&mut command);
+    assert!(output.status.success() && text.lines().count() == 14, "{}", stderr(&output));
+    let text = stderr(&output);
+    let mean = all[1..].iter().map(|row| row[2].parse::<f64>().expect("a number")).sum::<f64>() / 7.0;
+    let line = text.lines().find(|line| line.starts_with("psnr ")).expect("a summary");
+    let cells: Vec<&str> = line.split_whitespace().collect();
+    assert_eq!(cells[..3], ["psnr", "7", &format!("{mean:.4}")], "{text}");
+    let worst = text.lines().find(|line| line.starts_with("worst by psnr: ")).expect("the worst");
+    assert!(worst.starts_with("worst by psnr: dist/6.png ("), "{worst}");
+    // The one with the lowest score is the best by a measure that is better when it is lower.
+    let worst = text.lines().find(|line| line.starts_with("worst by gmsd: ")).expect("the worst");
+    let gmsd = |row: &Vec<String>| row[3].parse::<f64>().expect("a number");
+    let last = all[1..].iter().max_by(|a, b| gmsd(a).total_cmp(&gmsd(b))).expect("rows");
+    assert!(worst.starts_with(&format!("worst by gmsd: {} (", last[0])), "{worst}");
+}
+
+#[test]
+fn what_has_no_partner_is_told_and_the_rest_is_scored() {
+    let folder = tempfile::tempdir().expect("a folder");
+    folders(folder.path(), 3);
+    let at = |name: &str| folder.path().join(name);
+    fs::rename(at("dist/0.png"), at("dist/9.png")).expect("renames");
+    // Of another kind, but the same name.
+    image::open(at("ref/2.png")).expect("reads").save(at("ref/2.bmp")).expect("saves");
+    fs::remove_file(at("ref/2.png")).expect("removes");
+    let mut command = iqa("score");
+    command.current_dir(folder.path()).args(["dist", "--reference", "ref", "--recursive", "--model", "psnr"]);
+    let (output, text) = run(&mut command);
+    assert_eq!(output.status.code(), Some(1));
+    let errors = stderr(&output);
+    assert!(errors.contains("dist/9.png: ") && errors.contains("ref/0.png: "), "{errors}");
+    assert_eq!(errors.matches("error: ").count(), 2, "{errors}");
+    assert!(
+        text.contains("dist/2.png against ref/2.bmp: ")
+            && text.contains("dist/in/1.png against ref/in/1.png"),
+        "{text}"
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn each_file_is_decoded_once_whatever_the_number_of_models() {
+    let folder = tempfile::tempdir().expect("a folder");
+    folders(folder.path(), 1);
+    let at = |name: &str| folder.path().join(name);
+    // A pipe can be read once: a second look would wait for ever.
+    let mut writers = Vec::new();
+    for (pipe, picture) in [("d.png", "dist/0.png"), ("r.png", "ref/0.png")] {
+        assert!(Command::new("mkfifo").arg(at(pipe)).status().expect("mkfifo").success());
+        let (pipe, bytes) = (at(pipe), fs::read(at(picture)).expect("reads"));
+        writers.push(std::thread::spawn(move || fs::write(pipe, bytes).expect("writes")));
+    }
+    let found =
+        scores(&["d.png", "--reference", "r.png", "--model", "psnr,ssim,gmsd,vsi,wadiqam_fr"], folder.path());
+    writers.into_iter().for_each(|writer| writer.join().expect("ends"));
+    let files = scores(
+        &["dist/0.png", "--reference", "ref/0.png", "--model", "psnr,ssim,gmsd,vsi,wadiqam_fr"],
+        folder.path(),
+    );
+    assert_eq!(found[1][2..7], files[1][2..7]);
+}
+
+#[test]
+fn a_list_of_pairs_is_gone_on_with_to_the_bytes_of_one_run() {
+    let folder = tempfile::tempdir().expect("a folder");
+    folders(folder.path(), 5);
+    // As a spreadsheet writes it: a byte order mark, CRLF, quotes; another order, one pair twice, one picture with two references.
+    let mut list = "\u{feff}\"Reference\",\"Distorted\",\"remark\"\r\n".to_owned();
+    for (distorted, reference) in
+        [("4", "4"), ("in/3", "in/3"), ("0", "0"), ("0", "2"), ("in/1", "in/1"), ("0", "0")]
+    {
+        let _ = write!(list, "\"ref/{reference}.png\",dist/{distorted}.png,\"a, \"\"b\"\"\"\r\n");
+    }
+    fs::write(folder.path().join("list.csv"), list).expect("writes");
+    let score = |output: &str| {
+        // From another folder: paths are from the list's.
+        let mut command = iqa("score");
+        command.arg("--pairs").arg(folder.path().join("list.csv")).args([
+            "--model",
+            "psnr,ssim",
+            "--format",
+            "csv",
+        ]);
+        command.arg("--output").arg(folder.path().join(output));
+        let (output, _) = run(&mut command);
+        assert!(output.status.success(), "{}", stderr(&output));
+        stderr(&output)
+    };
+    let summary = score("whole.csv");
+    let whole = fs::read(folder.path().join("whole.csv")).expect("reads");
+    assert_eq!(whole.iter().filter(|&&byte| byte == b'\n').count(), 7);
+    for cut in (0..whole.len()).step_by(97) {
+        fs::write(folder.path().join("part.csv"), &whole[..cut]).expect("writes");
+        assert_eq!(score("part.csv"), summary, "cut at {cut}");
+        assert!(fs::read(folder.path().join("part.csv")).expect("reads") == whole, "cut at {cut}");
+    }
+    // A reference that is another picture now.
+    image::open(folder.path().join("ref/4.png"))
+        .expect("reads")
+        .save(folder.path().join("ref/2.png"))
+        .expect("saves");
+    let mut command = iqa("score");
+    command.arg("--pairs").arg(folder.path().join("list.csv")).args([
+        "--model",
+        "psnr,ssim",
+        "--format",
+        "csv",
+    ]);
+    let (output, _) = run(command.arg("--output").arg(folder.path().join("whole.csv")));
+    assert_eq!(output.status.code(), Some(2));
+    assert!(
+        stderr(&output).contains("ref/2.png from when that file had other content"),
+        "{}",
+        stderr(&output)
+    );
+    assert!(fs::read(folder.path().join("whole.csv")).expect("reads") == whole);
+}
+
+#[test]
+fn a_model_that_cannot_score_an_image_leaves_its_place_empty() {
+    let folder = tempfile::tempdir().expect("a folder");
+    folders(folder.path(), 2);
+    // Too small for five scales.
+    let call = |format: &str| {
+        let mut command = iqa("score");
+        command.current_dir(folder.path()).args([
+            "dist",
+            "--reference",
+            "ref",
+            "--recursive",
+            "--model",
+            "psnr,ms_ssim",
+        ]);
+        run(command.args(["--format", format, "--output", &format!("o.{format}")])).0
+    };
+    for format in ["csv", "json"] {
+        for _ in 0..2 {
+            // The second run finds them.
+            let output = call(format);
+            assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+            assert!(
+                stderr(&output).contains("ms_ssim") || stderr(&output).contains("lack the score"),
+                "{}",
+                stderr(&output)
+            );
+        }
+        let text = fs::read_to_string(folder.path().join(format!("o.{format}"))).expect("reads");
+        match format {
+            "csv" => assert!(
+                text.lines().nth(1).expect("a row").split(',').nth(3).expect("a cell").is_empty(),
+                "{text}"
+            ),
+            _ => assert!(text.contains("\"scores\":{\"psnr\":{") && !text.contains("ms_ssim"), "{text}"),
+        }
+    }
+}
+
+#[test]
+fn images_are_preprocessed_as_asked_for() {
+    let folder = tempfile::tempdir().expect("a folder");
+    folders(folder.path(), 1);
+    let open = |name: &str| image::open(folder.path().join(name)).expect("reads").to_rgb8();
+    let (distorted, reference) = (open("dist/0.png"), open("ref/0.png"));
+    let score = |arguments: &[&str]| {
+        let mut all = vec!["--model", "psnr"];
+        all.extend(arguments);
+        scores(&all, folder.path())[1][3].parse::<f64>().expect("a number")
+    };
+    // PSNR by its definition, on what is left of the border; of luma as MATLAB's rgb2ycbcr has it.
+    let psnr = |border: u32, value: &dyn Fn(&[u8]) -> Vec<f64>| {
+        let inner = |image: &image::RgbImage| {
+            let (width, height) = (image.width() - 2 * border, image.height() - 2 * border);
+            image::imageops::crop_imm(image, border, border, width, height).to_image()
+        };
+        let (d, r) = (inner(&distorted), inner(&reference));
+        let errors: Vec<f64> = d
+            .pixels()
+            .zip(r.pixels())
+            .flat_map(|(d, r)| {
+                value(&d.0).into_iter().zip(value(&r.0)).map(|(d, r)| (d - r).powi(2)).collect::<Vec<_>>()
+            })
+            .collect();
+        10.0 * (255.0f64.powi(2) * errors.len() as f64 / errors.iter().sum::<f64>()).log10()
+    };
+    let rgb = |pixel: &[u8]| pixel.iter().map(|&value| f64::from(value)).collect::<Vec<_>>();
+    let luma = |pixel: &[u8]| {
+        let [r, g, b] = [0, 1, 2].map(|channel| f64::from(pixel[channel]));
+        vec![(16.0 + (65.481 * r + 128.553 * g + 24.966 * b) / 255.0).round()]
+    };
+    let pair = ["dist/0.png", "--reference", "ref/0.png"];
+    let with = |options: &[&'static str]| score(&[&pair[..], options].concat());
+    for (found, expected) in [
+        (with(&[]), psnr(0, &rgb)),
+        (with(&["--crop-border", "4"]), psnr(4, &rgb)),
+        (with(&["--luma"]), psnr(0, &luma)),
+        (with(&["--luma", "--crop-border", "5"]), psnr(5, &luma)),
+    ] {
+        assert!((found - expected).abs() < 1e-9, "{found} {expected}");
+    }
+    // A reference of another size: an error that names both, unless a filter is named.
+    image::imageops::resize(&reference, 96, 80, FilterType::Nearest)
+        .save(folder.path().join("large.png"))
+        .expect("saves");
+    let mut command = iqa("score");
+    command.current_dir(folder.path()).args(["dist/0.png", "--reference", "large.png", "--model", "psnr"]);
+    let (output, _) = run(&mut command);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("48x40") && stderr(&output).contains("96x80"), "{}", stderr(&output));
+    let shrunk = score(&["dist/0.png", "--reference", "large.png", "--resize-reference", "nearest"]);
+    assert!((shrunk - psnr(0, &rgb)).abs() < 1e-9);
+    let mut command = iqa("score");
+    command.current_dir(folder.path()).args(pair).args(["--model", "psnr", "--crop-border", "20"]);
+    assert!(stderr(&run(&mut command).0).contains("nothing is left"));
+}
+
+#[test]
+fn the_program_says_what_it_is_and_what_it_has() {
+    let text = |arguments: &[&str]| {
+        let mut command = iqa(arguments[0]);
+        let (output, text) = run(command.args(&arguments[1..]));
+        assert!(output.status.success(), "{arguments:?}: {}", stderr(&output));
+        text
+    };
+    let help = text(&["--help"]);
+    assert!(help.lines().count() <= 40, "more than a screen: {help}");
+    for command in
+        help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty())
+    {
+        let name = command.split_whitespace().next().expect("a name");
+        if !["help", "devices"].contains(&name) {
+            assert!(text(&[name, "--help"]).contains("Example"), "{name}: no example");
+        }
+    }
+    for shell in ["bash", "zsh", "fish"] {
+        assert!(text(&["completions", shell]).contains("resize-reference"), "{shell}");
+    }
+    assert!(text(&["man"]).contains(".TH iqa 1") && text(&["man", "score"]).contains("crop\\-border"));
+    assert!(text(&["devices"]).lines().any(|line| line == "flex"));
+    let models = text(&["models", "--json"]);
+    let gmsd = models.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).expect("JSON"));
+    let gmsd = gmsd.into_iter().find(|model| model["name"] == "gmsd").expect("is there");
+    assert_eq!(
+        (&gmsd["direction"], &gmsd["range"]),
+        (&"lower_is_better".into(), &serde_json::json!([0.0, 0.5]))
+    );
+}
