@@ -17,7 +17,7 @@ use burn::optim::{AdamConfig, GradientsParams};
 use clap::Parser;
 use iqa_models::image::{ImageFormat, RgbImage};
 use iqa_models::nn::{image_to_tensor, tensor_to_image};
-use iqa_models::{DecodeOptions, Device, Direction, ModelError, Scorer, read_image};
+use iqa_models::{DecodeOptions, Device, Direction, ModelError, Scorer, Tensor, read_image};
 
 /// Improves a picture by gradient descent on a measure or a network, towards the reference where the model takes one.
 #[derive(Parser)]
@@ -42,23 +42,22 @@ struct Options {
 }
 
 fn main() -> ExitCode {
-    match run(&Options::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
-        }
+    if let Err(error) = run(&Options::parse()) {
+        eprintln!("error: {error}");
+        return ExitCode::FAILURE;
     }
+    ExitCode::SUCCESS
 }
 
 fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     // The model and the pictures must be on a device that computes gradients.
     let device = Device::flex().autodiff();
     let scorer = Scorer::new(&options.model, &device)?;
-    let decode = DecodeOptions::default();
-    let start = read_image(&options.picture, &decode)?;
-    let reference = options.reference.as_ref().map(|path| read_image(path, &decode)).transpose()?;
-    let improved = improve(&scorer, &start, reference.as_ref(), options, &device)?;
+    let read = |path: &PathBuf| read_image(path, &DecodeOptions::default());
+    let (start, reference) = (read(&options.picture)?, options.reference.as_ref().map(read).transpose()?);
+    let tensor = |image: &RgbImage| image_to_tensor(image, &device);
+    let improved =
+        tensor_to_image(improve(&scorer, tensor(&start), reference.as_ref().map(tensor), options)?)?;
 
     for (when, picture) in [("before", &start), ("after", &improved)] {
         let score = match &reference {
@@ -77,19 +76,16 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     Ok(improved.write_to(&mut file, ImageFormat::Png)?)
 }
 
-/// The picture after steps of Adam.
+/// The picture, `[1, 3, height, width]`, after steps of Adam.
 fn improve(
     scorer: &Scorer,
-    start: &RgbImage,
-    reference: Option<&RgbImage>,
+    start: Tensor<4>,
+    reference: Option<Tensor<4>>,
     options: &Options,
-    device: &Device,
-) -> Result<RgbImage, Box<dyn Error>> {
-    let reference = reference.map(|image| image_to_tensor(image, device));
-    let mut picture = Param::from_tensor(image_to_tensor(start, device));
+) -> Result<Tensor<4>, ModelError> {
+    let mut picture = Param::from_tensor(start);
     let mut adam = AdamConfig::new().init();
     for _ in 0..options.steps {
-        // `[1]`, for a batch of one.
         let score = scorer.score_tensors(picture.val(), reference.clone())?;
         let loss = match scorer.spec().direction {
             Direction::HigherIsBetter => -score,
@@ -99,5 +95,5 @@ fn improve(
         picture = adam.step(options.rate, picture, gradients);
         picture = picture.map(|values| values.clamp(0.0, 1.0).detach().require_grad());
     }
-    Ok(tensor_to_image(picture.val()).map_err(ModelError::from)?)
+    Ok(picture.val())
 }

@@ -109,3 +109,67 @@ fn what_makes_no_sense_is_refused_before_there_is_a_folder() {
         assert!(!run.exists(), "{options:?}");
     }
 }
+
+/// Lists as users have them, a split file as sets are published with, and the bundled weights as a start: after a step of
+/// no length they score as they did.
+#[test]
+fn own_lists_are_trained_on_from_the_bundled_weights() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = |name: &str| folder.path().join(name);
+    let mut lists = [String::from("Image;MOS\r\n"), String::from("dist,original,score\n")];
+    let mut split = String::from("image,part\n");
+    for number in 0..12u32 {
+        let original = iqa_testkit::textured(64, 64, number / 2);
+        let mut distorted = original.clone();
+        for value in distorted.iter_mut() {
+            *value = *value / (4 + 5 * (number as u8 % 2) + number as u8)
+                * (4 + 5 * (number as u8 % 2) + number as u8);
+        }
+        original.save(at(&format!("o{}.png", number / 2))).expect("saves");
+        distorted.save(at(&format!("d{number}.png"))).expect("saves");
+        lists[0] += &format!("d{number}.png;{}\r\n", 5.0 - f64::from(number) / 3.0);
+        lists[1] += &format!("d{number}.png,o{}.png,{}\n", number / 2, 5.0 - f64::from(number) / 3.0);
+        split += &format!("d{number}.png,{}\n", ["training", "validation", "test"][number as usize % 3]);
+    }
+    std::fs::write(at("nr.csv"), &lists[0]).expect("writes");
+    std::fs::write(at("fr.csv"), &lists[1]).expect("writes");
+    std::fs::write(at("split.csv"), split).expect("writes");
+    let split = at("split.csv").display().to_string();
+    for (model, list, split) in [("wadiqam_nr", "nr.csv", &*split), ("wadiqam_fr", "fr.csv", "0.5,0.25,0.25")]
+    {
+        let run = at(model);
+        let mut train = iqa("train");
+        train
+            .args(["--set", "csv", "--range", "1,5", "--split", split, "--model", model])
+            .arg("--list")
+            .arg(at(list));
+        train.arg("--root").arg(folder.path()).args(["--start-from", "bundled", "--learning-rate", "1e-15"]);
+        train
+            .args(["--epochs", "1", "--steps", "1", "--images", "2", "--patches", "2", "--output"])
+            .arg(&run);
+        let done = train.output().expect("starts");
+        assert!(done.status.success(), "{}", stderr(&done));
+        assert!(run.join("report.md").exists());
+        let score = |weights: &[&std::ffi::OsStr]| {
+            let mut score = iqa("score");
+            score.args(["--model", model, "--format", "csv"]).args(weights).arg(at("d5.png"));
+            if model == "wadiqam_fr" {
+                score.arg("--reference").arg(at("o2.png"));
+            }
+            let output = score.output().expect("starts");
+            assert!(output.status.success(), "{}", stderr(&output));
+            let text = String::from_utf8(output.stdout).expect("UTF-8");
+            text.lines()
+                .nth(1)
+                .expect("a row")
+                .split(',')
+                .nth(3)
+                .expect("a score")
+                .parse::<f64>()
+                .expect("a number")
+        };
+        let trained = run.join("last.safetensors");
+        let (before, after) = (score(&[]), score(&["--weights".as_ref(), trained.as_ref()]));
+        assert!((before - after).abs() < 1e-6, "{model}: {before} {after}");
+    }
+}

@@ -281,7 +281,7 @@ impl Scorer {
     /// - returns `[n]`
     ///
     /// # Errors
-    /// [`ModelError::Score`].
+    /// [`ModelError::Score`]; [`ModelError::ImagesOnly`] of FSIM, FSIMc, VIF and VIFp.
     pub fn score_tensors(
         &self,
         distorted: Tensor<4>,

@@ -9,7 +9,7 @@ use iqa_models::Device;
 use iqa_models::datasets::augment::PairAugment;
 use iqa_models::heads::wadiqam::{Fusion, ScoreOptions, Wadiqam, WadiqamConfig};
 use iqa_models::nn::Precision;
-use iqa_models::train::wadiqam::{WadiqamRecipe, train};
+use iqa_models::train::wadiqam::{BUNDLED, WadiqamRecipe, train};
 
 use crate::train::report::report;
 use crate::train::source::Sources;
@@ -24,7 +24,8 @@ pub(crate) struct WadiqamOptions {
     /// Random patches of each image in a batch (default: the preset's).
     #[arg(long)]
     patches: Option<usize>,
-    /// Weights of an earlier run to start from: all of a model of the same kind, the convolutions of another kind.
+    /// Weights of an earlier run to start from: all of a model of the same kind, the convolutions of another kind. `bundled`
+    /// goes on with the bundled weights, whose network is then trained, at a fifth of the fast preset's learning rate.
     #[arg(long)]
     start_from: Option<PathBuf>,
     /// Dropout probability (default: the preset's).
@@ -96,17 +97,29 @@ enum Model {
 }
 
 impl WadiqamOptions {
-    fn recipe(&self, common: &Common) -> WadiqamRecipe {
+    fn recipe(&self, common: &Common) -> Result<WadiqamRecipe, Box<dyn Error>> {
         let model = match self.model {
             Model::WadiqamFr => WadiqamConfig::wadiqam_fr(),
             Model::WadiqamNr => WadiqamConfig::wadiqam_nr(),
             Model::DiqamFr => WadiqamConfig::diqam_fr(),
             Model::DiqamNr => WadiqamConfig::diqam_nr(),
         };
+        let goes_on = self.start_from.as_deref() == Some(Path::new(BUNDLED));
         let mut recipe = match common.preset {
+            Preset::Paper if goes_on => {
+                return Err(
+                    "--start-from bundled: the bundled network is not the paper's; leave out --preset".into(),
+                );
+            }
+            Preset::Paper => WadiqamRecipe::paper(model),
+            _ if goes_on => {
+                let pooling = model.pooling;
+                let mut recipe = WadiqamRecipe::from_bundled(model.is_full_reference())?;
+                recipe.model.pooling = pooling;
+                recipe
+            }
             // What is bundled of WaDIQaM is small enough for a CPU.
             Preset::Fast | Preset::Small => WadiqamRecipe::fast(model),
-            Preset::Paper => WadiqamRecipe::paper(model),
         };
         recipe.seed = common.seed;
         recipe.start_from.clone_from(&self.start_from);
@@ -122,7 +135,7 @@ impl WadiqamOptions {
         select(&mut recipe.model.hidden, self.hidden);
         select(&mut recipe.correlation, self.correlation);
         select(&mut recipe.validation_patches, self.validation_patches);
-        recipe
+        Ok(recipe)
     }
 
     pub(crate) fn run(
@@ -132,7 +145,7 @@ impl WadiqamOptions {
         output: &Path,
         device: &Device,
     ) -> Result<String, Box<dyn Error>> {
-        let recipe = self.recipe(common);
+        let recipe = self.recipe(common)?;
         let augment = PairAugment { horizontal_flip: self.flips, ..PairAugment::default() };
         let training = source.training(augment)?;
         let validation = source.validation()?;

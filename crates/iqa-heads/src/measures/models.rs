@@ -67,9 +67,7 @@ const fn paper(measure: Measure) -> &'static str {
         Measure::Ssim => {
             "Wang et al., IEEE TIP 13(4), 2004; large images are shrunk first, as the authors' program does"
         }
-        Measure::SsimFull => {
-            "Wang et al., IEEE TIP 13(4), 2004; not shrunk, as scikit-image, torchmetrics and pyiqa"
-        }
+        Measure::SsimFull => "Wang et al., IEEE TIP 13(4), 2004; not shrunk, as scikit-image and pyiqa",
         Measure::MsSsim => "Wang et al., Asilomar 2003",
         Measure::Gmsd => "Xue et al., IEEE TIP 23(2), 2014",
         Measure::Fsim | Measure::Fsimc => "Zhang et al., IEEE TIP 20(8), 2011",

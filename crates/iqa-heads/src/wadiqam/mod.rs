@@ -24,7 +24,7 @@ pub use config::{Fusion, Initialisation, PATCH, Pooling, WEIGHT_EPSILON, Wadiqam
 #[cfg(feature = "learner")]
 pub use learner::WadiqamBatch;
 pub use model::{PatchScores, Wadiqam};
-pub use models::MODELS;
+pub use models::{MODELS, bundled};
 pub use patches::{MAX_PATCHES, PatchSampler, cut_patches, patch_values, patches_to_tensor};
 pub use quality::WadiqamModel;
 pub use reduced::{FeaturePca, PcaFit, ReducedReference};

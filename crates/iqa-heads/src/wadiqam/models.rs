@@ -63,20 +63,25 @@ const fn model(
     ModelInfo { name, reference, paper: PAPER, options: OPTIONS, source: Source::Network(weights, make) }
 }
 
+const BUNDLED_FR: &[u8] = include_bytes!("../../weights/wadiqam_fr.safetensors");
+const BUNDLED_NR: &[u8] = include_bytes!("../../weights/wadiqam_nr.safetensors");
+
+/// The bundled weights of WaDIQaM-FR or WaDIQaM-NR, as safetensors with their configuration.
+pub fn bundled(full_reference: bool) -> &'static [u8] {
+    if full_reference { BUNDLED_FR } else { BUNDLED_NR }
+}
+
 /// The models of the family.
 pub static MODELS: &[ModelInfo] = &[
     model(
         "wadiqam_fr",
         FullReference,
-        WeightSource::Bundled(include_bytes!("../../weights/wadiqam_fr.safetensors"), PAIRS),
+        WeightSource::Bundled(BUNDLED_FR, PAIRS),
         |tensors, chosen, device| make(&WadiqamConfig::wadiqam_fr(), tensors, chosen, device),
     ),
-    model(
-        "wadiqam_nr",
-        NoReference,
-        WeightSource::Bundled(include_bytes!("../../weights/wadiqam_nr.safetensors"), SINGLE),
-        |tensors, chosen, device| make(&WadiqamConfig::wadiqam_nr(), tensors, chosen, device),
-    ),
+    model("wadiqam_nr", NoReference, WeightSource::Bundled(BUNDLED_NR, SINGLE), |tensors, chosen, device| {
+        make(&WadiqamConfig::wadiqam_nr(), tensors, chosen, device)
+    }),
     model("diqam_fr", FullReference, DEEP_IQA, |tensors, chosen, device| {
         make(&WadiqamConfig::diqam_fr(), tensors, chosen, device)
     }),

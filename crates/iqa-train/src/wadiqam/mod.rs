@@ -12,5 +12,5 @@ mod run;
 mod units;
 mod validation;
 
-pub use recipe::WadiqamRecipe;
+pub use recipe::{BUNDLED, WadiqamRecipe};
 pub use run::train;

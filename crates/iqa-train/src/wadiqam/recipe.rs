@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use iqa_core::Direction;
-use iqa_heads::wadiqam::{Fusion, Initialisation, WadiqamConfig};
+use iqa_heads::wadiqam::{Fusion, Initialisation, WadiqamConfig, bundled};
+use iqa_nn::NamedTensors;
 use serde::{Deserialize, Serialize};
 
 use crate::{QualityLoss, Recipe, Schedule, Term, TrainError, limits};
@@ -36,13 +37,30 @@ pub struct WadiqamRecipe {
     pub epsilon: f32,
     /// Random patches of each validation image, drawn once.
     pub validation_patches: usize,
-    /// A weights file of ours to start from: all of a model of the same kind, the convolutions of another kind.
+    /// A weights file of ours to start from: all of a model of the same kind, the convolutions of another kind. [`BUNDLED`]
+    /// for the bundled weights (a file of that name is `./bundled`), whose network [`Self::from_bundled`] has.
     pub start_from: Option<PathBuf>,
     /// Seed of the weights, the patches, the dropout and the order.
     pub seed: u64,
 }
 
+/// What [`WadiqamRecipe::start_from`] is for the bundled weights.
+pub const BUNDLED: &str = "bundled";
+
 impl WadiqamRecipe {
+    /// The recipe for the bundled network, starting from its weights: to go on with them on other data. A run that is not meant to
+    /// begin anew takes a learning rate lower than [`Self::fast`]'s: a fifth of it here.
+    ///
+    /// # Errors
+    /// [`TrainError::Head`] does not happen: the bundled weights can be read.
+    pub fn from_bundled(full_reference: bool) -> Result<Self, TrainError> {
+        let tensors = NamedTensors::from_safetensors(bundled(full_reference), "bundled weights")?;
+        let kind = if full_reference { WadiqamConfig::wadiqam_fr() } else { WadiqamConfig::wadiqam_nr() };
+        let fast = Self::fast(kind);
+        let model = WadiqamConfig::stored_in(&tensors)?.unwrap_or_else(|| fast.model.clone());
+        Ok(Self { model, learning_rate: fast.learning_rate / 5.0, start_from: Some(BUNDLED.into()), ..fast })
+    }
+
     /// The paper's: batches of 4 images x 32 patches, Adam at 1e-4 throughout, 3000 epochs, inputs of 0..255 and
     /// labels of 0..100 (sections III-E and IV-B).
     pub fn paper(model: WadiqamConfig) -> Self {

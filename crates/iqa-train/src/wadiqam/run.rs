@@ -1,17 +1,17 @@
 //! The recipe as a task of the training loop.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use burn::optim::AdamConfig;
 use burn::tensor::{Device, Tensor};
-use iqa_core::Observer;
-use iqa_heads::wadiqam::{Wadiqam, WadiqamConfig, patch_values, patches_to_tensor};
+use iqa_core::{Observer, sha256};
+use iqa_heads::wadiqam::{Wadiqam, WadiqamConfig, bundled, patch_values, patches_to_tensor};
 use iqa_nn::{NamedTensors, Precision, ScoreError};
 use rayon::prelude::*;
 
 use super::learner::Learner;
 use super::patches::random_patches;
-use super::recipe::WadiqamRecipe;
+use super::recipe::{BUNDLED, WadiqamRecipe};
 use super::units::units;
 use super::validation::ValidationPatches;
 use crate::data::{DataKey, data_key, target};
@@ -50,7 +50,7 @@ pub fn train(
     {
         model = model.starting_from(&earlier_model(path, recipe, &device)?);
     }
-    let start_from = recipe.start_from.as_deref().map(by_content).transpose()?;
+    let start_from = recipe.start_from.as_deref().map(|path| start_by_content(path, recipe)).transpose()?;
     let recorded = WadiqamRecipe { start_from, ..recipe.clone() };
     let data = data_key(training, validation)?;
     let validation = ValidationPatches::draw(validation, recipe)?;
@@ -162,12 +162,27 @@ impl Task for Run<'_> {
     }
 }
 
+/// The weights that the crate brings of a network of the recipe's kind, if it is they that the run starts from.
+fn bundled_start(path: &Path, recipe: &WadiqamRecipe) -> Option<&'static [u8]> {
+    (path == Path::new(BUNDLED)).then(|| bundled(recipe.model.is_full_reference()))
+}
+
+fn start_by_content(path: &Path, recipe: &WadiqamRecipe) -> Result<PathBuf, TrainError> {
+    match bundled_start(path, recipe) {
+        Some(bytes) => Ok(sha256(bytes).into()),
+        None => by_content(path),
+    }
+}
+
 /// The model that a run starts from.
 fn earlier_model(path: &Path, recipe: &WadiqamRecipe, device: &Device) -> Result<Wadiqam, TrainError> {
     let invalid = |expected| {
         Err(TrainError::InvalidRecipe { field: "start_from", found: path.display().to_string(), expected })
     };
-    let tensors = NamedTensors::read(path)?;
+    let tensors = match bundled_start(path, recipe) {
+        Some(bytes) => NamedTensors::from_safetensors(bytes, "bundled weights")?,
+        None => NamedTensors::read(path)?,
+    };
     match WadiqamConfig::stored_in(&tensors)? {
         None => invalid("weights of ours, which carry their configuration"),
         Some(config) if !config.shares_features_with(&recipe.model) => {
