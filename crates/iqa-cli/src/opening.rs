@@ -15,7 +15,7 @@ use crate::terminal::Terminal;
 #[derive(Args)]
 pub(crate) struct ModelOptions {
     /// The models, by name (`iqa models` lists them): several with commas, or repeated. `NAME=FILE` is one with the weights of a
-    /// file [default: wadiqam_fr with a reference, wadiqam_nr without]
+    /// file [default: wadiqam_fr with references, wadiqam_nr without]
     #[arg(long, value_delimiter = ',')]
     pub(crate) model: Vec<String>,
     /// Weights to use instead of the bundled ones, for a single model: our safetensors; for DIQaM and WaDIQaM also deepIQA's
@@ -31,7 +31,7 @@ pub(crate) struct ModelOptions {
     /// Look at so many random patches of each image instead of all; for patch networks.
     #[arg(long, value_parser = within(1..=MAX_PATCHES))]
     patches: Option<usize>,
-    /// Seed of what is random: patches, resamples.
+    /// Seed of what is random: patches, resamples, splits.
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
 }

@@ -13,7 +13,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 /// The first failure to write, other than a reader that has gone.
 static FAILURE: Mutex<Option<io::Error>> = Mutex::new(None);
 
-/// As `println!`, without its panic: see [`print`].
+/// As `println!`, without its panic: see [`print()`].
 macro_rules! say {
     ($($text:tt)*) => { $crate::output::print(format_args!("{}\n", format_args!($($text)*))) };
 }

@@ -5,6 +5,7 @@ mod sets;
 use std::error::Error;
 use std::path::{Path, PathBuf};
 
+use crate::opening::ModelOptions;
 use crate::options::within;
 use crate::sets::Better;
 use crate::terminal::Terminal;
@@ -12,9 +13,8 @@ use clap::Args;
 use iqa_models::datasets::DataSet;
 use iqa_models::datasets::split::SplitPreset;
 use iqa_models::evaluate::{NamedModel, ReportConfig, Scores, evaluate, evaluate_all};
-use iqa_models::heads::wadiqam::MAX_PATCHES;
 use iqa_models::metrics::agreement::MAX_RESAMPLES;
-use iqa_models::{Device, Direction, Scorer, available_devices, device_by_name};
+use iqa_models::{Direction, available_devices};
 use sets::SetsOptions;
 
 /// Says how well models agree with people on rated sets
@@ -28,19 +28,8 @@ use sets::SetsOptions;
 pub(crate) struct Options {
     #[command(flatten)]
     sets: SetsOptions,
-    /// The model, by name; a wrong one lists those there are. Several, with commas or repeated, for a table; `NAME=FILE` is
-    /// one with the weights of a file.
-    #[arg(long, value_delimiter = ',', default_value = "wadiqam_fr")]
-    model: Vec<String>,
-    /// Weights to use instead of the bundled ones, for a single model.
-    #[arg(long)]
-    weights: Option<PathBuf>,
-    /// Where to compute; the devices of this build are listed by `--device help`.
-    #[arg(long, default_value = "flex")]
-    device: String,
-    /// Look at so many random patches of each image instead of all; for patch networks.
-    #[arg(long, value_parser = within(1..=MAX_PATCHES))]
-    patches: Option<usize>,
+    #[command(flatten)]
+    models: ModelOptions,
     /// Folder for scores, report and plot.
     #[arg(long)]
     output: PathBuf,
@@ -57,9 +46,6 @@ pub(crate) struct Options {
     /// Resamples of the bootstrap.
     #[arg(long, default_value_t = 1000, value_parser = within(1..=MAX_RESAMPLES))]
     resamples: usize,
-    /// Seed of bootstrap, splits and random patches.
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
 }
 
 const EXAMPLES: &str = "Examples:
@@ -84,54 +70,32 @@ impl Options {
             }
         }
     }
-
-    /// The models with their labels, opened: a missing file of weights is told before the work.
-    fn open_models(&self, device: &Device) -> Result<Vec<(&str, Scorer)>, Box<dyn Error>> {
-        if self.weights.is_some() && (self.model.len() > 1 || self.model[0].contains('=')) {
-            return Err("--weights is for a single model by its name: write NAME=FILE for each".into());
-        }
-        let patches = self.patches.map(|patches| (patches.to_string(), self.seed.to_string()));
-        let patches = patches.as_ref().map(|(patches, seed)| [("patches", patches.as_str()), ("seed", seed)]);
-        let options = patches.as_ref().map_or(&[][..], |patches| patches);
-        let mut models: Vec<(&str, Scorer)> = Vec::with_capacity(self.model.len());
-        for label in &self.model {
-            if models.iter().any(|(earlier, _)| earlier == label) {
-                return Err(format!("`{label}` is there twice").into());
-            }
-            let (name, weights) = match label.split_once('=') {
-                Some((name, file)) => (name, Some(Path::new(file))),
-                None => (label.as_str(), self.weights.as_deref()),
-            };
-            let scorer = Scorer::open_observed(name, weights, options, device, &Terminal::new())?;
-            if let (Some(weights), Some(remark)) = (weights, scorer.weights_remark()) {
-                note!("{}: {remark}", weights.display());
-            }
-            models.push((label, scorer));
-        }
-        Ok(models)
-    }
 }
 
 pub(crate) fn run(options: &Options) -> Result<bool, Box<dyn Error>> {
-    if options.device == "help" {
+    if options.models.asks_for_devices() {
         say!("{}", available_devices().join("\n"));
         return Ok(true);
     }
-    let sets = options.sets.open(options.seed)?;
-    let device = device_by_name(&options.device)?;
-    let models = options.open_models(&device)?;
+    let seed = options.models.seed;
+    let sets = options.sets.open(seed)?;
+    let mut samples = sets.iter().flat_map(DataSet::samples);
+    let full = samples.all(|sample| sample.reference.is_some());
+    let models = options.models.open(if full { "wadiqam_fr" } else { "wadiqam_nr" })?;
     let config = ReportConfig {
         resamples: options.resamples,
-        seed: options.seed,
+        seed,
         splits: options.splits,
         ..ReportConfig::default()
     };
-    let ([(_, scorer)], [set]) = (&models[..], &sets[..]) else {
+    let ([model], [set]) = (&models[..], &sets[..]) else {
         if options.against.is_some() || options.splits.is_some() {
             return Err("--against and --splits are for one model on one set".into());
         }
-        let models: Vec<NamedModel<'_>> =
-            models.iter().map(|(label, scorer)| NamedModel { label, model: scorer.model() }).collect();
+        let models: Vec<NamedModel<'_>> = models
+            .iter()
+            .map(|model| NamedModel { label: &model.label, model: model.scorer.model() })
+            .collect();
         let (table, failures) = evaluate_all(&models, &sets, &options.output, &config, &Terminal::new())?;
         say!("{}", table.markdown());
         for failure in &failures {
@@ -141,7 +105,7 @@ pub(crate) fn run(options: &Options) -> Result<bool, Box<dyn Error>> {
     };
     // Read first: a wrong file is told before the work.
     let against = options.against.as_ref().map(|path| options.read_against(path, set)).transpose()?;
-    let (model, terminal) = (scorer.model(), Terminal::new());
+    let (model, terminal) = (model.scorer.model(), Terminal::new());
     let done = evaluate(model, set, &options.output, against.as_ref(), &config, &terminal)?;
     say!("{}", done.report.markdown());
     let rate = done.scored as f64 / done.seconds.max(f64::MIN_POSITIVE);

@@ -100,6 +100,11 @@ impl<'a> Table<'a> {
         self.first_of(REFERENCE)
     }
 
+    /// The column of the references, where there must be one.
+    pub(crate) fn need_reference(&self) -> Result<usize, DatasetError> {
+        self.reference()?.ok_or_else(|| self.column(&REFERENCE.concat(), "named"))
+    }
+
     /// By the first names that one column has.
     fn first_of(&self, [first, second]: [&[&str]; 2]) -> Result<Option<usize>, DatasetError> {
         Ok(match self.find(first)? {

@@ -12,9 +12,9 @@ const PARTS: [(&str, &[&str]); 3] =
 
 impl Split {
     /// A split as published, from a CSV file with the columns `part` or `set` (`train` or `training`, `validation`,
-    /// `test`) and `reference`, the [id](Sample::reference_id) of each reference, in any case; or `image` or
-    /// `image_name`, the file name of each image, for a set without references. Every one of them must be listed,
-    /// once.
+    /// `test`) and `reference`, the [id](Sample::reference_id) of each reference, in any case; or, for a set without
+    /// references, `image`, the file name of each image or a path that ends in it. The columns may be called as in
+    /// [`DataSet::open_csv`]. Every one of them must be listed, once.
     ///
     /// # Errors
     /// [`DatasetError::Io`], [`DatasetError::Column`]; [`DatasetError::Malformed`] for a part or name that does
@@ -40,14 +40,15 @@ impl Split {
 
     /// `others`: whether the file may list what the set has not.
     fn read(set: &DataSet, path: &Path, others: bool) -> Result<Self, DatasetError> {
-        let columns: &[&str] = if set.has_references() { &["reference"] } else { &["image", "image_name"] };
+        let by_reference = set.has_references();
         let mut samples: HashMap<String, Vec<usize>> = HashMap::new();
         for (index, sample) in set.samples().iter().enumerate() {
             samples.entry(name(sample)).or_default().push(index);
         }
         let expected = samples.len();
         let table = Table::read(path)?;
-        let (unit, part) = (table.need(columns)?, table.need(&["part", "set"])?);
+        let unit = if by_reference { table.need_reference()? } else { table.distorted()? };
+        let part = table.need(&["part", "set"])?;
         let mut listed = HashSet::new();
         let mut parts = [Vec::new(), Vec::new(), Vec::new()];
         for (line, record) in &table.records {
@@ -62,7 +63,8 @@ impl Split {
             let Some(side) = PARTS.iter().position(|(_, names)| names.contains(&name.as_str())) else {
                 return Err(malformed("the part train, validation or test", field(part)));
             };
-            let name = field(unit).to_lowercase();
+            let path = field(unit).to_lowercase().replace('\\', "/");
+            let name = if by_reference { path } else { path.rsplit('/').next().unwrap_or_default().into() };
             let indices = samples.remove(&name);
             if !listed.insert(name) || (indices.is_none() && !others) {
                 return Err(malformed("a name of the set, not listed before", field(unit)));
@@ -70,7 +72,8 @@ impl Split {
             parts[side].extend(indices.unwrap_or_default());
         }
         if !samples.is_empty() {
-            let (what, found) = (format!("{}s of {}", columns[0], set.name()), expected - samples.len());
+            let units = if by_reference { "references" } else { "images" };
+            let (what, found) = (format!("{units} of {}", set.name()), expected - samples.len());
             return Err(DatasetError::Count { labels: path.into(), what, expected, found });
         }
         parts.iter_mut().for_each(|part| part.sort_unstable());

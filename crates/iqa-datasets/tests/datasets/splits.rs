@@ -197,7 +197,7 @@ fn the_split_of_koniq10k_is_the_one_in_its_folder() {
             format!("{line}test"),
             "expected 7058 images in the part train, found 7057",
         ),
-        ("image_name".into(), "name".into(), "line 1: expected a column named image or image_name"),
+        ("image_name".into(), "picture".into(), "line 1: expected a column named distorted or dist"),
     ] {
         folder.write("koniq10k_distributions_sets.csv", text.replace(&from, &to));
         let message = split(&set).expect_err("not the split").to_string();
@@ -273,10 +273,10 @@ fn official_splits_come_from_a_file() {
 
     let folder = Folder::of(DataSetKind::LiveChallenge);
     let set = folder.strict(DataSetKind::LiveChallenge);
-    let mut text = "image,part\n".to_owned();
+    let mut text = "Filename;part\r\n".to_owned();
     for sample in set.samples() {
         let name = sample.distorted.file_name().expect("a name").to_string_lossy();
-        text += &format!("{name},{}\n", if name.starts_with('1') { "test" } else { "train" });
+        text += &format!("Images\\{name};{}\r\n", if name.starts_with('1') { "test" } else { "train" });
     }
     let split = Split::from_file(&set, &folder.write("split.csv", text)).expect("a good file");
     check(&set, &split);
