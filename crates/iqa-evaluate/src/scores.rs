@@ -220,7 +220,12 @@ fn row_of(record: &[u8]) -> Option<ListedRow> {
         return None;
     }
     let content = Content { distorted: row[3].into(), reference: row[4].into() };
-    Some(ListedRow { image: row[0].into(), score: row[1].parse().ok()?, rating: row[2].parse().ok()?, content })
+    Some(ListedRow {
+        image: row[0].into(),
+        score: row[1].parse().ok()?,
+        rating: row[2].parse().ok()?,
+        content,
+    })
 }
 
 /// The scores of a finished evaluation, without its set.

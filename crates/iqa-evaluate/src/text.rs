@@ -57,7 +57,8 @@ fn describe(report: &Report) -> String {
 
 /// What a reader of the figures must know.
 pub(super) fn notes(report: &Report) -> impl Iterator<Item = String> {
-    let missing = (report.missing_images > 0).then(|| format!("{} labels have no image", report.missing_images));
+    let missing =
+        (report.missing_images > 0).then(|| format!("{} labels have no image", report.missing_images));
     let not_finite = (report.not_finite > 0)
         .then(|| format!("{} images have no finite score and are left out", report.not_finite));
     let outside = (report.outside_range > 0).then(|| {

@@ -190,13 +190,59 @@ fn open(height: f64, label: &str) -> String {
 
 fn line(svg: &mut String, class: &str, from: [f64; 2], to: [f64; 2]) {
     let ([x1, y1], [x2, y2]) = (from, to);
-    let _ = write!(
-        svg,
-        "<line class=\"{class}\" x1=\"{x1:.1}\" y1=\"{y1:.1}\" x2=\"{x2:.1}\" y2=\"{y2:.1}\"/>"
-    );
+    let _ =
+        write!(svg, "<line class=\"{class}\" x1=\"{x1:.1}\" y1=\"{y1:.1}\" x2=\"{x2:.1}\" y2=\"{y2:.1}\"/>");
 }
 
 fn text(svg: &mut String, [x, y]: [f64; 2], anchor: &str, text: &str) {
     let text = escape(text);
     let _ = write!(svg, "<text x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\">{text}</text>");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn svg(chart: Option<Chart>) -> String {
+        match chart.expect("is drawn").drawing {
+            Drawing::Svg(svg) => svg,
+            Drawing::Picture(_) => unreachable!("our own"),
+        }
+    }
+
+    #[test]
+    fn bars_hold_every_finite_value_once() {
+        let chart = Chart::histogram("<m>", &[4.0, f64::INFINITY, 1.0, f64::NAN, 2.0, 9.0, 5.0]);
+        assert!(chart.as_ref().expect("is drawn").caption.ends_with("the median 4"));
+        let svg = svg(chart);
+        let counts = svg.split("</title>").filter_map(|part| part.rsplit_once(": "));
+        assert_eq!(counts.map(|(_, count)| count.parse::<u32>().expect("a count")).sum::<u32>(), 5);
+        assert!(svg.contains(">&lt;m&gt;</text>") && !svg.contains("NaN"));
+        assert_eq!(Chart::histogram("m", &[f64::NAN]), None);
+        assert_eq!(Chart::histogram("m", &[]), None);
+    }
+
+    #[test]
+    fn any_numbers_can_be_drawn() {
+        for values in [[0.0, 0.0], [1e308, -1e308], [5e-324, 0.0], [1e17, 1e17 + 16.0], [3.0, f64::INFINITY]]
+        {
+            let dot = |value: f64| Dot { at: [value, -value], name: "a".into() };
+            let drawn =
+                svg(Chart::histogram("m", &values)) + &svg(Chart::scatter(["a", "b"], &values.map(dot)));
+            assert!(
+                !drawn.contains("NaN") && !drawn.contains("\"inf") && !drawn.contains("\"-inf"),
+                "{values:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn ticks_are_round_and_within() {
+        assert_eq!(ticks(&(-0.4..10.4)), [0.0, 2.0, 4.0, 6.0, 8.0, 10.0]);
+        assert_eq!(ticks(&(23.0..31.0)), [24.0, 26.0, 28.0, 30.0]);
+        for (start, end) in [(0.0, 1.0), (-3.3, 900.0), (1e-9, 2e-9), (-1e300, 1e300)] {
+            let found = ticks(&(start..end));
+            assert!((2..=8).contains(&found.len()), "{start} to {end}: {found:?}");
+        }
+    }
 }

@@ -7,6 +7,7 @@ use iqa_metrics::agreement::average_ranks;
 
 use super::scored::better;
 use super::{Cell, Chart, Column, Content, Page, Section, Table};
+use crate::EvaluateError;
 use crate::comparison::Comparison;
 use crate::figures::{FIGURES, Part};
 use crate::folder::{REPORT, SCATTER, SCORES};
@@ -14,7 +15,6 @@ use crate::report::{Report, SplitSummary};
 use crate::scatter::SIZE;
 use crate::scores::{ListedRow, read_rows};
 use crate::text::{notes, resampled};
-use crate::EvaluateError;
 
 /// Images that are named as those on which model and people disagree.
 const NAMED: usize = 10;
@@ -41,9 +41,8 @@ impl Page {
     /// [`CoreError::OtherResults`] where report and scores are of different evaluations.
     pub fn of_evaluation(folder: &Path) -> Result<Self, EvaluateError> {
         let path = folder.join(REPORT);
-        let read = |path: &Path| {
-            std::fs::read(path).map_err(|source| CoreError::Io { path: path.into(), source })
-        };
+        let read =
+            |path: &Path| std::fs::read(path).map_err(|source| CoreError::Io { path: path.into(), source });
         let bytes = read(&path)?;
         let report: Report = serde_json::from_slice(&bytes).map_err(|error| {
             let found = error.to_string();
@@ -56,7 +55,9 @@ impl Page {
             ("model", &report.model, &key.model),
             ("weights", &report.weights, &key.weights),
         ];
-        if let Some((what, expected, found)) = parts.into_iter().find(|(_, expected, found)| expected != found) {
+        if let Some((what, expected, found)) =
+            parts.into_iter().find(|(_, expected, found)| expected != found)
+        {
             let (expected, found) = (expected.clone(), found.clone());
             return Err(CoreError::OtherResults { path: scores, what, expected, found }.into());
         }
@@ -76,7 +77,11 @@ fn page(report: &Report, rows: &[ListedRow], svg: Vec<u8>) -> Page {
     }
     let chart = Chart::picture(&format!("Ratings of {set} over scores of {model}"), svg, SIZE);
     let about = Vec::new();
-    sections.push(Section { heading: "Scores and ratings".into(), about, content: Content::Charts(vec![chart]) });
+    sections.push(Section {
+        heading: "Scores and ratings".into(),
+        about,
+        content: Content::Charts(vec![chart]),
+    });
     for (heading, parts) in [("Types of distortion", &report.types), ("Subsets", &report.subsets)] {
         if !parts.is_empty() {
             sections.push(Section::table(heading, table(parts)));
@@ -90,7 +95,8 @@ fn page(report: &Report, rows: &[ListedRow], svg: Vec<u8>) -> Page {
 }
 
 fn whole(report: &Report) -> Section {
-    let mut table = Table::new(vec![Column::text("figure"), Column::number("value"), Column::text("interval")]);
+    let mut table =
+        Table::new(vec![Column::text("figure"), Column::number("value"), Column::text("interval")]);
     let intervals = report.intervals.as_ref();
     for (name, figure) in FIGURES {
         let Some(value) = report.whole.figures.as_ref().and_then(figure) else { continue };
@@ -100,7 +106,8 @@ fn whole(report: &Report) -> Section {
             "KRCC" => Some(intervals.krcc),
             _ => None,
         });
-        let interval = interval.map_or(Cell::Missing, |[low, high]| Cell::text(format!("{low:.4} to {high:.4}")));
+        let interval =
+            interval.map_or(Cell::Missing, |[low, high]| Cell::text(format!("{low:.4} to {high:.4}")));
         table.rows.push(vec![Cell::text(name), Cell::number(value), interval]);
     }
     let mut section = Section::table("All images", table);
@@ -118,13 +125,12 @@ fn whole(report: &Report) -> Section {
 }
 
 fn table(parts: &[Part]) -> Table {
-    let figures = FIGURES.iter().filter(|(_, figure)| {
-        parts.iter().any(|part| part.figures.as_ref().and_then(figure).is_some())
-    });
+    let figures = FIGURES
+        .iter()
+        .filter(|(_, figure)| parts.iter().any(|part| part.figures.as_ref().and_then(figure).is_some()));
     let figures: Vec<_> = figures.collect();
     let remark = |part: &Part| {
-        let reasons: Vec<&str> =
-            part.undefined.iter().chain(&part.missing).map(String::as_str).collect();
+        let reasons: Vec<&str> = part.undefined.iter().chain(&part.missing).map(String::as_str).collect();
         if reasons.is_empty() { Cell::Missing } else { Cell::text(reasons.join("; ")) }
     };
     let remarks = parts.iter().any(|part| remark(part) != Cell::Missing);
@@ -186,11 +192,9 @@ fn comparison(model: &str, other: &Comparison) -> Section {
 fn of_images(report: &Report, rows: &[ListedRow]) -> Vec<Section> {
     let Some(ratings) = report.ratings else {
         let columns = vec![Column::text("image"), Column::number("score"), Column::number("rating")];
-        let row = |row: &ListedRow| {
-            vec![Cell::text(&row.image), Cell::number(row.score), Cell::number(row.rating)]
-        };
-        let mut section =
-            Section::table("Images", Table { columns, rows: rows.iter().map(row).collect() });
+        let row =
+            |row: &ListedRow| vec![Cell::text(&row.image), Cell::number(row.score), Cell::number(row.rating)];
+        let mut section = Section::table("Images", Table { columns, rows: rows.iter().map(row).collect() });
         section.about.push(
             "The report is from before reports told which ratings are better, so that images are not ranked: evaluate again, \
              which scores nothing anew."

@@ -104,11 +104,11 @@ fn cell(html: &mut String, kind: ColumnKind, cell: &Cell) {
             let _ = write!(html, "<td>{}</td>", escape(text));
         }
         Cell::Number { value, digits, outside } => {
-            let outside =
-                if *outside { " outside\" title=\"outside the nominal range" } else { "" };
+            let outside = if *outside { " outside\" title=\"outside the nominal range" } else { "" };
             let shown = if value.is_finite() { format!("{value:.digits$}") } else { number(*value) };
             // As JavaScript reads it.
-            let exact = if value.is_infinite() { format!("{}Infinity", sign(*value)) } else { value.to_string() };
+            let exact =
+                if value.is_infinite() { format!("{}Infinity", sign(*value)) } else { value.to_string() };
             let _ = write!(html, "<td class=\"n{outside}\" data-v=\"{exact}\">{shown}</td>");
         }
         Cell::Picture(each) => {

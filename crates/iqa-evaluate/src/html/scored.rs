@@ -213,7 +213,9 @@ fn all(models: &[ScoredModel], images: &[ScoredImage]) -> Section {
     }
     let outside = |image: &ScoredImage| {
         let mut each = models.iter().zip(&image.scores);
-        each.any(|(model, score)| score.is_some_and(|score| !(model.range.0..=model.range.1).contains(&score)))
+        each.any(|(model, score)| {
+            score.is_some_and(|score| !(model.range.0..=model.range.1).contains(&score))
+        })
     };
     if images.iter().any(outside) {
         about[0] += " A star marks a score outside the nominal range.";
