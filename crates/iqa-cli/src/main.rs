@@ -8,10 +8,12 @@ mod compare;
 mod config;
 mod evaluate;
 mod hallucinate;
+mod jobs;
 mod models;
 mod opening;
 mod options;
 mod preprocessing;
+mod report;
 mod reproduce;
 mod score;
 mod sets;
@@ -63,6 +65,7 @@ struct Global {
 enum Command {
     Score(Box<score::Options>),
     Compare(compare::Options),
+    Report(report::Options),
     Evaluate(evaluate::Options),
     Models(models::Options),
     Train(Box<train::Options>),
@@ -95,6 +98,7 @@ fn main() -> ExitCode {
     let done = match &cli.command {
         Command::Score(options) => score::run(options),
         Command::Compare(options) => compare::run(options),
+        Command::Report(options) => report::run(options),
         Command::Evaluate(options) => evaluate::run(options),
         Command::Models(options) => models::run(options).map(|()| true),
         Command::Train(options) => {

@@ -52,6 +52,12 @@ pub enum EvaluateError {
         /// Name of the preset.
         preset: &'static str,
     },
+    /// A page would replace what is not one.
+    #[error("{path}: not a page of scores, and not replaced", path = path.display())]
+    NotAPage {
+        /// What is there.
+        path: PathBuf,
+    },
     /// A plot could not be drawn.
     #[error("{path}: cannot draw the plot: {reason}", path = path.display())]
     Drawing {

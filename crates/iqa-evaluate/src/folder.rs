@@ -15,6 +15,11 @@ use super::scatter::write_scatter;
 use super::scores::Scores;
 use crate::EvaluateError;
 
+pub(super) const REPORT: &str = "report.json";
+pub(super) const SCORES: &str = "scores.csv";
+pub(super) const SCATTER: &str = "scatter.svg";
+const MARKDOWN: &str = "report.md";
+
 /// An evaluation that is done.
 #[derive(Clone, Debug)]
 pub struct Evaluation {
@@ -45,16 +50,16 @@ pub fn evaluate(
     config: &ReportConfig,
     observer: &dyn Observer,
 ) -> Result<Evaluation, EvaluateError> {
-    let report_file = folder.join("report.json");
-    let names = ["report.json", "report.md", "scatter.svg"];
+    let report_file = folder.join(REPORT);
+    let names = [REPORT, MARKDOWN, SCATTER];
     let _claim = FolderClaim::adopting(folder, "evaluate", &names, || is_report(&report_file))?;
     let start = Instant::now();
-    let scores = score_set(model, set, &folder.join("scores.csv"), observer)?;
+    let scores = score_set(model, set, &folder.join(SCORES), observer)?;
     let seconds = start.elapsed().as_secs_f64();
     let report = report(set, &scores, against, config)?;
     write_json(&report_file, &report)?;
-    write_atomically(&folder.join("report.md"), report.markdown().as_bytes())?;
-    write_scatter(&folder.join("scatter.svg"), set, &scores)?;
+    write_atomically(&folder.join(MARKDOWN), report.markdown().as_bytes())?;
+    write_scatter(&folder.join(SCATTER), set, &scores)?;
     let scored = set.samples().len() - scores.found;
     Ok(Evaluation { report, scored, found: scores.found, seconds })
 }

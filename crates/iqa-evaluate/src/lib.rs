@@ -55,6 +55,7 @@ mod error;
 mod figures;
 mod folder;
 mod foreign;
+pub mod html;
 mod report;
 mod run;
 mod scatter;

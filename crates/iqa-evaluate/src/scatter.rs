@@ -12,7 +12,7 @@ use plotters::prelude::*;
 use super::scores::Scores;
 use crate::EvaluateError;
 
-const SIZE: (u32, u32) = (760, 560);
+pub(super) const SIZE: (u32, u32) = (760, 560);
 /// Types told apart by colour; with more of them all points have one.
 const COLOURED_TYPES: usize = 8;
 const CURVE_POINTS: usize = 200;

@@ -196,6 +196,66 @@ fn spec_like(key: &ScoreKey) -> ScoreSpec {
 
 const FORM: RecordForm = RecordForm::CsvAfterLine;
 
+const EXPECTED_KEY: &str = "`# ` and what the scores depend on, as JSON";
+const EXPECTED_ROW: &str = "an image, its score, its rating and two digests";
+
+/// What the first line says.
+fn key_of(line: &str) -> Option<ScoreKey> {
+    line.strip_prefix("# ").and_then(|json| serde_json::from_str(json).ok())
+}
+
+/// A row of the file.
+pub(super) struct ListedRow {
+    /// Below the folder that all images share.
+    pub(super) image: String,
+    pub(super) score: f64,
+    /// As published.
+    pub(super) rating: f64,
+    content: Content,
+}
+
+fn row_of(record: &[u8]) -> Option<ListedRow> {
+    let row = csv::ReaderBuilder::new().has_headers(false).from_reader(record).records().next()?.ok()?;
+    if row.len() != COLUMNS {
+        return None;
+    }
+    let content = Content { distorted: row[3].into(), reference: row[4].into() };
+    Some(ListedRow {
+        image: row[0].into(),
+        score: row[1].parse().ok()?,
+        rating: row[2].parse().ok()?,
+        content,
+    })
+}
+
+/// The scores of a finished evaluation, without its set.
+///
+/// # Errors
+/// [`CoreError::Io`]; [`CoreError::NotResults`] when the file is damaged or does not have every image.
+pub(super) fn read_rows(path: &Path) -> Result<(ScoreKey, Vec<ListedRow>), CoreError> {
+    let (mut key, mut rows, mut last) = (None, Vec::new(), 0);
+    read_records(path, FORM, |line, record| {
+        let text = String::from_utf8_lossy(record);
+        let damaged = |expected: &str| CoreError::not_results(path, line, expected, &text);
+        last = line;
+        if line == 1 {
+            key = Some(key_of(&text).ok_or_else(|| damaged(EXPECTED_KEY))?);
+        } else if line > 2 {
+            rows.push(row_of(record).ok_or_else(|| damaged(EXPECTED_ROW))?);
+        } else if text != HEADER {
+            return Err(damaged(HEADER));
+        }
+        Ok(())
+    })?;
+    let expected = match key {
+        Some(key) if key.images == rows.len() => return Ok((key, rows)),
+        Some(key) => format!("scores of {} images", key.images),
+        None => EXPECTED_KEY.into(),
+    };
+    let found = format!("the end of the file after {}", rows.len());
+    Err(CoreError::not_results(path, last + 1, &expected, &found))
+}
+
 /// What the records of a file say, checked one by one.
 struct Found<'a, K> {
     path: &'a Path,
@@ -239,9 +299,7 @@ impl<'a, K: Fn(&ScoreKey) -> ScoreKey> Found<'a, K> {
         let damaged = |expected: &str| CoreError::not_results(self.path, line, expected, &text);
         self.next_line = line + 1 + record.iter().filter(|&&byte| byte == b'\n').count();
         if self.key.is_none() {
-            let key: Option<ScoreKey> =
-                text.strip_prefix("# ").and_then(|json| serde_json::from_str(json).ok());
-            let key = key.ok_or_else(|| damaged("`# ` and what the scores depend on, as JSON"))?;
+            let key = key_of(&text).ok_or_else(|| damaged(EXPECTED_KEY))?;
             (self.expected)(&key).same_as(&key, self.path)?;
             self.key = Some(key);
             return Ok(());
@@ -250,22 +308,19 @@ impl<'a, K: Fn(&ScoreKey) -> ScoreKey> Found<'a, K> {
             self.header = text == HEADER;
             return if self.header { Ok(()) } else { Err(damaged(HEADER)) };
         }
-        let row = csv::ReaderBuilder::new().has_headers(false).from_reader(record).records().next();
-        let row = row.and_then(Result::ok).filter(|row| row.len() == COLUMNS);
-        let row = row.ok_or_else(|| damaged("an image, its score, its rating and two digests"))?;
-        let index = self.index.get(&row[0]).copied().filter(|&index| self.values[index].is_none());
+        let ListedRow { image, score, content, .. } = row_of(record).ok_or_else(|| damaged(EXPECTED_ROW))?;
+        let index = self.index.get(image.as_str()).copied().filter(|&index| self.values[index].is_none());
         let index = index.ok_or_else(|| damaged("an image of the set, not listed before"))?;
-        let score = row[1].parse().map_err(|_| damaged("an image, its score, its rating and two digests"))?;
         if let Some(now) = &self.contents[index] {
             let sample = &self.set.samples()[index];
             let other = |picture: &PathBuf| CoreError::OtherPicture {
                 path: self.path.into(),
                 picture: picture.clone(),
             };
-            if now.distorted != row[3] {
+            if now.distorted != content.distorted {
                 return Err(other(&sample.distorted));
             }
-            if now.reference != row[4] {
+            if now.reference != content.reference {
                 return Err(other(sample.reference.as_ref().unwrap_or(&sample.distorted)));
             }
         }

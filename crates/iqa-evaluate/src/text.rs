@@ -18,25 +18,8 @@ impl Report {
 
 fn describe(report: &Report) -> String {
     let mut text = format!("{} on {}, {} images", report.model, report.set, report.images);
-    if report.missing_images > 0 {
-        let _ = write!(text, "; {} labels have no image", report.missing_images);
-    }
-    if report.not_finite > 0 {
-        let _ = write!(text, "; {} images have no finite score and are left out", report.not_finite);
-    }
-    if report.outside_range > 0 {
-        let end = |end: Option<f64>, none: &str| end.map_or_else(|| none.to_owned(), |end| end.to_string());
-        let [low, high] = report.range;
-        let _ = write!(
-            text,
-            "; {} scores lie outside the nominal range {} to {}",
-            report.outside_range,
-            end(low, "-inf"),
-            end(high, "inf")
-        );
-    }
-    if report.range.iter().any(Option::is_none) {
-        text += "; the model's scores have no range that could be mapped onto that of the ratings: no RMSE";
+    for note in notes(report) {
+        let _ = write!(text, "; {note}");
     }
     text += "\n\n";
     let parts = [("types", &report.types), ("subsets", &report.subsets)];
@@ -70,6 +53,28 @@ fn describe(report: &Report) -> String {
         describe_comparison(&mut text, &report.model, comparison);
     }
     text
+}
+
+/// What a reader of the figures must know.
+pub(super) fn notes(report: &Report) -> impl Iterator<Item = String> {
+    let missing =
+        (report.missing_images > 0).then(|| format!("{} labels have no image", report.missing_images));
+    let not_finite = (report.not_finite > 0)
+        .then(|| format!("{} images have no finite score and are left out", report.not_finite));
+    let outside = (report.outside_range > 0).then(|| {
+        let end = |end: Option<f64>, none: &str| end.map_or_else(|| none.to_owned(), |end| end.to_string());
+        let [low, high] = report.range;
+        format!(
+            "{} scores lie outside the nominal range {} to {}",
+            report.outside_range,
+            end(low, "-inf"),
+            end(high, "inf")
+        )
+    });
+    let no_range = report.range.iter().any(Option::is_none).then(|| {
+        "the model's scores have no range that could be mapped onto that of the ratings: no RMSE".to_owned()
+    });
+    [missing, not_finite, outside, no_range].into_iter().flatten()
 }
 
 fn table<'a>(text: &mut String, parts: impl Iterator<Item = &'a Part>) {
@@ -146,7 +151,7 @@ fn describe_comparison(text: &mut String, model: &str, other: &Comparison) {
 }
 
 /// What a bootstrap drew.
-fn resampled(references: Option<usize>) -> String {
+pub(super) fn resampled(references: Option<usize>) -> String {
     references.map_or_else(|| "single images".into(), |references| format!("{references} references"))
 }
 

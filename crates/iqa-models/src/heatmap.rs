@@ -19,17 +19,25 @@ const GAP: u32 = 8;
 /// # Panics
 /// When `image` is not of the size the map was made from.
 pub fn heatmap(image: &RgbImage, map: &PatchMap, direction: Direction) -> RgbImage {
+    let [distortion, weight] = heatmap_panels(image, map, direction);
+    let mut sheet = RgbImage::from_pixel(3 * map.width + 2 * GAP, map.height, Rgb([255; 3]));
+    for (index, panel) in [image, &distortion, &weight].into_iter().enumerate() {
+        image::imageops::replace(&mut sheet, panel, index as i64 * i64::from(map.width + GAP), 0);
+    }
+    sheet
+}
+
+/// The second and the third panel of [`heatmap`]: the local distortion, and the weight of each place.
+///
+/// # Panics
+/// When `image` is not of the size the map was made from.
+pub fn heatmap_panels(image: &RgbImage, map: &PatchMap, direction: Direction) -> [RgbImage; 2] {
     assert_eq!(image.dimensions(), (map.width, map.height), "the map is of another image");
     let badness: Vec<f32> = match direction {
         Direction::HigherIsBetter => map.quality.iter().map(|quality| -quality).collect(),
         Direction::LowerIsBetter => map.quality.clone(),
     };
-    let mut sheet = RgbImage::from_pixel(3 * map.width + 2 * GAP, map.height, Rgb([255; 3]));
-    let panels = [image.clone(), panel(image, map, &badness), panel(image, map, &map.weight)];
-    for (index, panel) in panels.iter().enumerate() {
-        image::imageops::replace(&mut sheet, panel, index as i64 * i64::from(map.width + GAP), 0);
-    }
-    sheet
+    [panel(image, map, &badness), panel(image, map, &map.weight)]
 }
 
 fn panel(image: &RgbImage, map: &PatchMap, values: &[f32]) -> RgbImage {

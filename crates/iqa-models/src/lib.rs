@@ -26,12 +26,12 @@ mod registry;
 mod scorer;
 mod scorers;
 
-pub use heatmap::heatmap;
+pub use heatmap::{heatmap, heatmap_panels};
 pub use input::ImageInput;
 pub use preprocessing::Preprocessing;
 pub use registry::{model_by_name, models};
 pub use scorer::{Score, Scorer};
-pub use scorers::{Pair, Scorers, Scores};
+pub use scorers::{Pair, Pictures, Scorers, Scores};
 
 pub use burn::tensor::{Device, FloatDType, Tensor, TensorData};
 pub use image;

@@ -56,6 +56,15 @@ pub struct Scorers {
 /// The scores of one image, by each model; the outer error where the image or its reference could not be read.
 pub type Scores = Result<Vec<Result<Score, ModelError>>, ModelError>;
 
+/// The pictures that models were given, after [`Preprocessing`].
+#[derive(Clone, Copy, Debug)]
+pub struct Pictures<'a> {
+    /// The image.
+    pub distorted: &'a RgbImage,
+    /// Its reference, if a model needs one and there is one.
+    pub reference: Option<&'a RgbImage>,
+}
+
 impl Scorers {
     /// Of models whose files are decoded as usual, and scored without preprocessing.
     pub fn new(scorers: Vec<Scorer>) -> Self {
@@ -95,19 +104,20 @@ impl Scorers {
         pairs: &[Pair<'_>],
         mut each: impl FnMut(usize, Scores) -> Result<(), E>,
     ) -> Result<(), E> {
-        self.score_pairs_after(pairs, |_| (), |index, (), scores| each(index, scores))
+        self.score_pictures(pairs, |_| (), |index, (), _, scores| each(index, scores))
     }
 
-    /// As [`Self::score_pairs`], with something to do before each image is read, on the thread that reads it: what it gives
-    /// comes with the scores. A digest of a file, say, that is to be of the picture that was scored, or of one before it.
+    /// As [`Self::score_pairs`], with the pictures that were scored, to draw them, say; none where they could not be read. And
+    /// with something to do before each image is read, on the thread that reads it: what it gives comes with the scores. A
+    /// digest of a file, say, that is to be of the picture that was scored, or of one before it.
     ///
     /// # Errors
     /// As [`Self::score_pairs`].
-    pub fn score_pairs_after<T: Send, E: From<ModelError>>(
+    pub fn score_pictures<T: Send, E: From<ModelError>>(
         &self,
         pairs: &[Pair<'_>],
         mut before: impl FnMut(usize) -> T + Send,
-        mut each: impl FnMut(usize, T, Scores) -> Result<(), E>,
+        mut each: impl FnMut(usize, T, Option<Pictures<'_>>, Scores) -> Result<(), E>,
     ) -> Result<(), E> {
         let is_same = |a: usize, b: usize| match (pairs.get(a), pairs.get(b)) {
             (Some(Pair { reference: Some(a), .. }), Some(Pair { reference: Some(b), .. })) => {
@@ -126,25 +136,28 @@ impl Scorers {
         };
         let mut kept: Option<Kept<'_>> = None;
         read_ahead(pairs.len(), read, |index, (before, read)| {
-            let scores = read.map(|read| {
-                match read.reference {
-                    Given::None => kept = None,
-                    Given::Same => {}
-                    Given::Another(image) => {
-                        let shared = is_same(index, index + 1);
-                        kept = Some(Kept {
-                            image,
-                            prepared: shared.then(|| self.scorers.iter().map(|_| None).collect()),
-                        });
-                    }
+            let read = match read {
+                Ok(read) => read,
+                Err(error) => return each(index, before, None, Err(error)),
+            };
+            match read.reference {
+                Given::None => kept = None,
+                Given::Same => {}
+                Given::Another(image) => {
+                    let shared = is_same(index, index + 1);
+                    kept = Some(Kept {
+                        image,
+                        prepared: shared.then(|| self.scorers.iter().map(|_| None).collect()),
+                    });
                 }
-                let score = |(place, scorer): (usize, &Scorer)| {
-                    let score = score(scorer, place, &read.distorted, kept.as_mut());
-                    scorer.named(&pairs[index].distorted, score)
-                };
-                self.scorers.iter().enumerate().map(score).collect()
-            });
-            each(index, before, scores)
+            }
+            let score = |(place, scorer): (usize, &Scorer)| {
+                let score = score(scorer, place, &read.distorted, kept.as_mut());
+                scorer.named(&pairs[index].distorted, score)
+            };
+            let scores = self.scorers.iter().enumerate().map(score).collect();
+            let reference = kept.as_ref().map(|kept| &*kept.image);
+            each(index, before, Some(Pictures { distorted: &read.distorted, reference }), Ok(scores))
         })
     }
 }

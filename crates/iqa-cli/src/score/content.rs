@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use iqa_models::core::{sha256, short_sha256_of_file};
 
-use super::jobs::Job;
+use crate::jobs::Job;
 
 /// Hexadecimal digits of a digest in a record.
 const DIGITS: usize = 16;

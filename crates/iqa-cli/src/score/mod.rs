@@ -1,7 +1,6 @@
 //! `iqa score`: scores image files.
 
 mod content;
-mod jobs;
 mod output;
 mod parquet;
 mod record;
@@ -16,14 +15,12 @@ use std::time::Instant;
 use clap::Args;
 use content::Contents;
 use iqa_models::core::{Observer, write_atomically};
-use iqa_models::{
-    ModelError, Pair, ReferenceNeed, Score, Scorers, Scores, available_devices, heatmap, read_image,
-};
-use jobs::{Job, Jobs};
+use iqa_models::image::RgbImage;
+use iqa_models::{ModelError, Pair, Score, Scorers, Scores, available_devices, heatmap};
 use output::{Format, Writer};
 
-use crate::config::config;
-use crate::opening::{ModelOptions, NamedModel};
+use crate::jobs::{Job, Jobs, PairOptions};
+use crate::opening::ModelOptions;
 use crate::preprocessing::PreprocessingOptions;
 use crate::terminal::Terminal;
 
@@ -39,16 +36,8 @@ pub(crate) struct Options {
     /// out.
     #[arg(required_unless_present = "pairs")]
     distorted: Vec<OsString>,
-    /// The pristine original of all the images; or a folder of originals, each of the path of its image below the folder that
-    /// was named, or the only one of that path but for the extension.
-    #[arg(long)]
-    reference: Option<PathBuf>,
-    /// A list of images and references: a CSV file with the columns `distorted` and `reference`, paths from the list's folder.
-    #[arg(long, conflicts_with_all = ["distorted", "reference", "recursive"])]
-    pairs: Option<PathBuf>,
-    /// Descend into the folders of a folder.
-    #[arg(long)]
-    recursive: bool,
+    #[command(flatten)]
+    pairs: PairOptions,
     #[command(flatten)]
     models: ModelOptions,
     #[command(flatten)]
@@ -106,18 +95,9 @@ pub(crate) fn run(options: &Options) -> Result<bool, Box<dyn Error>> {
         say!("{}", available_devices().join("\n"));
         return Ok(true);
     }
-    let Jobs { list: mut jobs, mut complete } = match &options.pairs {
-        Some(list) => Jobs::listed(list)?,
-        None => Jobs::named(&options.distorted, options.reference.as_deref(), options.recursive)?,
-    };
-    let has_references = jobs.iter().any(|job| job.reference.is_some()) || options.reference.is_some();
-    let default = if has_references {
-        config().model.as_deref().unwrap_or("wadiqam_fr")
-    } else {
-        config().model_without_reference.as_deref().unwrap_or("wadiqam_nr")
-    };
-    let models = options.models.open(default)?;
-    check_references(options, &models)?;
+    let (jobs, models) = Jobs::open(&options.distorted, &options.pairs, &options.models)?;
+    let Jobs { list: mut jobs, failures } = jobs;
+    let mut complete = failures.is_empty();
     let alone = jobs.len() == 1;
     if let Some(shard) = options.shard {
         let all = jobs.len();
@@ -158,7 +138,7 @@ pub(crate) fn run(options: &Options) -> Result<bool, Box<dyn Error>> {
     let mut contents = Contents::default();
     // Before they are decoded: a picture that is replaced meanwhile is refused later, and never taken for scored.
     let before = |index: usize| [contents.of(&jobs[index].distorted), contents.of_reference(&jobs[index])];
-    scorers.score_pairs_after(&pairs, before, |index, contents, scores: Scores| {
+    scorers.score_pictures(&pairs, before, |index, contents, pictures, scores: Scores| {
         let job = &jobs[index];
         let mut fail = |error: &ModelError| {
             complete = false;
@@ -168,8 +148,8 @@ pub(crate) fn run(options: &Options) -> Result<bool, Box<dyn Error>> {
             Err(error) => fail(&error),
             Ok(scores) => {
                 scores.iter().filter_map(|score| score.as_ref().err()).for_each(fail);
-                if let [Ok(score)] = &scores[..] {
-                    draw(heatmap.as_deref(), &job.distorted, score)?;
+                if let ([Ok(score)], Some(path), Some(pictures)) = (&scores[..], &heatmap, pictures) {
+                    draw(path, pictures.distorted, score)?;
                 }
                 if scores.iter().any(Result::is_ok) {
                     terminal.suspend(|| writer.write(job, &contents, &scores))?;
@@ -186,20 +166,6 @@ pub(crate) fn run(options: &Options) -> Result<bool, Box<dyn Error>> {
     Ok(complete)
 }
 
-/// That there are references if and only if some model needs them.
-fn check_references(options: &Options, models: &[NamedModel]) -> Result<(), Box<dyn Error>> {
-    // Each row of a list says for itself.
-    if options.pairs.is_some() {
-        return Ok(());
-    }
-    let needs = |model: &&NamedModel| model.scorer.spec().reference == ReferenceNeed::FullReference;
-    match (models.iter().find(needs), &options.reference) {
-        (Some(model), None) => Err(format!("`{}` needs --reference", model.label).into()),
-        (None, Some(_)) => Err(format!("`{}` takes no --reference", models[0].label).into()),
-        _ => Ok(()),
-    }
-}
-
 /// Where the heat map goes: behind a link what it leads to, and never over a device, a pipe or what is read.
 fn heatmap_target(path: &Path, options: &Options, jobs: &[Job]) -> Result<PathBuf, Box<dyn Error>> {
     let Ok(target) = path.canonicalize() else { return Ok(path.into()) };
@@ -214,18 +180,11 @@ fn heatmap_target(path: &Path, options: &Options, jobs: &[Job]) -> Result<PathBu
     Ok(target)
 }
 
-/// Draws the heat map, if one was asked for.
-fn draw(path: Option<&Path>, file: &Path, score: &Score) -> Result<(), Box<dyn Error>> {
-    let Some(path) = path else { return Ok(()) };
+fn draw(path: &Path, image: &RgbImage, score: &Score) -> Result<(), Box<dyn Error>> {
     let Some(patches) = &score.patches else {
         return Err("--heatmap: this model does not score patches".into());
     };
-    let image = read_image(file, &iqa_models::DecodeOptions::default())?;
-    write_png(path, &heatmap(&image, patches, score.direction))
-}
-
-fn write_png(path: &Path, picture: &iqa_models::image::RgbImage) -> Result<(), Box<dyn Error>> {
     let mut bytes = std::io::Cursor::new(Vec::new());
-    picture.write_to(&mut bytes, iqa_models::image::ImageFormat::Png)?;
+    heatmap(image, patches, score.direction).write_to(&mut bytes, iqa_models::image::ImageFormat::Png)?;
     Ok(write_atomically(path, &bytes.into_inner())?)
 }

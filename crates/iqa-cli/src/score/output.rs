@@ -12,10 +12,10 @@ use iqa_models::core::{CoreError, RecordForm, ResultsFile};
 use iqa_models::{ModelError, Score, Scorer};
 
 use super::content::{Contents, digest_of_path, short};
-use super::jobs::Job;
 use super::parquet;
 use super::record::{Column, Record, Records};
 use super::tally::{Tally, describe};
+use crate::jobs::Job;
 use crate::output::{ReaderGone, Verbosity, may_be_closed, verbosity};
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]

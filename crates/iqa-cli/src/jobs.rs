@@ -5,9 +5,44 @@ use std::error::Error;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use clap::Args;
 use iqa_models::core::{ImageFolder, images_in};
 use iqa_models::datasets::{ListedPair, read_pairs};
-use iqa_models::{ImageInput, Pair};
+use iqa_models::{ImageInput, Pair, ReferenceNeed};
+
+use crate::config::config;
+use crate::opening::{ModelOptions, NamedModel};
+
+/// Where the references of images are, or a list of both. The images are an argument `distorted` of the command.
+#[derive(Args)]
+pub(crate) struct PairOptions {
+    /// The pristine original of all the images; or a folder of originals, each of the path of its image below the folder that
+    /// was named, or the only one of that path but for the extension.
+    #[arg(long)]
+    pub(crate) reference: Option<PathBuf>,
+    /// A list of images and references: a CSV file with the columns `distorted` and `reference`, paths from the list's folder.
+    #[arg(long, conflicts_with_all = ["distorted", "reference", "recursive"])]
+    pub(crate) pairs: Option<PathBuf>,
+    /// Descend into the folders of a folder.
+    #[arg(long)]
+    recursive: bool,
+}
+
+impl PairOptions {
+    /// That there are references if and only if some model needs them.
+    fn check_references(&self, models: &[NamedModel]) -> Result<(), Box<dyn Error>> {
+        // Each row of a list says for itself.
+        if self.pairs.is_some() {
+            return Ok(());
+        }
+        let needs = |model: &&NamedModel| model.scorer.spec().reference == ReferenceNeed::FullReference;
+        match (models.iter().find(needs), &self.reference) {
+            (Some(model), None) => Err(format!("`{}` needs --reference", model.label).into()),
+            (None, Some(_)) => Err(format!("`{}` takes no --reference", models[0].label).into()),
+            _ => Ok(()),
+        }
+    }
+}
 
 /// An image to score, with its reference where it has one.
 #[derive(Clone, Debug)]
@@ -22,28 +57,50 @@ impl Job {
     }
 }
 
-/// Jobs, and whether there is one for all that was asked for.
+/// Jobs, and why there is none for something that was asked for.
 pub(crate) struct Jobs {
     pub(crate) list: Vec<Job>,
-    pub(crate) complete: bool,
+    pub(crate) failures: Vec<String>,
 }
 
 impl Jobs {
+    /// Those that options name, and the models to score them by.
+    pub(crate) fn open(
+        images: &[OsString],
+        pairs: &PairOptions,
+        models: &ModelOptions,
+    ) -> Result<(Self, Vec<NamedModel>), Box<dyn Error>> {
+        let PairOptions { reference, recursive, .. } = pairs;
+        let jobs = match &pairs.pairs {
+            Some(list) => Self::listed(list)?,
+            None => Self::named(images, reference.as_deref(), *recursive)?,
+        };
+        let has_references = jobs.list.iter().any(|job| job.reference.is_some()) || reference.is_some();
+        let default = if has_references {
+            config().model.as_deref().unwrap_or("wadiqam_fr")
+        } else {
+            config().model_without_reference.as_deref().unwrap_or("wadiqam_nr")
+        };
+        let models = models.open(default)?;
+        pairs.check_references(&models)?;
+        Ok((jobs, models))
+    }
+
     /// Of a list of pairs.
-    pub(crate) fn listed(list: &Path) -> Result<Self, Box<dyn Error>> {
+    fn listed(list: &Path) -> Result<Self, Box<dyn Error>> {
         let job = |ListedPair { distorted, reference, .. }| Job { distorted, reference };
-        Ok(Self { list: read_pairs(list)?.into_iter().map(job).collect(), complete: true })
+        Ok(Self { list: read_pairs(list)?.into_iter().map(job).collect(), failures: Vec::new() })
     }
 
     /// Of the images that arguments name. The reference may be one for all of them, or a folder with one for each.
-    pub(crate) fn named(
+    fn named(
         arguments: &[OsString],
         reference: Option<&Path>,
         recursive: bool,
     ) -> Result<Self, Box<dyn Error>> {
         let folder = reference.filter(|path| path.is_dir());
         let folder = folder.map(|path| ImageFolder::open(path, recursive)).transpose()?;
-        let mut jobs = Self { list: Vec::new(), complete: true };
+        let mut jobs = Self { list: Vec::new(), failures: Vec::new() };
         let mut used = HashSet::new();
         for argument in arguments {
             for Found { file, below } in jobs.expand(argument, recursive) {
@@ -68,8 +125,12 @@ impl Jobs {
     }
 
     fn fail(&mut self, path: &Path, reason: &str) {
-        note!("error: {}: {reason}", path.display());
-        self.complete = false;
+        self.failed(format!("{}: {reason}", path.display()));
+    }
+
+    fn failed(&mut self, failure: String) {
+        note!("error: {failure}");
+        self.failures.push(failure);
     }
 
     /// The files that an argument names.
@@ -83,8 +144,7 @@ impl Jobs {
                     files.into_iter().map(|file| Found { below: below(&file), file }).collect()
                 }
                 Err(error) => {
-                    note!("error: {error}");
-                    self.complete = false;
+                    self.failed(error.to_string());
                     return Vec::new();
                 }
             }
