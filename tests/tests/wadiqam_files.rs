@@ -206,3 +206,27 @@ fn wrapped_weights_give_the_score_of_plain_ones() {
     let error = refused(&path).to_string();
     assert!(error.contains("the file has encoder.conv1.bias, encoder.conv1.weight, "), "{error}");
 }
+
+/// A tool that keeps tensors alone loses what the scores mean: that is told, and not told of what says it, or of a layout
+/// that does.
+#[test]
+fn weights_without_their_configuration_are_remarked_upon() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let device = Device::flex();
+    let config = WadiqamConfig::wadiqam_fr();
+    let one_size =
+        Wadiqam::load(fixture_path("wadiqam/tiny_lidq92_fr.pth"), &config, &device).expect("reads");
+    let whole = folder.path().join("whole.safetensors");
+    one_size.save(&whole, Precision::F32).expect("saves");
+    let stripped = folder.path().join("stripped.safetensors");
+    let tensors = NamedTensors::read(&whole).expect("reads");
+    let kept = tensors.keys().map(|key| (key.to_owned(), tensors.get(key).expect("listed").clone()));
+    NamedTensors::new(&stripped, kept).write_safetensors(&stripped, Precision::F32).expect("writes");
+
+    let remark = |path: &Path| {
+        let scorer = Scorer::with_weights("wadiqam_fr", path, &device).expect("reads");
+        scorer.weights_remark().map(str::to_owned)
+    };
+    assert_eq!(remark(&whole), None);
+    assert!(remark(&stripped).expect("a remark").contains("0 to 100, lower is better"));
+}

@@ -5,6 +5,54 @@
 //! model of your own is) and [`core`]; with features also `evaluate` (agreement with people on rated sets), `train` (the
 //! recipes) and `datasets`.
 //!
+//! # Models
+//! | name | reference | score | weights |
+//! |---|---|---|---|
+//! | `wadiqam_fr`, `wadiqam_nr` | full, none | 0 to 1, higher is better | bundled |
+//! | `diqam_fr`, `diqam_nr` | full, none | that of the weights | a file, deepIQA's and others' too |
+//! | `gsn`, `multibranch`, `hiqa` | full, full, none | 0 to 1, higher is better | a file, trained by `iqa train` |
+//! | `multibranch_vgg16`, `multibranch_resnet50`, `multibranch_inception_v3` | full | that of the weights | a file |
+//! | `lpips_alex`, `lpips_vgg`, `dists` | full | 0 to 1, lower is better | bundled, on a backbone from the cache |
+//! | `psnr` | full | 0 to 100 dB, higher is better | none: a formula |
+//! | `ssim`, `ssim_full`, `ms_ssim`, `fsim`, `fsimc`, `vsi`, `vif`, `vifp` | full | 0 to 1, higher is better | none |
+//! | `gmsd` | full | 0 to 0.5, lower is better | none |
+//!
+//! [`models`] lists them with paper, licence, training data and options.
+//!
+//! # Uses
+//! A pair, and one image alone, from files, bytes, pictures or arrays ([`ImageInput`]):
+//!
+//! ```no_run
+//! use iqa_models::{Device, Scorer};
+//! let score = Scorer::new("wadiqam_fr", &Device::flex())?.score_pair("distorted.jpg", "original.png")?;
+//! println!("{} ({}, {:?})", score.value, score.direction, score.range);
+//! let bytes = std::fs::read("photograph.jpg").expect("reads");
+//! let score = Scorer::new("wadiqam_nr", &Device::flex())?.score_single(bytes)?;
+//! # Ok::<(), iqa_models::ModelError>(())
+//! ```
+//!
+//! Many pairs by several models, each file decoded once: [`Scorers`]. Weights of a file: [`Scorer::with_weights`]. Options:
+//! [`Scorer::open`]. Where an image is bad: [`Score::patches`] and [`heatmap`]. A model of your own: [`QualityModel`] and
+//! [`Scorer::from_model`].
+//!
+//! A model as a loss, with gradients:
+//!
+//! ```
+//! use iqa_models::{Device, Scorer, Tensor};
+//! let device = Device::flex().autodiff();
+//! let scorer = Scorer::new("ssim", &device)?;
+//! let reference = Tensor::<4>::ones([1, 3, 32, 32], &device) * 0.5;
+//! let restored = (reference.clone() * 0.9).require_grad();
+//! // Scores `[n]` of images `[n, 3, height, width]`, RGB in 0 to 1; here higher is better.
+//! let loss = 1.0 - scorer.score_tensors(restored.clone(), Some(reference))?.mean();
+//! assert!(restored.grad(&loss.backward()).is_some());
+//! # Ok::<(), iqa_models::ModelError>(())
+//! ```
+//!
+//! Agreement with people: `evaluate::evaluate` (feature `evaluate`). Training: `train::wadiqam::train` and those of the other
+//! papers, `train::train` for a recipe of your own (feature `train`). The repository's `examples` hold a short program for each
+//! use, and the crate `iqa-cli` the program `iqa`.
+//!
 //! # Features
 //! | feature | device names | what it brings |
 //! |---|---|---|

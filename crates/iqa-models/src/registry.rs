@@ -54,6 +54,14 @@ mod tests {
     }
 
     #[test]
+    fn the_landing_page_has_every_model() {
+        let page: String = include_str!("lib.rs").lines().filter(|line| line.starts_with("//! |")).collect();
+        for model in models() {
+            assert!(page.contains(&format!("`{}`", model.name)), "{}", model.name);
+        }
+    }
+
+    #[test]
     fn a_name_is_that_of_one_model_and_a_model_that_is_bundled_has_it() {
         let mut names: Vec<_> = models().map(|model| model.name).collect();
         names.sort_unstable();

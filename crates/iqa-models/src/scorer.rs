@@ -109,9 +109,11 @@ impl Scorer {
     ) -> Result<Self, ModelError> {
         let info = model_by_name(name)?;
         let tensors = weights.map(NamedTensors::read).transpose()?;
-        let remark = tensors.as_ref().and_then(NamedTensors::remark).map(Into::into);
+        let taken: Option<String> = tensors.as_ref().and_then(NamedTensors::remark).map(Into::into);
         let model = CheckedModel::new(info.open(tensors, options, device, observer)?).named(info.name);
-        Ok(Self { remark, ..Self::of(model) })
+        let assumed = model.remark().map(str::to_owned);
+        let remarks: Vec<String> = taken.into_iter().chain(assumed).collect();
+        Ok(Self { remark: (!remarks.is_empty()).then(|| remarks.join("; ")), ..Self::of(model) })
     }
 
     /// A model of your own.
@@ -150,7 +152,7 @@ impl Scorer {
     }
 
     /// What the user should know of the weights: which were taken of a file that holds averaged ones beside those as
-    /// trained.
+    /// trained, and what had to be assumed of weights without their configuration.
     pub fn weights_remark(&self) -> Option<&str> {
         self.remark.as_deref()
     }

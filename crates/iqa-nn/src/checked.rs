@@ -71,6 +71,11 @@ impl CheckedModel {
         self.model.spec()
     }
 
+    /// What a user should know of its weights.
+    pub fn remark(&self) -> Option<&str> {
+        self.model.remark()
+    }
+
     /// Smallest width and height, in pixels.
     pub fn minimum_size(&self) -> (u32, u32) {
         self.model.minimum_size()

@@ -52,6 +52,11 @@ pub trait QualityModel: fmt::Debug + Send + Sync {
     /// identity are not mixed with these.
     fn identity(&self) -> Identity;
 
+    /// What a user should know of its weights: that something about them had to be assumed.
+    fn remark(&self) -> Option<&str> {
+        None
+    }
+
     /// Smallest width and height that it takes, in pixels.
     fn minimum_size(&self) -> (u32, u32) {
         (1, 1)

@@ -9,6 +9,7 @@ use super::config::{Pooling, WadiqamConfig};
 use super::model::Wadiqam;
 use super::patches::PatchSampler;
 use super::score::ScoreOptions;
+use super::weights::WeightLayout;
 use crate::HeadError;
 
 /// A [`Wadiqam`] with the patches that it looks at.
@@ -17,7 +18,12 @@ pub struct WadiqamModel {
     network: Wadiqam,
     options: ScoreOptions,
     digest: String,
+    remark: Option<&'static str>,
 }
+
+/// Of weights in our layout whose configuration was lost, by a tool that keeps tensors alone say.
+const NO_CONFIGURATION: &str = "the weights say nothing of their scale: taken for the paper's, 0 to 100, lower is better, inputs of 0 \
+                                to 255; scores of weights that were trained otherwise are wrong";
 
 impl WadiqamModel {
     /// The network of a weights file, ours or one of those that [`WeightLayout`](super::WeightLayout) lists; `expected`
@@ -31,8 +37,10 @@ impl WadiqamModel {
         device: &Device,
     ) -> Result<Self, HeadError> {
         let digest = tensors.digest()?;
+        let is_lost = WeightLayout::detect(&tensors) == Some(WeightLayout::Canonical)
+            && WadiqamConfig::stored_in(&tensors)?.is_none();
         let network = Wadiqam::from_tensors(tensors, expected, device)?;
-        Ok(Self { network, options: ScoreOptions::default(), digest })
+        Ok(Self { remark: is_lost.then_some(NO_CONFIGURATION), ..Self::of(network, digest) })
     }
 
     /// A network as it is now.
@@ -41,7 +49,11 @@ impl WadiqamModel {
     /// [`HeadError::Nn`] when its weights cannot be read back from the device.
     pub fn new(network: Wadiqam) -> Result<Self, HeadError> {
         let digest = network.to_tensors("model".as_ref())?.digest()?;
-        Ok(Self { network, options: ScoreOptions::default(), digest })
+        Ok(Self::of(network, digest))
+    }
+
+    fn of(network: Wadiqam, digest: String) -> Self {
+        Self { network, options: ScoreOptions::default(), digest, remark: None }
     }
 
     /// Changes which patches are looked at.
@@ -69,6 +81,10 @@ impl QualityModel for WadiqamModel {
             (Pooling::Mean, true) => "diqam_fr",
             (Pooling::Mean, false) => "diqam_nr",
         }
+    }
+
+    fn remark(&self) -> Option<&str> {
+        self.remark
     }
 
     fn spec(&self) -> ScoreSpec {
