@@ -31,17 +31,19 @@ use iqa_models::available_devices;
 use output::{Verbosity, finish};
 
 /// How good does an image look to a person?
-///
-/// Results go to standard output; progress, summaries and errors to standard error. Exit status: 0 when all was done, 1 when a
-/// part could not be (an image that cannot be read, say), 2 when the command failed.
 #[derive(Parser)]
-#[command(name = "iqa", version, max_term_width = 120)]
+#[command(name = "iqa", version, max_term_width = 120, after_help = STATUS)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
     #[command(flatten, next_help_heading = "Everywhere")]
     global: Global,
 }
+
+/// Below the options, so that these take a line each and the help fits a screen.
+const STATUS: &str = "\
+Results go to standard output; progress, summaries and errors to standard error. Exit status: 0 when all was done, 1 when a
+part could not be (an image that cannot be read, say), 2 when the command failed.";
 
 /// What every command understands.
 #[derive(Args)]

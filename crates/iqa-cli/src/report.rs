@@ -39,7 +39,7 @@ pub(crate) struct Options {
     /// The title of the page of scored images.
     #[arg(long, default_value = "Image quality", conflicts_with = "evaluation")]
     title: String,
-    /// Leave out thumbnails and heat maps, some 5 KB each: for thousands of images.
+    /// Leave out thumbnails and heat maps, some 8 KB each: for thousands of images.
     #[arg(long)]
     no_thumbnails: bool,
     #[command(flatten)]

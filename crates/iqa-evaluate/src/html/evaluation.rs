@@ -1,5 +1,6 @@
 //! The page of an evaluation.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use iqa_core::{CoreError, Direction};
@@ -67,8 +68,14 @@ impl Page {
 }
 
 fn page(report: &Report, rows: &[ListedRow], svg: Vec<u8>) -> Page {
-    let Report { model, set, images, direction, .. } = report;
-    let mut facts = vec![format!("{images} images; {} scores are better.", better(*direction))];
+    let Report { model, set, images, direction, ratings, .. } = report;
+    let mut facts = vec![match ratings {
+        Some(ratings) => {
+            let (scores, ratings) = (better(*direction), better(*ratings));
+            format!("{images} images; {scores} scores and {ratings} ratings are better.")
+        }
+        None => format!("{images} images; {} scores are better.", better(*direction)),
+    }];
     facts.extend(notes(report).map(|note| format!("{note}.")));
     facts.push(format!("Weights: {}.", report.weights));
     let mut sections = vec![whole(report)];
@@ -84,7 +91,7 @@ fn page(report: &Report, rows: &[ListedRow], svg: Vec<u8>) -> Page {
     });
     for (heading, parts) in [("Types of distortion", &report.types), ("Subsets", &report.subsets)] {
         if !parts.is_empty() {
-            sections.push(Section::table(heading, table(parts)));
+            sections.push(of_parts(heading, parts));
         }
     }
     if let Some(splits) = &report.splits {
@@ -124,26 +131,29 @@ fn whole(report: &Report) -> Section {
     section
 }
 
-fn table(parts: &[Part]) -> Table {
+fn of_parts(heading: &str, parts: &[Part]) -> Section {
     let figures = FIGURES
         .iter()
         .filter(|(_, figure)| parts.iter().any(|part| part.figures.as_ref().and_then(figure).is_some()));
     let figures: Vec<_> = figures.collect();
-    let remark = |part: &Part| {
-        let reasons: Vec<&str> = part.undefined.iter().chain(&part.missing).map(String::as_str).collect();
-        if reasons.is_empty() { Cell::Missing } else { Cell::text(reasons.join("; ")) }
-    };
-    let remarks = parts.iter().any(|part| remark(part) != Cell::Missing);
     let mut columns = vec![Column::text("images of"), Column::number("number")];
     columns.extend(figures.iter().map(|(name, _)| Column::number(name)));
-    columns.extend(remarks.then(|| Column::text("remark")));
     let row = |part: &Part| {
         let mut row = vec![Cell::text(part.name.replace('_', " ")), Cell::count(part.images)];
         row.extend(figures.iter().map(|(_, figure)| Cell::number(part.figures.as_ref().and_then(figure))));
-        row.extend(remarks.then(|| remark(part)));
         row
     };
-    Table { columns, rows: parts.iter().map(row).collect() }
+    let mut section = Section::table(heading, Table { columns, rows: parts.iter().map(row).collect() });
+    // A reason once, with all that it is of.
+    let mut reasons: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for part in parts {
+        for reason in part.undefined.iter().chain(&part.missing) {
+            reasons.entry(reason).or_default().push(part.name.replace('_', " "));
+        }
+    }
+    let sentence = |(reason, names): (&str, Vec<String>)| format!("{reason} ({})", names.join(", "));
+    section.about.extend(reasons.into_iter().map(sentence));
+    section
 }
 
 fn of_splits(splits: &SplitSummary) -> Section {
@@ -212,7 +222,8 @@ fn of_images(report: &Report, rows: &[ListedRow]) -> Vec<Section> {
         Column::number("places apart"),
     ];
     let row = |ranked: &Ranked<'_>| {
-        let place = |value: f64| Cell::Number { value, digits: 1, outside: false };
+        let place =
+            |value: f64| Cell::Number { value, digits: usize::from(value.fract() != 0.0), outside: false };
         let Ranked { row, by_score, by_rating } = ranked;
         vec![
             Cell::text(&row.image),

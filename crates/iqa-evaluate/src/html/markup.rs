@@ -176,3 +176,28 @@ pub(super) fn escape(text: &str) -> Cow<'_, str> {
 fn unseen(c: char) -> bool {
     c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_ends_no_attribute_and_opens_no_tag() {
+        let escaped = escape("<a href='x' title=\"y\">&\n\u{202e}\u{0}\u{e9}");
+        let expected = "&lt;a href=&#39;x&#39; title=&quot;y&quot;&gt;&amp;\\n\\u{202e}\\u{0}\u{e9}";
+        assert_eq!(escaped, expected);
+    }
+
+    #[test]
+    fn numbers_are_short_and_sorted_by_their_value() {
+        let shown = [0.0, -0.0, 1.0, 0.123_456, -2.5, 1e-7, 123_456_789.0].map(number);
+        assert_eq!(shown, ["0", "0", "1", "0.1235", "-2.5", "1.00e-7", "1.23e8"]);
+        let mut html = String::new();
+        for value in [f64::NEG_INFINITY, 0.1 + 0.2, f64::NAN] {
+            cell(&mut html, ColumnKind::Number, &Cell::number(value));
+        }
+        let expected = "<td class=\"n\" data-v=\"-Infinity\">-\u{221e}</td>\
+                        <td class=\"n\" data-v=\"0.30000000000000004\">0.3000</td><td class=\"n\">\u{2013}</td>";
+        assert_eq!(html, expected);
+    }
+}

@@ -71,7 +71,7 @@ impl Page {
             [Column::text("model"), Column::text("better")]
                 .into_iter()
                 .chain(["images", "mean", "median", "std", "lowest", "highest"].map(Column::number))
-                .chain([Column::text("nominal range"), Column::text("weights")])
+                .chain([Column::text("nominal range")])
                 .collect(),
         );
         table.rows = summaries.collect();
@@ -81,11 +81,11 @@ impl Page {
         charts(&mut sections, "Scores", bars.collect());
         charts(&mut sections, "Models against each other", scatters(models, images));
         sections.push(all(models, images));
-        Self { title: title.into(), facts: vec![fact(scored)], sections }
+        Self { title: title.into(), facts: facts(scored), sections }
     }
 }
 
-fn fact(scored: &ScoredImages) -> String {
+fn facts(scored: &ScoredImages) -> Vec<String> {
     let count = |number: usize, what: &str| match number {
         1 => format!("1 {what}"),
         _ => format!("{number} {what}s"),
@@ -97,8 +97,9 @@ fn fact(scored: &ScoredImages) -> String {
         Some(reference) if references.len() == 1 => format!(" against {reference}"),
         Some(_) => format!(" against {}", count(references.len(), "reference")),
     };
-    let labels: Vec<&str> = scored.models.iter().map(|model| model.label.as_str()).collect();
-    format!("{}{against}, scored by {}.", count(scored.images.len(), "image"), labels.join(", "))
+    let weights =
+        scored.models.iter().map(|model| format!("Weights of {}: {}.", model.label, model.identity));
+    [format!("{}{against}.", count(scored.images.len(), "image"))].into_iter().chain(weights).collect()
 }
 
 fn charts(sections: &mut Vec<Section>, heading: &str, charts: Vec<Chart>) {
@@ -133,7 +134,6 @@ fn summary(model: &ScoredModel, scores: Vec<f64>) -> Vec<Cell> {
         end(f64::min),
         end(f64::max),
         Cell::text(format!("{} to {}", super::markup::number(low), super::markup::number(high))),
-        Cell::text(&model.identity),
     ]
 }
 
