@@ -17,6 +17,8 @@ mod score;
 
 pub use claim::FolderClaim;
 pub use decode::{AlphaPolicy, DecodeOptions, decode_image, ignored_profile, read_image, to_rgb8};
+pub use ndarray;
+
 pub use digest::{sha256, sha256_of_file, short_sha256_of_file};
 pub use error::CoreError;
 pub use file::{create_folder, remove_unnamed_temporaries, write_atomically};

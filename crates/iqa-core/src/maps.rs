@@ -1,5 +1,6 @@
 //! What a model says of the places of an image.
 
+use ndarray::{Array2, s};
 use serde::{Deserialize, Serialize};
 
 /// Where a square patch lies in an image.
@@ -66,6 +67,49 @@ impl PatchMap {
         let pairs = || self.quality.iter().map(|&y| f64::from(y)).zip(weights.clone());
         pairs().map(|(y, a)| y * a).sum::<f64>() / pairs().map(|(_, a)| a).sum::<f64>()
     }
+
+    /// The quality at each pixel, in the units of the score: the mean over the patches that cover it, NaN where none does.
+    ///
+    /// # Shapes
+    /// - returns `[height, width]`
+    ///
+    /// # Panics
+    /// When a patch reaches out of the image.
+    ///
+    /// ```
+    /// use iqa_core::{PatchMap, PatchPosition};
+    ///
+    /// let positions = vec![PatchPosition::new(0, 0), PatchPosition::new(1, 0)];
+    /// let (quality, weight) = (vec![0.25, 0.75], vec![1.0, 3.0]);
+    /// let map = PatchMap { width: 4, height: 2, side: 2, positions, quality, weight };
+    /// let quality = map.quality_array();
+    /// assert_eq!(quality.row(0).to_vec()[..3], [0.25, 0.5, 0.75]);
+    /// assert!(quality[(0, 3)].is_nan());
+    /// ```
+    pub fn quality_array(&self) -> Array2<f32> {
+        self.spread(&self.quality)
+    }
+
+    /// The weight at each pixel, as [`Self::quality_array`].
+    ///
+    /// # Panics
+    /// As [`Self::quality_array`].
+    pub fn weight_array(&self) -> Array2<f32> {
+        self.spread(&self.weight)
+    }
+
+    fn spread(&self, values: &[f32]) -> Array2<f32> {
+        let shape = (self.height as usize, self.width as usize);
+        let (mut sums, mut counts) = (Array2::<f32>::zeros(shape), Array2::<f32>::zeros(shape));
+        for (at, value) in self.positions.iter().zip(values) {
+            let (x, y, side) = (at.x as usize, at.y as usize, (self.side * at.shrink) as usize);
+            let covered = s![y..y + side, x..x + side];
+            sums.slice_mut(covered).map_inplace(|sum| *sum += value);
+            counts.slice_mut(covered).map_inplace(|count| *count += 1.0);
+        }
+        // Where the count is 0 the sum is too, and their quotient NaN.
+        sums / counts
+    }
 }
 
 #[cfg(test)]
@@ -90,5 +134,36 @@ mod tests {
         let weight = [0.2f32, -0.5, 0.8].map(|raw| raw.max(0.0) + 1e-6);
         assert!((map(&[30.0, 50.0, 70.0], &weight).pool() - 61.999_964).abs() < 1e-5);
         assert!((map(&[30.0, 50.0, 70.0], &[1.0; 3]).pool() - 50.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn arrays_have_the_mean_of_what_covers_a_pixel() {
+        let positions = vec![
+            PatchPosition::new(0, 0),
+            PatchPosition::new(1, 1),
+            PatchPosition { shrink: 2, ..PatchPosition::new(0, 0) },
+        ];
+        let (quality, weight) = (vec![1.0, 2.0, 6.0], vec![3.0, 5.0, 1.0]);
+        let map = PatchMap { width: 5, height: 4, side: 2, positions, quality, weight };
+        // By hand; 0 stands for NaN.
+        let expected = [
+            [
+                [3.5, 3.5, 6.0, 6.0, 0.0],
+                [3.5, 3.0, 4.0, 6.0, 0.0],
+                [6.0, 4.0, 4.0, 6.0, 0.0],
+                [6.0, 6.0, 6.0, 6.0, 0.0],
+            ],
+            [
+                [2.0, 2.0, 1.0, 1.0, 0.0],
+                [2.0, 3.0, 3.0, 1.0, 0.0],
+                [1.0, 3.0, 3.0, 1.0, 0.0],
+                [1.0, 1.0, 1.0, 1.0, 0.0],
+            ],
+        ];
+        for (found, expected) in [map.quality_array(), map.weight_array()].into_iter().zip(expected) {
+            assert_eq!(found.dim(), (4, 5));
+            let found = found.mapv(|value| if value.is_nan() { 0.0 } else { value });
+            assert_eq!(found, ndarray::arr2(&expected));
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use image::{Rgb, RgbImage};
 use iqa_core::{Direction, PatchMap};
+use ndarray::Array2;
 
 /// From calm to alarming: seven stops of matplotlib's `inferno` (CC0).
 const STOPS: [[u8; 3]; 7] =
@@ -14,7 +15,8 @@ const GAP: u32 = 8;
 /// Draws where an image is bad: the image, the local distortion, and the weight of each place, side by side.
 ///
 /// In the second panel brighter is worse, in the third brighter counts more; each panel uses its whole scale.
-/// Where patches of several sizes lie over each other, their mean is shown; places that no patch covers stay grey.
+/// Where patches lie over each other, their mean is shown; places that no patch covers stay grey. The values themselves are
+/// [`PatchMap::quality_array`] and [`PatchMap::weight_array`].
 ///
 /// # Panics
 /// When `image` is not of the size the map was made from.
@@ -33,32 +35,26 @@ pub fn heatmap(image: &RgbImage, map: &PatchMap, direction: Direction) -> RgbIma
 /// When `image` is not of the size the map was made from.
 pub fn heatmap_panels(image: &RgbImage, map: &PatchMap, direction: Direction) -> [RgbImage; 2] {
     assert_eq!(image.dimensions(), (map.width, map.height), "the map is of another image");
-    let badness: Vec<f32> = match direction {
-        Direction::HigherIsBetter => map.quality.iter().map(|quality| -quality).collect(),
-        Direction::LowerIsBetter => map.quality.clone(),
+    let sign: f32 = match direction {
+        Direction::HigherIsBetter => -1.0,
+        Direction::LowerIsBetter => 1.0,
     };
-    [panel(image, map, &badness), panel(image, map, &map.weight)]
+    let badness: Vec<f32> = map.quality.iter().map(|quality| sign * quality).collect();
+    [
+        panel(image, &badness, &(map.quality_array() * sign)),
+        panel(image, &map.weight, &map.weight_array()),
+    ]
 }
 
-fn panel(image: &RgbImage, map: &PatchMap, values: &[f32]) -> RgbImage {
+/// The grey image under what `places` has at each pixel, on the scale of the patches' values.
+fn panel(image: &RgbImage, values: &[f32], places: &Array2<f32>) -> RgbImage {
     let low = values.iter().copied().fold(f32::INFINITY, f32::min);
     let high = values.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let span = if high > low { high - low } else { 1.0 };
     let grey = image::imageops::grayscale(image);
     let mut out = RgbImage::from_fn(grey.width(), grey.height(), |x, y| Rgb([grey.get_pixel(x, y)[0]; 3]));
-    let mut covering = vec![(0f32, 0u32); (map.width * map.height) as usize];
-    for (position, value) in map.positions.iter().zip(values) {
-        let side = map.side * position.shrink;
-        for y in position.y..position.y + side {
-            for x in position.x..position.x + side {
-                let (sum, count) = &mut covering[(y * map.width + x) as usize];
-                *sum += value;
-                *count += 1;
-            }
-        }
-    }
-    for (pixel, (sum, count)) in out.pixels_mut().zip(covering).filter(|(_, (_, count))| *count > 0) {
-        let heat = color((sum / count as f32 - low) / span);
+    for (pixel, value) in out.pixels_mut().zip(places).filter(|(_, value)| !value.is_nan()) {
+        let heat = color((value - low) / span);
         for (channel, heat) in pixel.0.iter_mut().zip(heat) {
             *channel = (HEAT * f32::from(heat) + (1.0 - HEAT) * f32::from(*channel)).round() as u8;
         }

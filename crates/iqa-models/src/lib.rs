@@ -100,3 +100,4 @@ pub use iqa_nn::{
 };
 #[cfg(feature = "train")]
 pub use iqa_train as train;
+pub use ndarray;

@@ -14,7 +14,7 @@ use iqa_models::datasets::augment::PairAugment;
 use iqa_models::datasets::distort::Distortion;
 use iqa_models::datasets::synthetic::{SyntheticConfig, SyntheticGrid};
 use iqa_models::heads::hiqa::{Hiqa, HiqaScoreOptions, RegressorConfig};
-use iqa_models::image::RgbImage;
+use iqa_models::metrics::image::psnr;
 use iqa_models::nn::Precision;
 use iqa_models::train::hiqa::{HiqaRecipe, MapSource, Perceptual, Rung, train};
 
@@ -231,8 +231,8 @@ fn hallucinations(
         for index in 0..grid.len() {
             let sample = grid.sample(index)?;
             let found = model.hallucinate(&sample.distorted, options)?;
-            let [distorted, hallucinated] =
-                [&sample.distorted, &found.image].map(|image| psnr(image, &sample.reference));
+            let distorted = psnr(&sample.distorted, &sample.reference)?;
+            let hallucinated = psnr(&found.image, &sample.reference)?;
             before += distorted / count;
             after += hallucinated / count;
             gains[index % 5] += (hallucinated - distorted) / (count / 5.0);
@@ -242,12 +242,4 @@ fn hallucinations(
     }
     text.push('\n');
     Ok(text)
-}
-
-/// Peak signal-to-noise ratio in dB, over all channels; 100 for equal images.
-fn psnr(image: &RgbImage, reference: &RgbImage) -> f64 {
-    let squares = image.as_raw().iter().zip(reference.as_raw());
-    let sum: f64 = squares.map(|(&a, &b)| (f64::from(a) - f64::from(b)).powi(2)).sum();
-    let mean = sum / image.as_raw().len() as f64;
-    if mean == 0.0 { 100.0 } else { 10.0 * (255.0f64.powi(2) / mean).log10() }
 }

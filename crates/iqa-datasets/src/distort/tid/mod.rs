@@ -75,6 +75,9 @@ impl Tuned {
 }
 
 /// PSNR of 8-bit images over all channels, in dB; infinite when they are equal.
+///
+/// Not that of `iqa-metrics`: that one ends at 100 dB, and may differ in the last digit, which a search may follow. For this
+/// formula `iqa-datasets` would also rest on the fits and transforms of that crate.
 pub(crate) fn psnr(distorted: &RgbImage, reference: &RgbImage) -> f64 {
     let squares: u64 =
         distorted.iter().zip(reference.iter()).map(|(&a, &b)| u64::from(a.abs_diff(b)).pow(2)).sum();
