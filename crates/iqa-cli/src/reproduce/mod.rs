@@ -1,9 +1,8 @@
 //! The papers' tables and figures: what gives them here, their numbers, and ours.
 
-mod bosse;
 mod catalogue;
+mod file;
 mod gsn_ablation;
-mod others;
 mod reduced_reference;
 mod results;
 mod run;
@@ -61,7 +60,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     let results = &options.results;
     match &options.command {
         Command::List => {
-            for entry in entries() {
+            for entry in entries()? {
                 let state = State::of(entry, results)?.name();
                 say!("{:<20} {state:<17} {}{}", entry.id, entry.what, awaited(entry));
             }
@@ -80,10 +79,11 @@ pub(crate) fn run(options: &Options) -> Result<(), Box<dyn Error>> {
 }
 
 fn find(id: &str) -> Result<&'static Entry, Box<dyn Error>> {
-    entries().find(|entry| entry.id == id).ok_or_else(|| {
-        let known: Vec<&str> = entries().map(|entry| entry.id).collect();
-        format!("unknown entry `{id}`: expected one of {}", known.join(", ")).into()
-    })
+    if let Some(entry) = entries()?.find(|entry| entry.id == id) {
+        return Ok(entry);
+    }
+    let known: Vec<&str> = entries()?.map(|entry| entry.id.as_str()).collect();
+    Err(format!("unknown entry `{id}`: expected one of {}", known.join(", ")).into())
 }
 
 /// Models that an entry asks for and this build lacks.
@@ -91,8 +91,8 @@ fn awaited(entry: &Entry) -> String {
     let mut names: Vec<&str> = entry
         .rows
         .iter()
-        .filter_map(|row| match row.ours {
-            Ours::Evaluation(evaluation) | Ours::Training(_, evaluation) => Some(evaluation.model),
+        .filter_map(|row| match &row.ours {
+            Ours::Evaluation(evaluation) | Ours::Training(_, evaluation) => Some(evaluation.model.as_str()),
             Ours::Nothing(_) => None,
         })
         .filter(|name| model_by_name(name).is_err())
