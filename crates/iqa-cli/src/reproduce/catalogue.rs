@@ -3,7 +3,7 @@
 //! They lie as TOML in the folder `papers`, whose README says what its fields mean. Published numbers are those of the
 //! papers, as far as they are known to us; none is invented: a row without one says so.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
 
 use iqa_models::datasets::DataSetKind;
@@ -97,6 +97,8 @@ pub(crate) struct Training {
     pub(crate) run: String,
     /// Recipe and what belongs to it.
     pub(crate) recipe: String,
+    /// Files below `weights` in the folder of the data, by the options that take them.
+    pub(crate) files: BTreeMap<String, String>,
     /// The set to train on, and how it is split.
     pub(crate) set: DataSetKind,
     pub(crate) split: String,

@@ -41,6 +41,8 @@ struct PaperFile {
 struct RunFile {
     model: String,
     recipe: String,
+    #[serde(default)]
+    files: BTreeMap<String, String>,
     set: Named<DataSetKind>,
     split: String,
     #[serde(default = "one")]
@@ -107,8 +109,8 @@ pub(super) fn read(file: &'static str, text: &str) -> Result<Paper, CatalogueErr
         toml::from_str(text).map_err(|source| CatalogueError::Malformed { file, source })?;
     let runs: BTreeMap<String, (String, Arc<Training>)> = runs
         .into_iter()
-        .map(|(run, RunFile { model, recipe, set: Named(set), split, seeds, weights, summary })| {
-            let training = Training { run: run.clone(), recipe, set, split, seeds, weights, summary };
+        .map(|(run, RunFile { model, recipe, files, set: Named(set), split, seeds, weights, summary })| {
+            let training = Training { run: run.clone(), recipe, files, set, split, seeds, weights, summary };
             (run, (model, Arc::new(training)))
         })
         .collect();

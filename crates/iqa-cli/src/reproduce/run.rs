@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::terminal::Terminal;
 use iqa_models::datasets::{DataSet, Strictness};
 use iqa_models::evaluate::{ReportConfig, evaluate};
-use iqa_models::{Device, Scorer, model_by_name};
+use iqa_models::{Device, Scorer};
 
 use crate::reproduce::catalogue::{Entry, Evaluation, Images, Ours, Row};
 use crate::reproduce::results::folders;
@@ -61,9 +61,6 @@ pub(crate) fn run(entry: &Entry, data: &Path, results: &Path, device: &Device) -
 
 /// What an evaluation needs and is not there.
 fn missing(evaluation: &Evaluation, data: &Path) -> Option<String> {
-    if model_by_name(&evaluation.model).is_err() {
-        return Some(format!("this build has no model `{}`", evaluation.model));
-    }
     let folder = data.join(&evaluation.folder);
     (!folder.is_dir()).then(|| format!("{} is missing", folder.display()))
 }

@@ -15,9 +15,11 @@ pub(crate) fn run_folder(training: &Training, results: &Path, seed: &str) -> Pat
 
 /// The command that trains.
 pub(crate) fn train(training: &Training, data: &str, results: &Path, seed: &str) -> String {
+    let files = training.files.iter().map(|(option, file)| format!(" --{option} {data}/weights/{file}"));
     format!(
-        "iqa train {} --set {} --root {data}/{} --split {} --seed {seed} --output {}",
+        "iqa train {}{} --set {} --root {data}/{} --split {} --seed {seed} --output {}",
         training.recipe,
+        files.collect::<String>(),
         training.set.name(),
         training.set.name(),
         training.split,
@@ -46,7 +48,7 @@ pub(crate) fn document(results: &Path) -> Result<String, Box<dyn Error>> {
 const HEAD: &str = "# Reproducing the papers
 
 This page is written by `iqa reproduce markdown`; a test compares them. It has an entry for
-each table and figure that the software can give: what it needs, the commands, the published numbers and ours. What has
+each table and figure: what it needs, the commands, the published numbers and ours, or what the software lacks for it. What has
 been run is marked so; nothing else has been. `iqa reproduce list` prints the entries, `iqa reproduce show ID` one of them, and
 
 ```sh
@@ -54,9 +56,6 @@ iqa reproduce run ID --data DATA
 ```
 
 evaluates what the data and weights at hand allow, and says of the rest what it lacks. A run that was stopped goes on.
-
-Entries of papers whose model is still missing are here already: `iqa reproduce list` says which models a build lacks, and
-`train` refuses a recipe that it does not have.
 
 `DATA` holds a folder for each set, named as in [the list of sets](DATASETS.md): `DATA/live`, `DATA/tid2013` and so on;
 files of weights lie in `DATA/weights`. No set and none of those files comes with this repository. Reports are written to,
@@ -126,6 +125,7 @@ fn needs(entry: &Entry) -> BTreeSet<String> {
             Ours::Evaluation(evaluation) => evaluation,
             Ours::Training(training, evaluation) => {
                 needs.insert(format!("`{}`", training.set.name()));
+                needs.extend(training.files.values().map(|file| format!("`weights/{file}`")));
                 evaluation
             }
         };
