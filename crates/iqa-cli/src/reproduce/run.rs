@@ -16,8 +16,8 @@ use crate::reproduce::text;
 pub(crate) fn run(entry: &Entry, data: &Path, results: &Path, device: &Device) -> Result<(), Box<dyn Error>> {
     for row in &entry.rows {
         let evaluation = match &row.ours {
-            Ours::Nothing(reason) => {
-                say!("{}: {reason}", row.label);
+            Ours::Nothing(needs) => {
+                say!("{}: needs {needs}", row.label);
                 continue;
             }
             Ours::Evaluation(evaluation) | Ours::Training(_, evaluation) => evaluation,

@@ -101,7 +101,7 @@ pub(crate) fn entry(entry: &Entry, results: &Path) -> Result<String, Box<dyn Err
         let ours = [found.plcc, found.srcc, found.krcc].map(|value| number(value, 4)).join(" | ");
         let published = [plcc, srcc, krcc].map(|value| number(value, 3)).join(" | ");
         let state = match &row.ours {
-            Ours::Nothing(reason) => reason,
+            Ours::Nothing(needs) => &format!("needs {needs}"),
             _ => found.state.name(),
         };
         let summary = match &row.ours {
