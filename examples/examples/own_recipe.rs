@@ -103,13 +103,13 @@ impl Task for Green {
         self.recipe.loss.loss(self.scores(network, &batch, &self.device), &targets)
     }
 
-    fn validate(&self, network: &Network) -> Result<Validation, TrainError> {
+    fn validate(&self, network: &Network) -> Result<Option<Validation>, TrainError> {
         let colours: Vec<_> = (0..64).map(|index| Self::colour(7 * index + 3)).collect();
         let scores = self.scores(network, &colours, &Device::flex());
         let predictions: Vec<f64> = scores.clone().into_data().iter::<f64>().collect();
         let targets: Vec<f64> = colours.iter().map(|(_, quality)| *quality).collect();
         let loss = self.recipe.loss.loss(scores, &targets)?.into_scalar::<f64>();
-        Ok(Validation::new(loss, &predictions, &targets))
+        Ok(Some(Validation::new(loss, &predictions, &targets)))
     }
 
     fn save(&self, network: &Network, path: &Path) -> Result<(), TrainError> {
@@ -138,7 +138,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!(
         "best epoch {}: loss {:.5}, PLCC {:.4}",
         best.epoch,
-        best.validation_loss,
+        best.validation_loss.unwrap_or(f64::NAN),
         best.validation_plcc.unwrap_or(0.0)
     );
     Ok(())

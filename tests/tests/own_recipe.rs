@@ -127,6 +127,7 @@ struct Run<'a, R> {
     recorded: R,
     data: DataKey,
     training: &'a Pictures,
+    validates: bool,
     device: Device,
 }
 
@@ -174,14 +175,17 @@ impl<R: Recipe + Sync> Task for Run<'_, R> {
         self.loss_of(model.forward(self.means(&batch, &self.device)), &batch)
     }
 
-    fn validate(&self, model: &Colours) -> Result<Validation, TrainError> {
+    fn validate(&self, model: &Colours) -> Result<Option<Validation>, TrainError> {
+        if !self.validates {
+            return Ok(None);
+        }
         let pictures = Pictures::new(usize::MAX);
         let pairs = (0..12).map(|index| pictures.pair(1000, index)).collect::<Result<Vec<_>, _>>()?;
         let scores = model.forward(self.means(&pairs, &Device::flex()));
         let predictions: Vec<f64> = scores.clone().into_data().iter::<f64>().collect();
         let targets: Vec<f64> = pairs.iter().map(|pair| pair.quality01).collect();
         let loss = self.loss_of(scores, &pairs)?.into_scalar::<f64>();
-        Ok(Validation::new(loss, &predictions, &targets))
+        Ok(Some(Validation::new(loss, &predictions, &targets)))
     }
 
     fn save(&self, model: &Colours, path: &Path) -> Result<(), TrainError> {
@@ -202,7 +206,8 @@ fn run<R: Recipe + Sync>(
 ) -> Result<Outcome, TrainError> {
     let device = Device::flex().autodiff();
     let training = Pictures::new(fails_after);
-    let task = Run { recipe, recorded, data: training.key()?, training: &training, device };
+    let data = training.key()?;
+    let task = Run { recipe, recorded, data, training: &training, validates: true, device };
     let model = Colours::new(&task.device);
     train(&task, model, AdamConfig::new().init(), folder, observer)
 }
@@ -246,8 +251,9 @@ fn a_network_of_ones_own_learns_and_goes_on_bit_for_bit() {
     let [steps, lines, ends] =
         [counter.steps, counter.lines, counter.ends].map(std::sync::atomic::AtomicUsize::into_inner);
     assert_eq!((steps, lines, ends), (36, 12, 1));
-    let (first, last) = (outcome.log[0], outcome.log[11]);
-    assert!(last.validation_loss < 0.5 * first.validation_loss, "{first:?} {last:?}");
+    let last = outcome.log[11];
+    let [loss_before, loss_after] = [outcome.log[0], last].map(|row| row.validation_loss.expect("validated"));
+    assert!(loss_after < 0.5 * loss_before, "{loss_before} {loss_after}");
     assert!(last.validation_srcc.is_some_and(|srcc| srcc > 0.9), "{last:?}");
     assert!(outcome.best.exists() && at("whole").join("loss.svg").exists());
     let expected = std::fs::read(&outcome.last).expect("reads");
@@ -293,4 +299,42 @@ fn a_run_goes_on_under_the_same_numbers_alone() {
     // And one of a later version, with a field that this one would leave out.
     let error = run(&recipe, EarlierRecipe::from(&recipe), 40, &whole, &Silent).expect_err("refused");
     assert!(matches!(&error, TrainError::RecipeChanged { field, .. } if field == "noise"), "{error}");
+}
+
+#[test]
+fn without_validation_the_last_weights_count_and_nothing_is_selected() {
+    let parent = tempfile::tempdir().expect("a folder");
+    let recipe = ColoursRecipe::default();
+    let run = |folder: &Path, fails_after: usize| {
+        let training = Pictures::new(fails_after);
+        let (data, device) = (training.key()?, Device::flex().autodiff());
+        let task = Run {
+            recipe: &recipe,
+            recorded: recipe.clone(),
+            data,
+            training: &training,
+            validates: false,
+            device,
+        };
+        train(&task, Colours::new(&task.device), AdamConfig::new().init(), folder, &Silent)
+    };
+    let folder = parent.path().join("run");
+    let outcome = run(&folder, usize::MAX).expect("trains");
+    assert_eq!((&outcome.best, outcome.best_epoch + 1), (&outcome.last, outcome.log.len()));
+    assert!(outcome.last.exists() && !folder.join("best.safetensors").exists());
+    let last = outcome.log[outcome.best_epoch];
+    assert_eq!((last.validation_loss, last.validation_srcc), (None, None));
+    assert!(last.to_string().ends_with(", no validation"), "{last}");
+    let log = std::fs::read_to_string(folder.join("log.csv")).expect("reads");
+    assert!(log.lines().skip(1).all(|row| row.contains(",,,,")), "{log}");
+    let curve = std::fs::read_to_string(folder.join("loss.svg")).expect("reads");
+    assert!(curve.contains("training") && !curve.contains("validation"), "a curve that there is not");
+
+    // What it learns is what a run with validation learns, and a stopped one goes on.
+    let expected = std::fs::read(outcome.last).expect("reads");
+    assert!(run_now(&recipe, usize::MAX, &parent.path().join("validated")).expect("trains") == expected);
+    let stopped = parent.path().join("stopped");
+    run(&stopped, 17).expect_err("stops");
+    let outcome = run(&stopped, usize::MAX).expect("goes on");
+    assert!(std::fs::read(outcome.last).expect("reads") == expected);
 }

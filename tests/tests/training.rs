@@ -113,7 +113,8 @@ fn training_lowers_the_loss_and_keeps_the_best_epoch() {
         let recipe =
             WadiqamRecipe { epochs: 8, learning_rate: 2e-3, schedule: Schedule::Constant, ..recipe(model) };
         let outcome = train_alone(&recipe, &Mixed::new(16), folder.path()).expect("trains");
-        let losses: Vec<f64> = outcome.log.iter().map(|row| row.validation_loss).collect();
+        let losses: Vec<f64> =
+            outcome.log.iter().map(|row| row.validation_loss.expect("validated")).collect();
         assert_eq!(losses.len(), 8);
         let lowest = losses.iter().copied().fold(f64::INFINITY, f64::min);
         assert_eq!(losses[outcome.best_epoch], lowest);
@@ -211,8 +212,9 @@ fn sources_of_other_scales_are_learned_together() {
     };
     let whole = tempfile::tempdir().expect("a folder");
     let outcome = run(usize::MAX, whole.path()).expect("trains");
-    let (first, last) = (outcome.log[0], outcome.log[outcome.best_epoch]);
-    assert!(last.validation_loss < 0.6 * first.validation_loss, "{first:?} {last:?}");
+    let [first, last] =
+        [0, outcome.best_epoch].map(|epoch| outcome.log[epoch].validation_loss.expect("validated"));
+    assert!(last < 0.6 * first, "{first} {last}");
 
     // Without the line the labels of the second study would pull the scores towards its own scale.
     let model = Wadiqam::load(&outcome.best, &recipe.model, &Device::flex()).expect("loads");
@@ -335,8 +337,9 @@ fn other_terms_of_the_loss_are_learned() {
             ..recipe(model)
         };
         let outcome = train_alone(&recipe, &Mixed::new(16), folder.path()).expect("trains");
-        let (first, last) = (outcome.log[0], outcome.log[outcome.best_epoch]);
-        assert!(last.validation_loss < first.validation_loss, "{first:?} {last:?}");
+        let [first, last] =
+            [0, outcome.best_epoch].map(|epoch| outcome.log[epoch].validation_loss.expect("validated"));
+        assert!(last < first, "{first} {last}");
         let alone = WadiqamRecipe { images: 1, ..recipe };
         let error = alone.validate().expect_err("nothing to compare");
         assert!(matches!(error, TrainError::InvalidRecipe { field: "images", .. }), "{error}");

@@ -173,3 +173,51 @@ fn own_lists_are_trained_on_from_the_bundled_weights() {
         assert!((before - after).abs() < 1e-6, "{model}: {before} {after}");
     }
 }
+
+/// GSN's table 3: all of KADID-10k to train on, here of a few images in its layout. Nothing is selected.
+#[test]
+fn a_split_without_validation_trains_to_its_last_weights() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (set, run) = (folder.path().join("kadid10k"), folder.path().join("run"));
+    std::fs::create_dir_all(set.join("images")).expect("creates");
+    let mut labels = String::from("dist_img,ref_img,dmos,var\n");
+    for reference in 1..=2u32 {
+        let original = textured(128, 128, reference);
+        original.save(set.join(format!("images/I{reference:02}.png"))).expect("saves");
+        for level in 1..=3u8 {
+            let mut distorted = original.clone();
+            for value in distorted.iter_mut() {
+                *value = *value / (20 * level) * (20 * level);
+            }
+            let name = format!("I{reference:02}_22_{level:02}.png");
+            distorted.save(set.join("images").join(&name)).expect("saves");
+            labels += &format!(
+                "{name},I{reference:02}.png,{:.2},0.5\n",
+                4.5 - f64::from(level) - 0.1 * f64::from(reference)
+            );
+        }
+    }
+    std::fs::write(set.join("dmos.csv"), labels).expect("writes");
+    let mut train = iqa("train");
+    train.args([
+        "--recipe",
+        "gsn",
+        "--set",
+        "kadid10k",
+        "--split",
+        "gsn",
+        "--lenient",
+        "--gsn-width",
+        "0.05",
+    ]);
+    train.args(["--epochs", "2", "--steps", "2", "--images", "3"]);
+    let done = train.arg("--root").arg(&set).arg("--output").arg(&run).output().expect("starts");
+    assert!(done.status.success(), "{}", stderr(&done));
+    let told = String::from_utf8_lossy(&done.stdout);
+    assert!(told.contains("no validation: the weights of the last epoch, 2, count"), "{told}");
+    let files = ["last.safetensors", "last.f16.safetensors", "log.csv", "loss.svg", "report.md"];
+    assert!(files.iter().all(|name| run.join(name).exists()) && !run.join("best.safetensors").exists());
+    let log = losses(&run);
+    assert_eq!(log.len(), 3);
+    assert!(log[1..].iter().all(|row| row.ends_with(",,,,")), "{log:?}");
+}

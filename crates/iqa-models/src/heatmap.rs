@@ -40,10 +40,7 @@ pub fn heatmap_panels(image: &RgbImage, map: &PatchMap, direction: Direction) ->
         Direction::LowerIsBetter => 1.0,
     };
     let badness: Vec<f32> = map.quality.iter().map(|quality| sign * quality).collect();
-    [
-        panel(image, &badness, &(map.quality_array() * sign)),
-        panel(image, &map.weight, &map.weight_array()),
-    ]
+    [panel(image, &badness, &(map.quality_array() * sign)), panel(image, &map.weight, &map.weight_array())]
 }
 
 /// The grey image under what `places` has at each pixel, on the scale of the patches' values.

@@ -25,10 +25,10 @@ pub enum TrainError {
     /// The training data.
     #[error(transparent)]
     Dataset(#[from] DatasetError),
-    /// There is nothing to train on, or nothing to validate with.
+    /// There is nothing to train on.
     #[error("the {set} set is empty")]
     Empty {
-        /// `training` or `validation`.
+        /// `training`.
         set: &'static str,
     },
     /// A recipe's field has a value that makes no sense.

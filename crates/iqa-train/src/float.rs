@@ -2,31 +2,47 @@
 //!
 //! For `#[serde(with = "crate::float")]`. Checkpoints of earlier versions hold `null` in their place, read as NaN.
 
-use serde::{Deserialize, Deserializer, Serializer};
+use serde::{Deserializer, Serializer};
 
 pub(crate) fn serialize<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
     if value.is_finite() { serializer.serialize_f64(*value) } else { serializer.collect_str(value) }
 }
 
 pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Form {
-        Number(f64),
-        Text(String),
+    Ok(optional::deserialize(deserializer)?.unwrap_or(f64::NAN))
+}
+
+/// A number that may be missing: `null`.
+pub(crate) mod optional {
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(crate) fn serialize<S: Serializer>(value: &Option<f64>, serializer: S) -> Result<S::Ok, S::Error> {
+        match value {
+            Some(value) => super::serialize(value, serializer),
+            None => serializer.serialize_none(),
+        }
     }
-    match Option::deserialize(deserializer)? {
-        Some(Form::Number(value)) => Ok(value),
-        Some(Form::Text(text)) => text.parse().map_err(serde::de::Error::custom),
-        None => Ok(f64::NAN),
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Form {
+            Number(f64),
+            Text(String),
+        }
+        match Option::deserialize(deserializer)? {
+            Some(Form::Number(value)) => Ok(Some(value)),
+            Some(Form::Text(text)) => text.parse().map(Some).map_err(serde::de::Error::custom),
+            None => Ok(None),
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use serde::{Deserialize, Serialize};
 
-    #[derive(serde::Serialize, Deserialize)]
+    #[derive(Serialize, Deserialize)]
     struct Row {
         #[serde(with = "super")]
         loss: f64,

@@ -5,10 +5,10 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `best.safetensors` | weights of the epoch with the lowest validation loss, with their configuration |
+//! | `best.safetensors` | weights of the epoch with the lowest validation loss, with their configuration; none in a run without validation images, of which the last weights count |
 //! | `last.safetensors` | weights as the last step left them, when all epochs are done |
 //! | `checkpoint.safetensors` | all that is needed to go on: weights, optimiser state, log |
-//! | `log.csv` | one line an epoch |
+//! | `log.csv` | one line an epoch; empty cells for a validation that there is not |
 //! | `loss.svg` | the learning curves |
 //! | `.iqa-models` | the names of these files, and of those that `iqa train` adds; locked while the run lasts |
 //!

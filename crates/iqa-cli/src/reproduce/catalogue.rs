@@ -1,60 +1,52 @@
 //! The tables and figures of the papers, and what gives their numbers here.
 //!
-//! Published numbers are those of the papers, as far as they are known to us; none is invented: a row without one says
-//! so.
+//! They lie as TOML in the folder `papers`, whose README says what its fields mean. Published numbers are those of the
+//! papers, as far as they are known to us; none is invented: a row without one says so.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, OnceLock};
+
+use iqa_models::datasets::DataSetKind;
 use iqa_models::datasets::split::SplitPreset;
+use serde::Deserialize;
+
+use crate::reproduce::file::{self, CatalogueError};
+
+const FILES: [(&str, &str); 5] = [
+    ("bosse.toml", include_str!("../../papers/bosse.toml")),
+    ("dutta.toml", include_str!("../../papers/dutta.toml")),
+    ("gsn.toml", include_str!("../../papers/gsn.toml")),
+    ("hiqa.toml", include_str!("../../papers/hiqa.toml")),
+    ("stand_ins.toml", include_str!("../../papers/stand_ins.toml")),
+];
 
 /// One of the papers, or what stands in for their data.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Paper {
-    Bosse,
-    Dutta,
-    Gsn,
-    Hiqa,
-    StandIn,
-}
-
-impl Paper {
-    pub(crate) const ALL: [Self; 5] = [Self::Bosse, Self::Dutta, Self::Gsn, Self::Hiqa, Self::StandIn];
-
-    pub(crate) fn title(self) -> &'static str {
-        match self {
-            Self::Bosse => {
-                "S. Bosse et al., Deep Neural Networks for No-Reference and Full-Reference Image Quality Assessment, \
-                 IEEE TIP 27(1), 2018"
-            }
-            Self::Dutta => "Dutta, Das, Shah: branches with and without pretraining",
-            Self::Gsn => "Gradient Siamese Network, CVPR workshops 2022",
-            Self::Hiqa => "Hallucinated-IQA, CVPR 2018",
-            Self::StandIn => "Stand-ins: sets made here, for want of the papers' own",
-        }
-    }
+pub(crate) struct Paper {
+    pub(crate) title: String,
+    pub(crate) entries: Vec<Entry>,
 }
 
 /// A table or figure.
 pub(crate) struct Entry {
-    pub(crate) id: &'static str,
-    pub(crate) paper: Paper,
-    /// Where in the paper.
-    pub(crate) place: &'static str,
-    pub(crate) what: &'static str,
-    /// What is to be minded; empty when nothing is.
-    pub(crate) note: &'static str,
-    pub(crate) rows: &'static [Row],
+    pub(crate) id: String,
+    /// Where in the paper; `None` for what is in none.
+    pub(crate) place: Option<String>,
+    pub(crate) what: String,
+    /// What is to be minded.
+    pub(crate) note: Option<String>,
+    pub(crate) rows: Vec<Row>,
 }
 
 /// A row of a table: a model on images.
 pub(crate) struct Row {
     /// Folder of its reports.
-    pub(crate) name: &'static str,
-    pub(crate) label: &'static str,
+    pub(crate) name: String,
+    pub(crate) label: String,
     pub(crate) published: Published,
     pub(crate) ours: Ours,
 }
 
 /// Figures as printed; `None` where a paper gives none, or it is not known to us.
-#[derive(Clone, Copy)]
 pub(crate) struct Published {
     pub(crate) plcc: Option<f64>,
     pub(crate) srcc: Option<f64>,
@@ -62,110 +54,105 @@ pub(crate) struct Published {
 }
 
 /// What gives our figures.
-#[derive(Clone, Copy)]
 pub(crate) enum Ours {
     /// Weights that are there, on a set.
     Evaluation(Evaluation),
     /// Weights to be trained first, one run for each seed.
-    Training(Training, Evaluation),
-    /// Nothing that this software does; says why.
-    Nothing(&'static str),
+    Training(Arc<Training>, Evaluation),
+    /// Nothing that this software does; says what it would need.
+    Nothing(String),
 }
 
 /// A model on a set.
-#[derive(Clone, Copy)]
 pub(crate) struct Evaluation {
     /// Name of the model.
-    pub(crate) model: &'static str,
+    pub(crate) model: String,
     /// A file below `weights` in the folder of the data; `None` for the bundled weights.
-    pub(crate) weights: Option<&'static str>,
-    /// The set, and its folder in the folder of the data.
-    pub(crate) set: &'static str,
-    pub(crate) folder: &'static str,
+    pub(crate) weights: Option<String>,
+    pub(crate) set: DataSetKind,
+    /// Its folder in the folder of the data.
+    pub(crate) folder: String,
     /// Whether the set is complete only by another count than the published one.
     pub(crate) lenient: bool,
-    /// Which images count.
-    pub(crate) part: Part,
+    /// Which images are scored.
+    pub(crate) images: Images,
+    /// The type or subset of these whose figures count, as reports name it; `None` for all.
+    pub(crate) part: Option<String>,
     /// Random patches, where the grid is not meant.
     pub(crate) patches: Option<usize>,
 }
 
 /// Images of a set.
-#[derive(Clone, Copy)]
-pub(crate) enum Part {
-    Whole,
-    /// A subset that reports name.
-    Subset(&'static str),
+pub(crate) enum Images {
+    All,
     /// The versions of some references, by their ids.
-    References(&'static [&'static str]),
+    References(Vec<String>),
     /// The test part of a split, which has the seed of the training.
     Test(SplitPreset),
-    /// A subset of the test part of a split.
-    TestSubset(SplitPreset, &'static str),
 }
 
 /// Runs of `iqa train`.
-#[derive(Clone, Copy)]
 pub(crate) struct Training {
     /// Folder of the runs, which rows may share.
-    pub(crate) run: &'static str,
+    pub(crate) run: String,
     /// Recipe and what belongs to it.
-    pub(crate) recipe: &'static str,
+    pub(crate) recipe: String,
+    /// Files below `weights` in the folder of the data, by the options that take them.
+    pub(crate) files: BTreeMap<String, String>,
     /// The set to train on, and how it is split.
-    pub(crate) set: &'static str,
-    pub(crate) split: &'static str,
+    pub(crate) set: DataSetKind,
+    pub(crate) split: String,
     /// Runs, with the seeds 1, 2 and so on.
     pub(crate) seeds: u64,
     /// The file of weights that a run leaves.
-    pub(crate) weights: &'static str,
+    pub(crate) weights: String,
     /// How the paper sums them up.
     pub(crate) summary: Summary,
 }
 
 /// One figure from several runs.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum Summary {
+    #[default]
     Mean,
     Median,
 }
 
-pub(crate) fn entries() -> impl Iterator<Item = &'static Entry> {
-    [crate::reproduce::bosse::ENTRIES, crate::reproduce::others::ENTRIES].into_iter().flatten()
+/// All of them, read once.
+pub(crate) fn papers() -> Result<&'static [Paper], &'static CatalogueError> {
+    static PAPERS: OnceLock<Result<Vec<Paper>, CatalogueError>> = OnceLock::new();
+    PAPERS.get_or_init(read).as_deref()
 }
 
-/// LCC and SROCC.
-pub(crate) const fn both(plcc: f64, srcc: f64) -> Published {
-    Published { plcc: Some(plcc), srcc: Some(srcc), krcc: None }
+pub(crate) fn entries() -> Result<impl Iterator<Item = &'static Entry>, &'static CatalogueError> {
+    Ok(papers()?.iter().flat_map(|paper| &paper.entries))
 }
 
-/// SRCC and KRCC.
-pub(crate) const fn ranks(srcc: f64, krcc: f64) -> Published {
-    Published { plcc: None, srcc: Some(srcc), krcc: Some(krcc) }
+fn read() -> Result<Vec<Paper>, CatalogueError> {
+    let mut ids = BTreeSet::new();
+    FILES
+        .into_iter()
+        .map(|(file, text)| {
+            let paper = file::read(file, text)?;
+            match paper.entries.iter().find(|entry| !ids.insert(entry.id.clone())) {
+                Some(entry) => Err(CatalogueError::Twice { file, what: entry.id.clone() }),
+                None => Ok(paper),
+            }
+        })
+        .collect()
 }
 
-/// PLCC, SRCC and KRCC.
-pub(crate) const fn three(plcc: f64, srcc: f64, krcc: f64) -> Published {
-    Published { plcc: Some(plcc), srcc: Some(srcc), krcc: Some(krcc) }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// Nothing that is known to us.
-pub(crate) const NONE: Published = Published { plcc: None, srcc: None, krcc: None };
-
-/// A model with its bundled weights on a published set.
-pub(crate) const fn on(model: &'static str, set: &'static str) -> Evaluation {
-    Evaluation { model, weights: None, set, folder: set, lenient: false, part: Part::Whole, patches: None }
-}
-
-impl Evaluation {
-    pub(crate) const fn with(self, weights: &'static str) -> Self {
-        Self { weights: Some(weights), ..self }
+    #[test]
+    fn every_file_is_read() {
+        for (name, text) in FILES {
+            let paper = file::read(name, text).unwrap_or_else(|error| panic!("{error}"));
+            assert!(!paper.entries.is_empty(), "{name}");
+        }
+        assert_eq!(papers().expect("no id is there twice").len(), FILES.len());
     }
-
-    pub(crate) const fn part(self, part: Part) -> Self {
-        Self { part, ..self }
-    }
-}
-
-pub(crate) const fn row(name: &'static str, label: &'static str, published: Published, ours: Ours) -> Row {
-    Row { name, label, published, ours }
 }

@@ -1,9 +1,8 @@
 //! The papers' tables and figures: what gives them here, their numbers, and ours.
 
-mod bosse;
 mod catalogue;
+mod file;
 mod gsn_ablation;
-mod others;
 mod reduced_reference;
 mod results;
 mod run;
@@ -13,9 +12,9 @@ use std::error::Error;
 use std::path::PathBuf;
 
 use crate::output::print;
-use catalogue::{Entry, Ours, entries};
+use catalogue::{Entry, entries};
 use clap::{Args, Subcommand};
-use iqa_models::{device_by_name, model_by_name};
+use iqa_models::device_by_name;
 use results::State;
 
 /// Shows and repeats the papers' tables and figures
@@ -61,9 +60,9 @@ pub(crate) fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     let results = &options.results;
     match &options.command {
         Command::List => {
-            for entry in entries() {
+            for entry in entries()? {
                 let state = State::of(entry, results)?.name();
-                say!("{:<20} {state:<17} {}{}", entry.id, entry.what, awaited(entry));
+                say!("{:<20} {state:<17} {}", entry.id, entry.what);
             }
         }
         Command::Show { id } => print(format_args!("{}", text::entry(find(id)?, results)?)),
@@ -80,24 +79,68 @@ pub(crate) fn run(options: &Options) -> Result<(), Box<dyn Error>> {
 }
 
 fn find(id: &str) -> Result<&'static Entry, Box<dyn Error>> {
-    entries().find(|entry| entry.id == id).ok_or_else(|| {
-        let known: Vec<&str> = entries().map(|entry| entry.id).collect();
-        format!("unknown entry `{id}`: expected one of {}", known.join(", ")).into()
-    })
+    if let Some(entry) = entries()?.find(|entry| entry.id == id) {
+        return Ok(entry);
+    }
+    let known: Vec<&str> = entries()?.map(|entry| entry.id.as_str()).collect();
+    Err(format!("unknown entry `{id}`: expected one of {}", known.join(", ")).into())
 }
 
-/// Models that an entry asks for and this build lacks.
-fn awaited(entry: &Entry) -> String {
-    let mut names: Vec<&str> = entry
-        .rows
-        .iter()
-        .filter_map(|row| match row.ours {
-            Ours::Evaluation(evaluation) | Ours::Training(_, evaluation) => Some(evaluation.model),
-            Ours::Nothing(_) => None,
-        })
-        .filter(|name| model_by_name(name).is_err())
-        .collect();
-    names.sort_unstable();
-    names.dedup();
-    if names.is_empty() { String::new() } else { format!(" (this build has no {})", names.join(", ")) }
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use clap::error::ErrorKind;
+    use clap::{ArgMatches, CommandFactory, FromArgMatches};
+    use iqa_models::datasets::split::SplitPreset;
+    use iqa_models::model_by_name;
+
+    use super::catalogue::{Ours, entries};
+    use super::text;
+    use crate::Cli;
+    use crate::train;
+
+    fn parsed(command: &str) -> Result<ArgMatches, clap::Error> {
+        Cli::command().try_get_matches_from(command.replace("$seed", "1").split_whitespace())
+    }
+
+    /// The commands of `iqa reproduce show`, and those that its prose names.
+    #[test]
+    fn every_command_is_one_that_the_program_takes() {
+        let mut trainings = 0;
+        for entry in entries().expect("reads") {
+            let shown = text::entry(entry, Path::new("none")).expect("shows");
+            let commands: Vec<&str> =
+                shown.lines().map(str::trim).filter(|line| line.starts_with("iqa ")).collect();
+            for command in &commands {
+                let matches = parsed(command).unwrap_or_else(|error| panic!("{command}\n{error}"));
+                let Some(matches) = matches.subcommand_matches("train") else { continue };
+                let options = train::Options::from_arg_matches(matches).expect("options");
+                options.of_its_recipe(matches).unwrap_or_else(|error| panic!("{command}\n{error}"));
+                trainings += 1;
+            }
+            for command in shown.split('`').filter(|part| part.starts_with("iqa ") && !part.contains('\n')) {
+                if let Err(error) = parsed(command) {
+                    let in_part = [
+                        ErrorKind::MissingRequiredArgument,
+                        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand,
+                    ];
+                    assert!(in_part.contains(&error.kind()), "{}: {command}\n{error}", entry.id);
+                }
+            }
+        }
+        assert!(trainings > 20, "{trainings}");
+    }
+
+    #[test]
+    fn every_model_and_split_is_there() {
+        for row in entries().expect("reads").flat_map(|entry| &entry.rows) {
+            let (Ours::Evaluation(evaluation) | Ours::Training(_, evaluation)) = &row.ours else { continue };
+            assert!(model_by_name(&evaluation.model).is_ok(), "{}", evaluation.model);
+            if let Ours::Training(training, _) = &row.ours {
+                let shares = training.split.split(',').filter(|share| share.parse::<f64>().is_ok()).count();
+                assert!(training.split.parse::<SplitPreset>().is_ok() || shares == 3, "{}", training.split);
+            }
+        }
+    }
 }

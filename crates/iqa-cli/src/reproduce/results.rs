@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use iqa_models::evaluate::{Figures, Report};
 
-use crate::reproduce::catalogue::{Entry, Ours, Part, Row, Summary};
+use crate::reproduce::catalogue::{Entry, Ours, Row, Summary};
 
 /// Whether a row or an entry has been run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,7 +58,7 @@ pub(crate) struct Found {
 impl Found {
     pub(crate) fn of(entry: &Entry, row: &Row, results: &Path) -> Result<Self, Box<dyn Error>> {
         let empty = |state| Self { state, plcc: None, srcc: None, krcc: None };
-        let (evaluation, summary) = match row.ours {
+        let (evaluation, summary) = match &row.ours {
             Ours::Nothing(_) => return Ok(empty(State::Nothing)),
             Ours::Evaluation(evaluation) => (evaluation, Summary::Mean),
             Ours::Training(training, evaluation) => (evaluation, training.summary),
@@ -67,7 +67,7 @@ impl Found {
         let mut figures = Vec::new();
         for folder in &folders {
             if let Some(report) = read(&folder.join("report.json"))? {
-                figures.extend(part(&report, evaluation.part)?);
+                figures.extend(part(&report, evaluation.part.as_deref())?);
             }
         }
         if figures.is_empty() {
@@ -81,8 +81,8 @@ impl Found {
 
 /// Where the reports of a row lie: one folder for each seed of its training, or one.
 pub(crate) fn folders(entry: &Entry, row: &Row, results: &Path) -> Vec<PathBuf> {
-    let folder = results.join(entry.id).join(row.name);
-    match row.ours {
+    let folder = results.join(&entry.id).join(&row.name);
+    match &row.ours {
         Ours::Nothing(_) => Vec::new(),
         Ours::Evaluation(_) => vec![folder],
         Ours::Training(training, _) => {
@@ -101,16 +101,13 @@ fn read(path: &Path) -> Result<Option<Report>, Box<dyn Error>> {
     Ok(Some(report))
 }
 
-fn part(report: &Report, part: Part) -> Result<Option<Figures>, Box<dyn Error>> {
-    match part {
-        Part::Whole | Part::References(_) | Part::Test(_) => Ok(report.whole.figures),
-        Part::Subset(name) | Part::TestSubset(_, name) => report
-            .subsets
-            .iter()
-            .find(|subset| subset.name == name)
-            .map(|subset| subset.figures)
-            .ok_or_else(|| format!("the report on {} has no subset `{name}`", report.set).into()),
-    }
+/// The figures of all images, or of a type or subset.
+fn part(report: &Report, part: Option<&str>) -> Result<Option<Figures>, Box<dyn Error>> {
+    let Some(name) = part else { return Ok(report.whole.figures) };
+    let found = report.subsets.iter().chain(&report.types).find(|part| part.name == name);
+    found
+        .map(|part| part.figures)
+        .ok_or_else(|| format!("the report on {} has no type or subset `{name}`", report.set).into())
 }
 
 fn sum_up(mut values: Vec<f64>, summary: Summary) -> f64 {

@@ -4,47 +4,47 @@ use std::error::Error;
 use std::path::{Path, PathBuf};
 
 use crate::terminal::Terminal;
-use iqa_models::datasets::{DataSet, DataSetKind, Strictness};
+use iqa_models::datasets::{DataSet, Strictness};
 use iqa_models::evaluate::{ReportConfig, evaluate};
-use iqa_models::{Device, Scorer, model_by_name};
+use iqa_models::{Device, Scorer};
 
-use crate::reproduce::catalogue::{Entry, Evaluation, Ours, Part, Row};
+use crate::reproduce::catalogue::{Entry, Evaluation, Images, Ours, Row};
 use crate::reproduce::results::folders;
 use crate::reproduce::text;
 
 /// Evaluates what can be, and says of the rest what it lacks.
 pub(crate) fn run(entry: &Entry, data: &Path, results: &Path, device: &Device) -> Result<(), Box<dyn Error>> {
-    for row in entry.rows {
-        let evaluation = match row.ours {
-            Ours::Nothing(reason) => {
-                say!("{}: {reason}", row.label);
+    for row in &entry.rows {
+        let evaluation = match &row.ours {
+            Ours::Nothing(needs) => {
+                say!("{}: needs {needs}", row.label);
                 continue;
             }
             Ours::Evaluation(evaluation) | Ours::Training(_, evaluation) => evaluation,
         };
-        if let Some(missing) = missing(&evaluation, data) {
+        if let Some(missing) = missing(evaluation, data) {
             say!("{}: {missing}", row.label);
             continue;
         }
         for (folder, seed) in folders(entry, row, results).iter().zip(1..) {
-            let weights = weights(row, &evaluation, data, results, seed);
+            let weights = weights(row, evaluation, data, results, seed);
             if let Some(weights) = weights.as_ref().filter(|path| !path.exists()) {
                 say!("{}: {} is missing", row.label, weights.display());
-                if let Ours::Training(training, _) = row.ours {
+                if let Ours::Training(training, _) = &row.ours {
                     say!(
                         "  {}",
-                        text::train(&training, &data.display().to_string(), results, &seed.to_string())
+                        text::train(training, &data.display().to_string(), results, &seed.to_string())
                     );
                 }
                 continue;
             }
-            let set = open(&evaluation, data, seed)?;
+            let set = open(evaluation, data, seed)?;
             let patches = evaluation.patches.map(|patches| (patches.to_string(), seed.to_string()));
             let patches =
                 patches.as_ref().map(|(patches, seed)| [("patches", patches.as_str()), ("seed", seed)]);
             let options = patches.as_ref().map_or(&[][..], |patches| patches);
             let (weights, terminal) = (weights.as_deref(), Terminal::new());
-            let model = Scorer::open_observed(evaluation.model, weights, options, device, &terminal)?;
+            let model = Scorer::open_observed(&evaluation.model, weights, options, device, &terminal)?;
             let done = evaluate(model.model(), &set, folder, None, &ReportConfig::default(), &terminal)?;
             say!(
                 "{}: {} images scored in {:.1} s, {} found in {}",
@@ -61,34 +61,29 @@ pub(crate) fn run(entry: &Entry, data: &Path, results: &Path, device: &Device) -
 
 /// What an evaluation needs and is not there.
 fn missing(evaluation: &Evaluation, data: &Path) -> Option<String> {
-    if model_by_name(evaluation.model).is_err() {
-        return Some(format!("this build has no model `{}`", evaluation.model));
-    }
-    let folder = data.join(evaluation.folder);
+    let folder = data.join(&evaluation.folder);
     (!folder.is_dir()).then(|| format!("{} is missing", folder.display()))
 }
 
 /// The file of weights; `None` for the bundled ones.
 fn weights(row: &Row, evaluation: &Evaluation, data: &Path, results: &Path, seed: u64) -> Option<PathBuf> {
-    match row.ours {
+    match &row.ours {
         Ours::Training(training, _) => {
-            Some(text::run_folder(&training, results, &seed.to_string()).join(training.weights))
+            Some(text::run_folder(training, results, &seed.to_string()).join(&training.weights))
         }
-        _ => evaluation.weights.map(|file| data.join("weights").join(file)),
+        _ => evaluation.weights.as_ref().map(|file| data.join("weights").join(file)),
     }
 }
 
 fn open(evaluation: &Evaluation, data: &Path, seed: u64) -> Result<DataSet, Box<dyn Error>> {
     let strictness = if evaluation.lenient { Strictness::Lenient } else { Strictness::Strict };
-    let kind: DataSetKind = evaluation.set.parse()?;
-    let set = DataSet::open(kind, &data.join(evaluation.folder), strictness)?;
-    let preset = match evaluation.part {
-        Part::Whole | Part::Subset(_) => return Ok(set),
-        Part::References(ids) => {
-            let listed = |id: &str| ids.contains(&id);
-            return Ok(set.filtered(|sample| sample.reference_id.as_deref().is_some_and(listed))?);
+    let set = DataSet::open(evaluation.set, &data.join(&evaluation.folder), strictness)?;
+    Ok(match &evaluation.images {
+        Images::All => set,
+        Images::References(ids) => {
+            let listed = |id: &String| ids.contains(id);
+            set.filtered(|sample| sample.reference_id.as_ref().is_some_and(listed))?
         }
-        Part::Test(preset) | Part::TestSubset(preset, _) => preset,
-    };
-    Ok(set.part(preset.first(&set, seed)?.test())?)
+        Images::Test(preset) => set.part(preset.first(&set, seed)?.test())?,
+    })
 }

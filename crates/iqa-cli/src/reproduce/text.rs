@@ -5,21 +5,23 @@ use std::error::Error;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use crate::reproduce::catalogue::{Entry, Ours, Paper, Published, Summary, Training, entries};
+use crate::reproduce::catalogue::{Entry, Ours, Published, Summary, Training, papers};
 use crate::reproduce::results::{Found, State};
 
 /// Where a run of `iqa train` writes.
 pub(crate) fn run_folder(training: &Training, results: &Path, seed: &str) -> PathBuf {
-    results.join("runs").join(training.run).join(format!("seed-{seed}"))
+    results.join("runs").join(&training.run).join(format!("seed-{seed}"))
 }
 
 /// The command that trains.
 pub(crate) fn train(training: &Training, data: &str, results: &Path, seed: &str) -> String {
+    let files = training.files.iter().map(|(option, file)| format!(" --{option} {data}/weights/{file}"));
     format!(
-        "iqa train {} --set {} --root {data}/{} --split {} --seed {seed} --output {}",
+        "iqa train {}{} --set {} --root {data}/{} --split {} --seed {seed} --output {}",
         training.recipe,
-        training.set,
-        training.set,
+        files.collect::<String>(),
+        training.set.name(),
+        training.set.name(),
         training.split,
         run_folder(training, results, seed).display()
     )
@@ -28,14 +30,14 @@ pub(crate) fn train(training: &Training, data: &str, results: &Path, seed: &str)
 /// The whole document.
 pub(crate) fn document(results: &Path) -> Result<String, Box<dyn Error>> {
     let mut text = String::from(HEAD);
-    for paper in Paper::ALL {
-        let _ = write!(text, "\n## {}\n\n| id | where | what | state |\n|---|---|---|---|\n", paper.title());
-        for entry in entries().filter(|entry| entry.paper == paper) {
+    for paper in papers()? {
+        let _ = write!(text, "\n## {}\n\n| id | where | what | state |\n|---|---|---|---|\n", paper.title);
+        for entry in &paper.entries {
             let state = State::of(entry, results)?.name();
-            let _ =
-                writeln!(text, "| [{0}](#{0}) | {1} | {2} | {state} |", entry.id, entry.place, entry.what);
+            let place = entry.place.as_deref().unwrap_or("none");
+            let _ = writeln!(text, "| [{0}](#{0}) | {place} | {1} | {state} |", entry.id, entry.what);
         }
-        for entry in entries().filter(|entry| entry.paper == paper) {
+        for entry in &paper.entries {
             text.push('\n');
             text += &self::entry(entry, results)?;
         }
@@ -46,7 +48,7 @@ pub(crate) fn document(results: &Path) -> Result<String, Box<dyn Error>> {
 const HEAD: &str = "# Reproducing the papers
 
 This page is written by `iqa reproduce markdown`; a test compares them. It has an entry for
-each table and figure that the software can give: what it needs, the commands, the published numbers and ours. What has
+each table and figure: what it needs, the commands, the published numbers and ours, or what the software lacks for it. What has
 been run is marked so; nothing else has been. `iqa reproduce list` prints the entries, `iqa reproduce show ID` one of them, and
 
 ```sh
@@ -54,9 +56,6 @@ iqa reproduce run ID --data DATA
 ```
 
 evaluates what the data and weights at hand allow, and says of the rest what it lacks. A run that was stopped goes on.
-
-Entries of papers whose model is still missing are here already: `iqa reproduce list` says which models a build lacks, and
-`train` refuses a recipe that it does not have.
 
 `DATA` holds a folder for each set, named as in [the list of sets](DATASETS.md): `DATA/live`, `DATA/tid2013` and so on;
 files of weights lie in `DATA/weights`. No set and none of those files comes with this repository. Reports are written to,
@@ -69,14 +68,10 @@ could not read, or none. Several tables of a paper share an entry's `where` when
 /// One entry.
 pub(crate) fn entry(entry: &Entry, results: &Path) -> Result<String, Box<dyn Error>> {
     let mut text = format!("### {}\n\n", entry.id);
-    let what = capitalised(entry.what);
-    if entry.paper == Paper::StandIn {
-        let _ = writeln!(text, "{what}.");
-    } else {
-        let _ = writeln!(text, "{}. {what}.", capitalised(entry.place));
-    }
-    if !entry.note.is_empty() {
-        let _ = writeln!(text, "{}", entry.note);
+    let sentences = entry.place.iter().chain([&entry.what]).map(|text| format!("{}.", capitalised(text)));
+    let _ = writeln!(text, "{}", sentences.collect::<Vec<_>>().join(" "));
+    if let Some(note) = &entry.note {
+        let _ = writeln!(text, "{note}");
     }
     let needs = needs(entry);
     if !needs.is_empty() {
@@ -85,33 +80,35 @@ pub(crate) fn entry(entry: &Entry, results: &Path) -> Result<String, Box<dyn Err
     if entry.rows.iter().any(|row| !matches!(row.ours, Ours::Nothing(_))) {
         text += "\n```sh\n";
         let mut runs = BTreeSet::new();
-        for row in entry.rows {
-            if let Ours::Training(training, _) = row.ours
-                && runs.insert(training.run)
+        for row in &entry.rows {
+            if let Ours::Training(training, _) = &row.ours
+                && runs.insert(&training.run)
             {
                 if training.seeds > 1 {
-                    let command = train(&training, "DATA", results, "$seed");
+                    let command = train(training, "DATA", results, "$seed");
                     let _ = writeln!(text, "for seed in $(seq {}); do\n  {command}\ndone", training.seeds);
                 } else {
-                    let _ = writeln!(text, "{}", train(&training, "DATA", results, "1"));
+                    let _ = writeln!(text, "{}", train(training, "DATA", results, "1"));
                 }
             }
         }
         let _ = writeln!(text, "iqa reproduce run {} --data DATA\n```", entry.id);
     }
     text += "\n| | published PLCC | SRCC | KRCC | our PLCC | SRCC | KRCC | |\n|---|---|---|---|---|---|---|---|\n";
-    for row in entry.rows {
+    for row in &entry.rows {
         let Published { plcc, srcc, krcc } = row.published;
         let found = Found::of(entry, row, results)?;
         let ours = [found.plcc, found.srcc, found.krcc].map(|value| number(value, 4)).join(" | ");
         let published = [plcc, srcc, krcc].map(|value| number(value, 3)).join(" | ");
-        let state = match row.ours {
-            Ours::Nothing(reason) => reason,
+        let state = match &row.ours {
+            Ours::Nothing(needs) => &format!("needs {needs}"),
             _ => found.state.name(),
         };
-        let summary = match row.ours {
-            Ours::Training(Training { seeds, summary: Summary::Median, .. }, _) if seeds > 1 => ", median",
-            Ours::Training(Training { seeds, summary: Summary::Mean, .. }, _) if seeds > 1 => ", mean",
+        let summary = match &row.ours {
+            Ours::Training(training, _) if training.seeds > 1 => match training.summary {
+                Summary::Mean => ", mean",
+                Summary::Median => ", median",
+            },
             _ => "",
         };
         let _ = writeln!(text, "| {}{summary} | {published} | {ours} | {state} |", row.label);
@@ -122,17 +119,18 @@ pub(crate) fn entry(entry: &Entry, results: &Path) -> Result<String, Box<dyn Err
 /// Sets and files.
 fn needs(entry: &Entry) -> BTreeSet<String> {
     let mut needs = BTreeSet::new();
-    for row in entry.rows {
-        let evaluation = match row.ours {
+    for row in &entry.rows {
+        let evaluation = match &row.ours {
             Ours::Nothing(_) => continue,
             Ours::Evaluation(evaluation) => evaluation,
             Ours::Training(training, evaluation) => {
-                needs.insert(format!("`{}`", training.set));
+                needs.insert(format!("`{}`", training.set.name()));
+                needs.extend(training.files.values().map(|file| format!("`weights/{file}`")));
                 evaluation
             }
         };
         needs.insert(format!("`{}`", evaluation.folder));
-        needs.extend(evaluation.weights.map(|file| format!("`weights/{file}`")));
+        needs.extend(evaluation.weights.as_ref().map(|file| format!("`weights/{file}`")));
     }
     needs
 }

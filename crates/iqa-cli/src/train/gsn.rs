@@ -11,10 +11,11 @@ use iqa_models::datasets::augment::PairAugment;
 use iqa_models::heads::gsn::{Gsn, GsnConfig, ScoreOptions};
 use iqa_models::nn::Precision;
 use iqa_models::train::gsn::{Ablation, GsnRecipe, train};
+use iqa_models::train::{QualityLoss, Term};
 
 use crate::train::report::report;
 use crate::train::source::Sources;
-use crate::train::{Common, Preset, select};
+use crate::train::{Common, Preset, select, shipped};
 
 /// Of the recipe `gsn`.
 #[derive(Args)]
@@ -25,6 +26,27 @@ pub(crate) struct GsnOptions {
     /// A cell of the paper's table 5 in place of the proposed network and loss.
     #[arg(long, value_enum)]
     gsn_ablation: Option<Cell>,
+    /// One of the losses that the paper's figure 4 sets beside its own.
+    #[arg(long, value_enum, conflicts_with = "gsn_ablation")]
+    gsn_loss: Option<LossName>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+#[value(rename_all = "snake_case")]
+enum LossName {
+    /// Mean absolute error.
+    Mae,
+    /// Squared error of scores that are moved to mean 0 and divided by their norm.
+    NormInNorm,
+}
+
+impl From<LossName> for QualityLoss {
+    fn from(name: LossName) -> Self {
+        Self::of(match name {
+            LossName::Mae => Term::Mae,
+            LossName::NormInNorm => Term::NormInNorm,
+        })
+    }
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -53,6 +75,7 @@ impl GsnOptions {
         recipe.steps_per_epoch = common.steps.or(recipe.steps_per_epoch);
         select(&mut recipe.images, common.images);
         select(&mut recipe.learning_rate, common.learning_rate);
+        select(&mut recipe.loss, self.gsn_loss.map(QualityLoss::from));
         match self.gsn_ablation {
             None => recipe,
             Some(Cell::CnnMse) => recipe.ablation(Ablation::CnnMse),
@@ -74,11 +97,7 @@ impl GsnOptions {
         let training = source.training(PairAugment::default())?;
         let validation = source.validation()?;
         let outcome = train(&recipe, &*training, &*validation, output, device, &Terminal::new())?;
-        let epoch = outcome.log[outcome.best_epoch];
-        say!("best epoch {}: validation loss {:.4}", epoch.epoch, epoch.validation_loss);
-
-        // The report is on the weights as they would be shipped: rounded to 16 bits.
-        let shipped = output.join("best.f16.safetensors");
+        let shipped = shipped(&outcome);
         Gsn::load(&outcome.best, &recipe.model, device)?.save(&shipped, Precision::F16)?;
         let model = Gsn::load(&shipped, &recipe.model, device)?.fuse();
         report(source, model.score_spec(), &|distorted, reference| {

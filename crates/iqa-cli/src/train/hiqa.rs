@@ -164,8 +164,8 @@ impl HiqaOptions {
         }
         let recipe = self.recipe(common);
         let training = source.training(PairAugment::default())?;
-        let validation = source.validation()?;
-        let outcome = train(&recipe, &*training, &*validation, output, device, &Terminal::new())?;
+        let shown = source.shown()?;
+        let outcome = train(&recipe, &*training, &*shown, output, device, &Terminal::new())?;
 
         let options =
             HiqaScoreOptions { stride: self.stride.map(NonZeroUsize::get), ..HiqaScoreOptions::default() };

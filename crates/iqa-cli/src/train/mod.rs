@@ -16,6 +16,7 @@ use gsn::GsnOptions;
 use hiqa::HiqaOptions;
 use iqa_models::core::write_atomically;
 use iqa_models::nn::device_by_name;
+use iqa_models::train::{EpochLog, Outcome};
 use multi_branch::MultiBranchOptions;
 use source::{SourceOptions, Sources};
 use wadiqam::WadiqamOptions;
@@ -109,9 +110,19 @@ fn select<T>(value: &mut T, asked: Option<T>) {
     }
 }
 
+/// Says which weights count, and where they go as they would be shipped, rounded to 16 bits: the report is on those.
+fn shipped(outcome: &Outcome) -> PathBuf {
+    let EpochLog { epoch, validation_loss, .. } = outcome.log[outcome.best_epoch];
+    match validation_loss {
+        Some(loss) => say!("best epoch {epoch}: validation loss {loss:.4}"),
+        None => say!("no validation: the weights of the last epoch, {epoch}, count"),
+    }
+    outcome.best.with_extension("f16.safetensors")
+}
+
 impl Options {
     /// That no option is given which another recipe alone looks at.
-    fn of_its_recipe(&self, matches: &ArgMatches) -> Result<(), Box<dyn Error>> {
+    pub(crate) fn of_its_recipe(&self, matches: &ArgMatches) -> Result<(), Box<dyn Error>> {
         let recipe = self.recipe.to_possible_value().ok_or("a recipe without a name")?;
         for option in Self::augment_args(Command::new("train")).get_arguments() {
             let of = option.get_help_heading().and_then(|heading| heading.strip_prefix("Recipe "));

@@ -18,7 +18,7 @@ use iqa_models::train::multi_branch::{FrozenCache, MultiBranchRecipe, evaluate, 
 
 use crate::train::report::report;
 use crate::train::source::Sources;
-use crate::train::{Common, Preset, select};
+use crate::train::{Common, Preset, select, shipped};
 
 /// Of the recipe `multibranch`.
 #[derive(Args)]
@@ -177,11 +177,7 @@ impl MultiBranchOptions {
         let (training, validation) = (source.training(self.augment())?, source.validation()?);
         let (cache, terminal) = (FrozenCache::new(), Terminal::new());
         let outcome = train(&recipe, frp, &*training, &*validation, &cache, output, device, &terminal)?;
-        let epoch = outcome.log[outcome.best_epoch];
-        say!("best epoch {}: validation loss {:.4}", epoch.epoch, epoch.validation_loss);
-
-        // The report is on the weights as they would be shipped: rounded to 16 bits.
-        let shipped = output.join("best.f16.safetensors");
+        let shipped = shipped(&outcome);
         MultiBranch::load(&outcome.best, &recipe.model, device)?.save(&shipped, Precision::F16)?;
         let model = MultiBranch::load(&shipped, &recipe.model, device)?.fuse();
         report(source, model.score_spec(), &|distorted, reference| Ok(model.score(distorted, reference)?))

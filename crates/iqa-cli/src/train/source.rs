@@ -168,13 +168,25 @@ impl Sources {
         Ok(Box::new(Mixture::new(parts.collect::<Result<_, Box<dyn Error>>>()?)?))
     }
 
-    /// The validation set.
+    /// The validation set, by which weights are selected; empty where none is kept out for it.
     pub(crate) fn validation(&self) -> Result<Box<dyn ValidationPairs + '_>, Box<dyn Error>> {
         if let [(source, _)] = &self.parts[..] {
             return source.validation();
         }
         let parts: Vec<_> = self.each().map(Source::validation).collect::<Result<_, _>>()?;
         Ok(Box::new(ValidationMixture::new(parts)))
+    }
+
+    /// What may be shown of a run as it goes, which selects nothing: the validation part, or of a single set without one its
+    /// test part.
+    pub(crate) fn shown(&self) -> Result<Box<dyn ValidationPairs + '_>, Box<dyn Error>> {
+        let validation = self.validation()?;
+        match &self.parts[..] {
+            [(Source::Set { set, split, .. }, _)] if validation.samples() == 0 => {
+                Ok(Box::new(SetValidation::new(set, &split.test)))
+            }
+            _ => Ok(validation),
+        }
     }
 
     /// The images kept out, by what is new about them.
@@ -248,14 +260,7 @@ impl Source {
     fn validation(&self) -> Result<Box<dyn ValidationPairs + '_>, Box<dyn Error>> {
         Ok(match self {
             Self::Photographs { validation, trained, .. } => Box::new(self.grid(validation, trained)?),
-            Self::Set { set, split, .. } => {
-                if split.validation.is_empty() {
-                    note!("the split has no validation part: weights are selected on the test part");
-                    Box::new(SetValidation::new(set, &split.test))
-                } else {
-                    Box::new(SetValidation::new(set, &split.validation))
-                }
-            }
+            Self::Set { set, split, .. } => Box::new(SetValidation::new(set, &split.validation)),
         })
     }
 

@@ -13,7 +13,7 @@ use iqa_models::train::wadiqam::{BUNDLED, WadiqamRecipe, train};
 
 use crate::train::report::report;
 use crate::train::source::Sources;
-use crate::train::{Common, Preset, select};
+use crate::train::{Common, Preset, select, shipped};
 
 /// Of the recipe `wadiqam`.
 #[derive(Args)]
@@ -150,11 +150,7 @@ impl WadiqamOptions {
         let training = source.training(augment)?;
         let validation = source.validation()?;
         let outcome = train(&recipe, &*training, &*validation, output, device, &Terminal::new())?;
-        let epoch = outcome.log[outcome.best_epoch];
-        say!("best epoch {}: validation loss {:.4}", epoch.epoch, epoch.validation_loss);
-
-        // The report is on the weights as they would be shipped: rounded to 16 bits.
-        let shipped = output.join("best.f16.safetensors");
+        let shipped = shipped(&outcome);
         Wadiqam::load(&outcome.best, &recipe.model, device)?.save(&shipped, Precision::F16)?;
         let model = Wadiqam::load(&shipped, &recipe.model, device)?;
         report(source, model.score_spec(), &|distorted, reference| {

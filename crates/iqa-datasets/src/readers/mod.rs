@@ -32,7 +32,7 @@ use tree::Tree;
 
 /// Names of the distortions that LIVE, CSIQ, TID2008, TID2013 and KADID-10k share.
 ///
-/// Source: Bosse et al., IEEE TIP 27(1), 2018, section IV-B, tests across sets on these.
+/// Source: Bosse et al., IEEE TIP 27(1), 2018, section IV-E, tests across sets on these.
 pub const SHARED_TYPES: [&str; 4] = ["jpeg", "jpeg2000", "gaussian_blur", "white_noise"];
 
 /// Makes the enum of the published sets out of a list: variant, what it documents, its entry.

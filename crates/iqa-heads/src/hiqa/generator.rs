@@ -12,7 +12,7 @@ use super::layers::{ConvNorm, Residual, Statistics, conv, convolve, pool2, upsam
 /// The hallucination network: a residual stem, stacked hourglasses at a quarter of the resolution, and a decoder.
 /// Create it with [`GeneratorConfig::init`].
 ///
-/// Source: Lin and Wang 2018, figure 2 and section 3.2: the order of the layers and where the size is halved and
+/// Source: Lin and Wang 2018, figure 2 and section 3.1: the order of the layers and where the size is halved and
 /// doubled; hourglasses of depth 4 with one residual unit in each place after Newell et al. 2016, without heat maps.
 /// Neither gives the width of the stem (64), the 7x7 kernel at its start, or the linear output.
 #[derive(Module, Debug)]

@@ -10,7 +10,7 @@ use crate::HeadError;
 /// Top-left corners of overlapped patches, row by row: a grid from the top-left corner, whose last column and row are
 /// moved in to end at the border.
 ///
-/// Source: Lin and Wang 2018, section 4.1, "overlapped patches at a fixed stride"; 512x384 gives 3 x 2 patches of 256 at
+/// Source: Lin and Wang 2018, section 3.6, "overlapped patches at a fixed stride"; 512x384 gives 3 x 2 patches of 256 at
 /// stride 128.
 ///
 /// # Errors

@@ -16,7 +16,7 @@ pub(super) const BLOCKS: usize = 2;
 
 /// The hallucination-guided quality regressor. Create it with [`RegressorConfig::init`].
 ///
-/// Source: Lin and Wang 2018, figure 2, section 3.4 and equation 11: two branches joined by a sum, the body of a
+/// Source: Lin and Wang 2018, figure 2, section 3.3 and equation 11: two branches joined by a sum, the body of a
 /// ResNet-18, the generator's features through a linear projection beside its own, two fully connected layers. Strides are
 /// such that both kinds of features have the same size, which the paper asks for; pooling before the fully connected
 /// layers and their width (512) are not given.

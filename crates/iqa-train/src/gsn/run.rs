@@ -22,7 +22,7 @@ use crate::{Outcome, Plan, Recipe, Task, TrainError, TrainingPairs, Validation, 
 ///
 /// The recipe flips and crops: `training` gives whole images. Labels are put into the direction and range of the
 /// network's score; of a range, losses that normalise over the batch see nothing. `device` is a plain device; the loop puts autodiff on it.
-/// `observer` sees steps and epochs.
+/// `observer` sees steps and epochs. Without validation images the last weights count.
 ///
 /// # Errors
 /// [`TrainError::InvalidRecipe`], [`TrainError::Empty`]; [`TrainError::RecipeChanged`], [`TrainError::DataChanged`] when the folder holds a run of
@@ -55,7 +55,7 @@ struct Run<'a> {
     recipe: &'a GsnRecipe,
     data: DataKey,
     training: &'a dyn TrainingPairs,
-    validation: ValidationImages<'a>,
+    validation: Option<ValidationImages<'a>>,
     device: Device,
 }
 
@@ -121,8 +121,8 @@ impl Task for Run<'_> {
         by_source(&scores, &targets, &sources, |scores, targets| self.recipe.loss.loss(scores, targets))
     }
 
-    fn validate(&self, model: &Gsn) -> Result<Validation, TrainError> {
-        self.validation.evaluate(&model.fuse())
+    fn validate(&self, model: &Gsn) -> Result<Option<Validation>, TrainError> {
+        self.validation.as_ref().map(|validation| validation.evaluate(&model.fuse())).transpose()
     }
 
     fn save(&self, model: &Gsn, path: &Path) -> Result<(), TrainError> {

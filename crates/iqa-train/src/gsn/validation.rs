@@ -30,10 +30,14 @@ pub(super) struct ValidationImages<'a> {
 }
 
 impl<'a> ValidationImages<'a> {
-    pub(super) fn new(pairs: &'a dyn ValidationPairs, recipe: &GsnRecipe) -> Result<Self, TrainError> {
+    /// `None` where there are none.
+    pub(super) fn new(
+        pairs: &'a dyn ValidationPairs,
+        recipe: &GsnRecipe,
+    ) -> Result<Option<Self>, TrainError> {
         let samples = pairs.samples();
         if samples == 0 {
-            return Err(TrainError::Empty { set: "validation" });
+            return Ok(None);
         }
         let (mut kept, mut bytes) = (Vec::new(), 0);
         while kept.len() < samples && bytes < KEPT_BYTES {
@@ -41,7 +45,7 @@ impl<'a> ValidationImages<'a> {
             bytes += pair.distorted.len() * 2;
             kept.push(pair);
         }
-        Ok(Self { pairs, kept, images: recipe.images, seed: recipe.seed, loss: recipe.loss.clone() })
+        Ok(Some(Self { pairs, kept, images: recipe.images, seed: recipe.seed, loss: recipe.loss.clone() }))
     }
 
     /// Which images of a source make up each batch that the loss is taken over. Neighbours in a set are alike: batches as

@@ -20,7 +20,7 @@ const STACKS: Limit = Limit::new(1..=16, "1 to 16");
 const SIDE_EXPECTED: &str = "a power of two from 64 to 1,024";
 const SIDE: Limit = Limit::new(64..=1024, SIDE_EXPECTED);
 
-/// The steps of the paper's ablation (its table 6), each with all of those before it.
+/// The steps of the paper's ablation (its figure 4), each with all of those before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Rung {
@@ -28,7 +28,7 @@ pub enum Rung {
     Baseline,
     /// "+HCM": a generator that learns from pixels alone, and the discrepancy map in the regressor.
     Map,
-    /// "+QPL": the loss on features of VGG and of `R_pre`.
+    /// "+QPL": the perceptual loss, its two terms together, on features of VGG and of `R_pre`.
     QualityLoss,
     /// "+ADV": a discriminator that knows every hallucination for one.
     Adversary,

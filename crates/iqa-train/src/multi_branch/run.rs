@@ -31,7 +31,7 @@ const EVALUATED_TOGETHER: usize = 8;
 /// stopped.
 ///
 /// `device` is a plain device; the loop puts autodiff on it. The output starts at the mean label. Every file of weights holds
-/// the frozen branch too. `observer` sees steps and epochs.
+/// the frozen branch too. `observer` sees steps and epochs. Without validation images the last weights count.
 ///
 /// # Errors
 /// [`TrainError::InvalidRecipe`], also for an `frp` that is not the recipe's network; [`TrainError::Empty`];
@@ -49,10 +49,8 @@ pub fn train(
     observer: &dyn Observer,
 ) -> Result<Outcome, TrainError> {
     recipe.validate()?;
-    for (set, samples) in [("training", training.samples()), ("validation", validation.samples())] {
-        if samples == 0 {
-            return Err(TrainError::Empty { set });
-        }
+    if training.samples() == 0 {
+        return Err(TrainError::Empty { set: "training" });
     }
     if frp.config() != &recipe.model.frp() {
         return Err(TrainError::InvalidRecipe {
@@ -237,7 +235,10 @@ impl Task for Run<'_> {
         })
     }
 
-    fn validate(&self, model: &MultiBranch) -> Result<Validation, TrainError> {
+    fn validate(&self, model: &MultiBranch) -> Result<Option<Validation>, TrainError> {
+        if self.validation.samples() == 0 {
+            return Ok(None);
+        }
         let Predicted(predictions, targets, sources) = predict(model, self.validation, self.cache)?;
         let scores: Vec<f32> = predictions.iter().map(|&score| score as f32).collect();
         let scores = Tensor::from_floats(scores.as_slice(), &model.device());
@@ -245,7 +246,8 @@ impl Task for Run<'_> {
             self.recorded.recipe.loss.loss(scores, targets)
         })?;
         // Both in the model's own direction: a good model correlates positively with its targets.
-        Ok(Validation::by_source(loss.into_scalar::<f64>(), &predictions, &targets, &sources))
+        let loss = loss.into_scalar::<f64>();
+        Ok(Some(Validation::by_source(loss, &predictions, &targets, &sources)))
     }
 
     fn save(&self, model: &MultiBranch, path: &Path) -> Result<(), TrainError> {

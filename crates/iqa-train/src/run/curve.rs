@@ -64,16 +64,16 @@ fn draw(
     Ok(())
 }
 
-/// Draws training and validation loss over the epochs.
+/// Draws training loss, and validation loss where there is one, over the epochs.
 pub(super) fn write_loss_curve(path: &Path, rows: &[EpochLog]) -> Result<(), TrainError> {
-    let curve = |name, color, value: fn(&EpochLog) -> f64| Curve {
+    let curve = |name, color, value: fn(&EpochLog) -> Option<f64>| Curve {
         name,
         color,
-        points: rows.iter().map(|row| (row.epoch as f64, value(row))).collect(),
+        points: rows.iter().filter_map(|row| Some((row.epoch as f64, value(row)?))).collect(),
     };
     let last = rows.last().map_or(1, |row| row.epoch).max(2);
     let curves = vec![
-        curve("training", RGBColor(31, 119, 180), |row| row.train_loss),
+        curve("training", RGBColor(31, 119, 180), |row| Some(row.train_loss)),
         curve("validation", RGBColor(214, 39, 40), |row| row.validation_loss),
     ];
     write_curves(path, ("epoch", 1.0..last as f64), &[0.0], curves)
@@ -92,7 +92,7 @@ mod tests {
             steps: epoch,
             learning_rate: 1.0,
             train_loss: loss,
-            validation_loss: -loss,
+            validation_loss: Some(-loss),
             validation_srcc: None,
             validation_plcc: None,
             validation_krcc: None,

@@ -22,9 +22,9 @@ pub struct EpochLog {
     /// Mean training loss over the epoch, in the units of the loss.
     #[serde(with = "crate::float")]
     pub train_loss: f64,
-    /// Validation loss after the epoch.
-    #[serde(with = "crate::float")]
-    pub validation_loss: f64,
+    /// Validation loss after the epoch; `None` in a run without validation.
+    #[serde(with = "crate::float::optional")]
+    pub validation_loss: Option<f64>,
     /// Spearman correlation on the validation set, in quality orientation; `None` where it is undefined.
     pub validation_srcc: Option<f64>,
     /// Pearson correlation on the validation set, in quality orientation; `None` where it is undefined.
@@ -40,13 +40,11 @@ pub struct EpochLog {
 impl Display for EpochLog {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let Self { epoch, train_loss, validation_loss, validation_srcc, .. } = self;
-        write!(
-            f,
-            "epoch {epoch:>4}: training loss {train_loss:.4}, validation loss {validation_loss:.4}, SRCC "
-        )?;
-        match validation_srcc {
-            Some(srcc) => write!(f, "{srcc:.4}"),
-            None => f.write_str("undefined"),
+        write!(f, "epoch {epoch:>4}: training loss {train_loss:.4}")?;
+        match (validation_loss, validation_srcc) {
+            (None, _) => f.write_str(", no validation"),
+            (Some(loss), Some(srcc)) => write!(f, ", validation loss {loss:.4}, SRCC {srcc:.4}"),
+            (Some(loss), None) => write!(f, ", validation loss {loss:.4}, SRCC undefined"),
         }
     }
 }
@@ -59,12 +57,12 @@ pub(super) fn write_log(path: &Path, rows: &[EpochLog]) -> Result<(), TrainError
     for row in rows {
         let _ = writeln!(
             text,
-            "{},{},{:.3e},{:.6},{:.6},{},{},{},{:.1}",
+            "{},{},{:.3e},{:.6},{},{},{},{},{:.1}",
             row.epoch,
             row.steps,
             row.learning_rate,
             row.train_loss,
-            row.validation_loss,
+            number(row.validation_loss),
             number(row.validation_srcc),
             number(row.validation_plcc),
             number(row.validation_krcc),
@@ -106,7 +104,7 @@ fn parse_row(line: &str) -> Option<EpochLog> {
         steps: steps.parse().ok()?,
         learning_rate: learning_rate.parse().ok()?,
         train_loss: train_loss.parse().ok()?,
-        validation_loss: validation_loss.parse().ok()?,
+        validation_loss: optional(validation_loss)?,
         validation_srcc: optional(srcc)?,
         validation_plcc: optional(plcc)?,
         validation_krcc: optional(krcc)?,
@@ -127,14 +125,17 @@ mod tests {
             steps: 20,
             learning_rate: 1e-4,
             train_loss: 0.25,
-            validation_loss: 0.5,
+            validation_loss: Some(0.5),
             validation_srcc: None,
             validation_plcc: Some(-0.125),
             validation_krcc: Some(0.5),
             seconds: 1.5,
         };
-        write_log(&path, &[row, EpochLog { epoch: 2, ..row }]).expect("writes");
-        assert_eq!(read_log(&path).expect("reads"), [row, EpochLog { epoch: 2, ..row }]);
+        let without =
+            EpochLog { epoch: 2, validation_loss: None, validation_plcc: None, validation_krcc: None, ..row };
+        write_log(&path, &[row, without]).expect("writes");
+        assert_eq!(read_log(&path).expect("reads"), [row, without]);
+        assert_eq!(without.to_string(), "epoch    2: training loss 0.2500, no validation");
         std::fs::write(&path, format!("{HEADER}\n1,2,3\n")).expect("writes");
         let message = read_log(&path).expect_err("damaged").to_string();
         assert!(message.contains("line 2") && message.contains("log.csv"), "{message}");

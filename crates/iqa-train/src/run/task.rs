@@ -22,8 +22,9 @@ const BEST: &str = "best.safetensors";
 const LAST: &str = "last.safetensors";
 const LOG: &str = "log.csv";
 const CURVE: &str = "loss.svg";
-/// What is written into the folder of a run; the last two by the program `train`, after it.
-const FILES: [&str; 6] = [BEST, LAST, LOG, CURVE, "best.f16.safetensors", "report.md"];
+/// What is written into the folder of a run; the last three by the program `train`, after it.
+const FILES: [&str; 7] =
+    [BEST, LAST, LOG, CURVE, "best.f16.safetensors", "last.f16.safetensors", "report.md"];
 
 /// How long a run is, and how fast it learns.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -69,11 +70,12 @@ pub trait Task: Sync {
     /// For a batch without a loss; it ends the run before the batch reaches the weights.
     fn loss(&self, model: &Self::Model, batch: Self::Batch, step: usize) -> Result<Tensor<1>, TrainError>;
 
-    /// Evaluates a model that is on a plain device. The weights of the lowest loss are kept.
+    /// Evaluates a model that is on a plain device. The weights of the lowest loss are kept; `None`, in every epoch, where
+    /// there is nothing to validate on: the last weights count then.
     ///
     /// # Errors
     /// What reading the data gives; it ends the run.
-    fn validate(&self, model: &Self::Model) -> Result<Validation, TrainError>;
+    fn validate(&self, model: &Self::Model) -> Result<Option<Validation>, TrainError>;
 
     /// Writes the weights of a model that is on a plain device.
     ///
@@ -85,7 +87,7 @@ pub trait Task: Sync {
 /// What a finished run leaves.
 #[derive(Clone, Debug)]
 pub struct Outcome {
-    /// The weights with the lowest validation loss.
+    /// The weights that count: those with the lowest validation loss, or, in a run without validation, [`Self::last`].
     pub best: PathBuf,
     /// One row an epoch.
     pub log: Vec<EpochLog>,
@@ -169,7 +171,10 @@ pub fn train<T: Task>(
     let (learner, log) = course::run(&Epochs { task, plan: task.plan() }, learner, folder, observer)?;
     let (best, last) = (folder.join(BEST), folder.join(LAST));
     task.save(&learner.model.valid(), &last)?;
-    Ok(Outcome { best, best_epoch: best_epoch(&log), log, last })
+    Ok(match best_epoch(&log) {
+        Some(best_epoch) => Outcome { best, best_epoch, log, last },
+        None => Outcome { best: last.clone(), best_epoch: log.len().saturating_sub(1), log, last },
+    })
 }
 
 /// A task as a course of one phase, with a mark an epoch.
@@ -248,17 +253,19 @@ impl<T: Task> Course for Epochs<'_, T> {
         let check = self.check(step);
         check.weights(&plain)?;
         let found = check.scores(self.task.validate(&plain))?;
-        check.finite("the validation loss", found.loss)?;
+        if let Some(found) = found {
+            check.finite("the validation loss", found.loss)?;
+        }
         let steps = step.index + 1;
         let row = EpochLog {
             epoch: steps / self.plan.steps_per_epoch,
             steps,
             learning_rate: learner.rate,
             train_loss: learner.sum / learner.steps as f64,
-            validation_loss: found.loss,
-            validation_srcc: found.srcc,
-            validation_plcc: found.plcc,
-            validation_krcc: found.krcc,
+            validation_loss: found.map(|found| found.loss),
+            validation_srcc: found.and_then(|found| found.srcc),
+            validation_plcc: found.and_then(|found| found.plcc),
+            validation_krcc: found.and_then(|found| found.krcc),
             seconds,
         };
         (learner.sum, learner.steps) = (0.0, 0);
@@ -271,7 +278,7 @@ impl<T: Task> Course for Epochs<'_, T> {
         log: &[EpochLog],
         folder: &mut RunFolder,
     ) -> Result<(), TrainError> {
-        if !log.is_empty() && best_epoch(log) + 1 == log.len() {
+        if best_epoch(log).is_some_and(|best| best + 1 == log.len()) {
             self.task.save(&learner.model.valid(), &folder.file(BEST))?;
         }
         write_log(&folder.file(LOG), log)?;
@@ -292,7 +299,8 @@ impl<T: Task> Course for Epochs<'_, T> {
     }
 }
 
-/// The first epoch with the lowest validation loss.
-fn best_epoch(log: &[EpochLog]) -> usize {
-    (0..log.len()).min_by(|&a, &b| log[a].validation_loss.total_cmp(&log[b].validation_loss)).unwrap_or(0)
+/// The first epoch with the lowest validation loss; `None` without validation.
+fn best_epoch(log: &[EpochLog]) -> Option<usize> {
+    let losses = log.iter().enumerate().filter_map(|(epoch, row)| Some((epoch, row.validation_loss?)));
+    losses.min_by(|(_, a), (_, b)| a.total_cmp(b)).map(|(epoch, _)| epoch)
 }

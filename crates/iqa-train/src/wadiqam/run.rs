@@ -24,7 +24,8 @@ use crate::{
 
 /// Trains a network and writes into `folder`; goes on where an earlier run in that folder stopped.
 ///
-/// `device` is a plain device; the loop puts autodiff on it. `observer` sees steps and epochs. The seeding of dropout is global on most backends: one run a process.
+/// `device` is a plain device; the loop puts autodiff on it. `observer` sees steps and epochs.
+/// Without validation images the last weights count. The seeding of dropout is global on most backends: one run a process.
 ///
 /// # Errors
 /// [`TrainError::InvalidRecipe`], [`TrainError::Empty`]; [`TrainError::RecipeChanged`], [`TrainError::DataChanged`] when the folder holds a run
@@ -77,7 +78,7 @@ struct Run<'a> {
     recorded: WadiqamRecipe,
     data: DataKey,
     training: &'a dyn TrainingPairs,
-    validation: ValidationPatches,
+    validation: Option<ValidationPatches>,
     device: Device,
 }
 
@@ -153,8 +154,8 @@ impl Task for Run<'_> {
         Ok(loss)
     }
 
-    fn validate(&self, model: &Learner) -> Result<Validation, TrainError> {
-        Ok(self.validation.evaluate(model, &self.recipe.loss))
+    fn validate(&self, model: &Learner) -> Result<Option<Validation>, TrainError> {
+        Ok(self.validation.as_ref().map(|validation| validation.evaluate(model, &self.recipe.loss)))
     }
 
     fn save(&self, model: &Learner, path: &Path) -> Result<(), TrainError> {

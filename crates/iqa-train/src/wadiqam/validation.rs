@@ -28,9 +28,13 @@ pub(super) struct ValidationPatches {
 }
 
 impl ValidationPatches {
-    pub(super) fn draw(data: &dyn ValidationPairs, recipe: &WadiqamRecipe) -> Result<Self, TrainError> {
+    /// `None` where there are no images.
+    pub(super) fn draw(
+        data: &dyn ValidationPairs,
+        recipe: &WadiqamRecipe,
+    ) -> Result<Option<Self>, TrainError> {
         if data.samples() == 0 {
-            return Err(TrainError::Empty { set: "validation" });
+            return Ok(None);
         }
         let mut drawn = Self {
             distorted: Vec::new(),
@@ -56,7 +60,7 @@ impl ValidationPatches {
             drawn.targets.push(target(&recipe.model.score_spec(), pair.quality01));
             drawn.sources.push(pair.source);
         }
-        Ok(drawn)
+        Ok(Some(drawn))
     }
 
     /// Evaluates a model that is on a plain device: loss and correlations within each source, and their means.
