@@ -4,7 +4,7 @@ use std::error::Error;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use iqa_models::core::{ImageFolder, Observer, images_in};
+use iqa_models::core::{ImageFolder, Observer};
 use iqa_models::evaluate::{ReportConfig, Versions};
 use iqa_models::metrics::agreement::MAX_RESAMPLES;
 use iqa_models::{ImageInput, Pair, ReferenceNeed, Scorers};
@@ -159,7 +159,9 @@ fn describe(options: &Options, versions: &Versions, most: &[(&Path, f64)]) -> St
 
 /// The pictures that have all they need, and whether all have.
 fn pictures(options: &Options) -> Result<(Vec<Picture>, bool), Box<dyn Error>> {
-    let second = ImageFolder::open(&options.second, options.recursive)?;
+    let [first, second] =
+        [&options.first, &options.second].map(|path| ImageFolder::open(path, options.recursive));
+    let (first, second) = (first?, second?);
     let references = options.reference.as_ref().map(|path| ImageFolder::open(path, options.recursive));
     let references = references.transpose()?;
     let mut complete = true;
@@ -169,10 +171,12 @@ fn pictures(options: &Options) -> Result<(Vec<Picture>, bool), Box<dyn Error>> {
     };
     let mut pictures = Vec::new();
     let mut used = std::collections::HashSet::new();
-    for file in images_in(&options.first, options.recursive)? {
+    for file in first.files() {
         let below = file.strip_prefix(&options.first).unwrap_or(&file).to_path_buf();
-        let Some(other) = second.find(&below) else {
-            fail(&file, "the second folder has no one picture of this name");
+        // Each is the partner of the other: of `a.png` and `a.jpg` one alone can be that of `a.png`.
+        let back = |other: &PathBuf| first.find(other.strip_prefix(&options.second).unwrap_or(other));
+        let Some(other) = second.find(&below).filter(|other| back(other).as_ref() == Some(&file)) else {
+            fail(&file, "the second folder has no picture of this name, or it is that of another");
             continue;
         };
         used.insert(other.clone());
@@ -180,7 +184,7 @@ fn pictures(options: &Options) -> Result<(Vec<Picture>, bool), Box<dyn Error>> {
             None => None,
             Some(folder) => match folder.find(&below) {
                 None => {
-                    fail(&file, "the folder of references has no one picture of this name");
+                    fail(&file, "the folder of references has no picture of this name, or several");
                     continue;
                 }
                 found => found,
@@ -189,7 +193,7 @@ fn pictures(options: &Options) -> Result<(Vec<Picture>, bool), Box<dyn Error>> {
         pictures.push(Picture { below, versions: [file, other], reference });
     }
     for file in second.files().filter(|file| !used.contains(file)) {
-        fail(&file, "the first folder has no picture of this name");
+        fail(&file, "the first folder has no picture of this name, or it is that of another");
     }
     if pictures.is_empty() {
         return Err("no picture is in both folders".into());

@@ -37,8 +37,12 @@ pub(crate) fn config() -> &'static Config {
 pub(crate) fn apply(mut program: clap::Command) -> Result<clap::Command, Box<dyn Error>> {
     let Some(path) = path() else { return Ok(program) };
     let wrong = |error: &dyn std::fmt::Display| format!("{}: expected settings: {error}", path.display());
-    let text = std::fs::read_to_string(&path).map_err(|error| wrong(&error))?;
+    let text = std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
     let config: Config = toml::from_str(&text).map_err(|error| wrong(&error))?;
+    if let Some(threads) = config.threads {
+        let limit = crate::options::within(1..=crate::MAX_THREADS);
+        limit(&threads.to_string()).map_err(|error| wrong(&format!("threads: {error}")))?;
+    }
     let folder = path.parent().unwrap_or(Path::new(""));
     if let Some(cache) = &config.cache {
         iqa_models::backbones::pretrained::set_default_cache(folder.join(cache));

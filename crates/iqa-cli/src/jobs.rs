@@ -108,7 +108,10 @@ impl Jobs {
                     None => reference.map(Path::to_path_buf),
                     Some(folder) => {
                         let Some(found) = folder.find(&below) else {
-                            jobs.fail(&file, "the folder of references has no one picture of this name");
+                            jobs.fail(
+                                &file,
+                                "the folder of references has no picture of this name, or several",
+                            );
                             continue;
                         };
                         used.insert(found.clone());
@@ -118,7 +121,11 @@ impl Jobs {
                 jobs.list.push(Job { distorted: file, reference });
             }
         }
-        for unused in folder.iter().flat_map(ImageFolder::files).filter(|file| !used.contains(file)) {
+        // Of single files nobody asks for all.
+        let whole = arguments.iter().any(|argument| Path::new(argument).is_dir());
+        for unused in
+            folder.iter().filter(|_| whole).flat_map(ImageFolder::files).filter(|file| !used.contains(file))
+        {
             jobs.fail(&unused, "a reference of which there is no image to score");
         }
         Ok(jobs)

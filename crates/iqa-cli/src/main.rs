@@ -30,6 +30,9 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use iqa_models::available_devices;
 use output::{Verbosity, finish};
 
+/// Most threads that may be asked for.
+const MAX_THREADS: usize = 1024;
+
 /// How good does an image look to a person?
 #[derive(Parser)]
 #[command(name = "iqa", version, max_term_width = 120, after_help = STATUS)]
@@ -49,7 +52,7 @@ part could not be (an image that cannot be read, say), 2 when the command failed
 #[derive(Args)]
 struct Global {
     /// Threads that compute [default: one a core].
-    #[arg(long, global = true, value_parser = options::within(1..=1024))]
+    #[arg(long, global = true, value_parser = options::within(1..=MAX_THREADS))]
     threads: Option<usize>,
     /// Defaults for `model`, `model_without_reference`, `device`, `threads` and `cache`, in TOML [default: IQA_CONFIG, or iqa.toml
     /// here, or iqa-models/iqa.toml in the folder for settings].

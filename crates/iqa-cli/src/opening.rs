@@ -83,6 +83,7 @@ impl ModelOptions {
                 return Err(format!("--model: `{label}` is there twice").into());
             }
             let (name, weights) = match label.split_once('=') {
+                Some((_, "")) => return Err(format!("--model: `{label}`: expected NAME=FILE").into()),
                 Some((name, file)) => (name, Some(Path::new(file))),
                 None => (label, self.weights.as_deref()),
             };

@@ -95,3 +95,20 @@ fn what_has_no_partner_is_told() {
     let text = String::from_utf8(output.stdout).expect("UTF-8");
     assert!(text.starts_with("psnr (higher_is_better), 21 images: five is better\n"), "{text}");
 }
+
+#[test]
+fn a_picture_is_the_partner_of_one_other_in_either_order() {
+    let folder = tempfile::tempdir().expect("a folder");
+    versions(folder.path());
+    // Of this one there are two kinds in one of the folders.
+    let picture = image::open(folder.path().join("five/7.png")).expect("reads");
+    picture.save(folder.path().join("five/7.bmp")).expect("saves");
+    for (first, second) in [("five", "ten"), ("ten", "five")] {
+        let mut command = iqa("compare");
+        command.current_dir(folder.path()).args([first, second, "--reference", "ref", "--model", "psnr"]);
+        let output = command.output().expect("starts");
+        assert_eq!(output.status.code(), Some(1));
+        assert!(stderr(&output).contains("five/7.bmp: ") && stderr(&output).matches("error").count() == 1);
+        assert!(String::from_utf8_lossy(&output.stdout).contains("24 images"));
+    }
+}

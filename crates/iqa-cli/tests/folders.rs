@@ -383,3 +383,45 @@ fn scores_become_a_parquet_file_that_is_gone_on_towards() {
     assert_eq!(again.status.code(), Some(2));
     assert!(stderr(&again).contains("is there already"), "{}", stderr(&again));
 }
+
+#[test]
+fn records_of_other_images_are_kept_and_not_counted() {
+    let folder = tempfile::tempdir().expect("a folder");
+    folders(folder.path(), 4);
+    let score = |arguments: &[&str]| {
+        let mut command = iqa("score");
+        command.current_dir(folder.path()).args(["--model", "psnr"]).args(arguments);
+        run(&mut command).0
+    };
+    let path = folder.path().join("o.csv");
+    // One by one into one file, each against its own reference; a single file does not ask for the other originals.
+    for number in ["0", "2"] {
+        let done = score(&[&format!("dist/{number}.png"), "--reference", "ref", "--output", "o.csv"]);
+        assert!(done.status.success(), "{}", stderr(&done));
+        assert_eq!(stderr(&done), "", "one image has no summary");
+    }
+    let both = fs::read_to_string(&path).expect("reads");
+    assert_eq!(both.lines().count(), 3, "{both}");
+    let folder_of_both = score(&["dist", "--reference", "ref", "--output", "o.csv"]);
+    let summary = stderr(&folder_of_both);
+    let line = summary.lines().find(|line| line.starts_with("psnr ")).expect("a summary");
+    assert_eq!(line.split_whitespace().nth(1), Some("2"), "{summary}");
+    assert_eq!(fs::read_to_string(&path).expect("reads"), both);
+
+    // A score is a finite number.
+    let cell = both.lines().nth(1).expect("a row").split(',').nth(3).expect("a score");
+    for damage in ["nan", "inf", "1e999"] {
+        fs::write(&path, both.replace(cell, damage)).expect("writes");
+        let refused = score(&["dist", "--reference", "ref", "--output", "o.csv"]);
+        assert_eq!(refused.status.code(), Some(2), "{damage}: {}", stderr(&refused));
+    }
+
+    // What becomes Parquet is of the images of the run alone.
+    let part = folder.path().join("s.parquet.part.json");
+    assert!(score(&["dist/0.png", "--reference", "ref", "--output", "part.json"]).status.success());
+    fs::copy(folder.path().join("part.json"), &part).expect("copies");
+    let other = score(&["dist/2.png", "--reference", "ref", "--output", "s.parquet"]);
+    assert_eq!(other.status.code(), Some(2));
+    assert!(stderr(&other).contains("s.parquet.part.json"), "{}", stderr(&other));
+    assert!(part.exists() && !folder.path().join("s.parquet").exists());
+}

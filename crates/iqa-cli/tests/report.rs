@@ -135,7 +135,7 @@ fn what_cannot_be_scored_is_on_the_page_and_in_the_status() {
     let html = page(root, &["dist", "--reference", "ref", "--model", "gmsd"], 1);
     check_page(&html);
     assert!(html.contains("Not scored: 2") && html.contains("dist/&lt;i&gt;bad.png"), "{html}");
-    assert!(html.contains("alone.png: the folder of references has no one picture of this name"));
+    assert!(html.contains("alone.png: the folder of references has no picture of this name, or several"));
     assert_eq!(rows(&html, "Images").len(), count);
     // A list, and a picture by itself.
     fs::write(root.join("list.csv"), "distorted,reference\ndist/plain.png,ref/plain.png\n").expect("writes");

@@ -133,6 +133,7 @@ const CASES: &[Case] = &[
     ),
     ("gsn-width", "gsn", &[&["gsn-width", "0.125"]], Refused("another recipe (model differs)")),
     ("gsn-ablation", "gsn", &[&["gsn-ablation", "cdc_mse"]], Refused("another recipe (loss differs)")),
+    ("gsn-loss", "gsn", &[&["gsn-loss", "mae"]], Refused("another recipe (loss differs)")),
     ("backbone", "multibranch", &[&["backbone", "vgg19"]], Refused("another recipe (")),
     ("branches", "multibranch", &[&["branches", "frp_frnp"]], Refused("another recipe (model differs)")),
     (

@@ -113,13 +113,9 @@ impl Writer {
             self.sink = Sink::Stream(path.into(), file);
             return self.begin(first);
         }
-        let Self { records, settings, tallies, incomplete, .. } = self;
-        // Of an earlier run.
-        let mut count = |record: &Record| {
-            *incomplete += usize::from(record.scores.iter().any(Option::is_none));
-            add(tallies, record);
-            Ok(())
-        };
+        let Self { records, settings, tallies, incomplete, becomes, .. } = self;
+        // What becomes another file holds nothing of other images.
+        let alone = becomes.is_some();
         let csv = records.format == Format::Csv;
         let header = records.header()?;
         let form = if csv { RecordForm::Csv } else { RecordForm::Lines };
@@ -128,7 +124,6 @@ impl Writer {
         let mut done: HashMap<(String, Option<String>), usize> = HashMap::new();
         let mut contents = Contents::default();
         let of_image = by_image(jobs);
-        let whole_reference = one_reference(jobs);
         let file = ResultsFile::open(
             path,
             form,
@@ -148,11 +143,12 @@ impl Writer {
                 };
                 let is_of = |job: &&&Job| record.reference == job.reference.as_deref().map(shown);
                 let job = match of_image.get(&image) {
-                    // An image that is not asked for; with the one reference of all, unless it says otherwise.
-                    None => match &whole_reference {
-                        Some(whole) if record.reference != whole.map(shown) => return other(*whole),
-                        _ => return count(&record),
-                    },
+                    // Of no image of this run.
+                    None if alone => {
+                        let expected = "scores of images of this run; another file, or none, begins anew";
+                        return Err(CoreError::not_results(path, line, expected, &record.path));
+                    }
+                    None => return Ok(()),
                     Some(of_image) => match of_image.iter().find(is_of) {
                         Some(job) => job,
                         None => return other(of_image[0].reference.as_deref()),
@@ -174,7 +170,9 @@ impl Writer {
                     }
                 }
                 *done.entry((image, record.reference.clone())).or_default() += 1;
-                count(&record)
+                *incomplete += usize::from(record.scores.iter().any(Option::is_none));
+                add(tallies, &record);
+                Ok(())
             },
         )?;
         self.sink = Sink::File(file);
@@ -297,11 +295,4 @@ fn by_image(jobs: &[Job]) -> HashMap<String, Vec<&Job>> {
         of_image.entry(digest_of_path(&job.distorted)).or_default().push(job);
     }
     of_image
-}
-
-/// The reference of all, which may be none, if it is one.
-fn one_reference(jobs: &[Job]) -> Option<Option<&Path>> {
-    let mut references = jobs.iter().map(|job| job.reference.as_deref());
-    let first = references.next()?;
-    references.all(|other| other == first).then_some(first)
 }

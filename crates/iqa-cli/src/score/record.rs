@@ -58,7 +58,6 @@ struct Wide<'a> {
 
 #[derive(serde::Serialize)]
 struct Cell {
-    /// `null` for infinity.
     score: f64,
     direction: &'static str,
     /// `null` for an end that there is not.
@@ -215,7 +214,8 @@ impl Records {
             cells if self.single().is_none() && cells.len() == self.columns.len() => (Vec::new(), cells),
             _ => return None,
         };
-        let score = |text: &&str| if text.is_empty() { Some(None) } else { text.parse().ok().map(Some) };
+        let finite = |text: &str| text.parse().ok().filter(|score: &f64| score.is_finite());
+        let score = |text: &&str| if text.is_empty() { Some(None) } else { finite(text).map(Some) };
         let scores = scores.iter().map(score).collect::<Option<Vec<Option<f64>>>>()?;
         let reference = (!reference.is_empty()).then(|| (*reference).to_owned());
         Some((models, Record { path: (*path).into(), reference, scores, key: (*key).into() }))
@@ -224,11 +224,7 @@ impl Records {
     fn of_json(&self, record: &[u8]) -> Option<(Vec<String>, Record)> {
         let row: serde_json::Value = serde_json::from_slice(record).ok()?;
         let text = |name: &str| row[name].as_str().map(str::to_owned);
-        // JSON has no infinity.
-        let score = |cell: &serde_json::Value| match cell.get("score")? {
-            serde_json::Value::Null => Some(f64::INFINITY),
-            score => score.as_f64(),
-        };
+        let score = |cell: &serde_json::Value| cell.get("score")?.as_f64();
         let (models, scores) = match self.single() {
             Some(_) => (vec![text("model")?], vec![Some(score(&row)?)]),
             None => {
