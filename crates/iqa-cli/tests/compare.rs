@@ -6,7 +6,6 @@ mod programs;
 use std::fs;
 use std::path::Path;
 
-use image::{Rgb, RgbImage};
 use iqa_testkit::textured;
 use programs::{iqa, stderr};
 
@@ -28,9 +27,10 @@ fn versions(root: &Path) {
         fs::create_dir(root.join(folder)).expect("makes it");
     }
     for number in 0..24 {
-        let original = RgbImage::from_fn(64, 48, |x, y| {
-            Rgb(textured(64, 48, number).get_pixel(x, y).0.map(|value| 64 + value / 2))
-        });
+        let mut original = textured(64, 48, number);
+        for value in original.iter_mut() {
+            *value = 64 + *value / 2;
+        }
         original.save(root.join(format!("ref/{number}.png"))).expect("saves");
         for (folder, deviation, seed) in [("five", 5.0, number), ("ten", 10.0, 100 + number)] {
             let mut noise = noise(seed);
