@@ -11,6 +11,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use iqa_kernels::{Conv2d, add_relu, average_pool, channels_first, channels_last, max_pool};
 use iqa_models::PatchMap;
 use iqa_models::heads::wadiqam::{ScoreOptions, Wadiqam, WadiqamConfig, cut_patches};
+use iqa_models::nn::BatchNorm2d;
 use iqa_testkit::{Tolerance, assert_close, textured};
 
 fn layers() -> Vec<(Conv2dConfig, [usize; 4])> {
@@ -192,6 +193,11 @@ fn batch_norm(channels: usize, device: &Device) -> BatchNorm {
     norm
 }
 
+fn ours(norm: BatchNorm) -> BatchNorm2d {
+    let BatchNorm { gamma: weight, beta: bias, running_mean, running_var, epsilon, .. } = norm;
+    BatchNorm2d { weight, bias, running_mean, running_var, epsilon }
+}
+
 #[test]
 fn a_folded_batch_norm_is_burns_after_the_convolution() {
     let device = Device::flex();
@@ -199,7 +205,7 @@ fn a_folded_batch_norm_is_burns_after_the_convolution() {
         let conv = Conv2d::from(config.init(&device));
         let norm = batch_norm(conv.weight.dims()[0], &device);
         let expected = norm.forward(conv.forward(input(shape, &device)));
-        let folded = conv.fold_batch_norm(&norm);
+        let folded = ours(norm).fold_into(&conv);
         let found = folded.forward(input(shape, &device));
         assert_close(&format!("{config}"), &values(found), &values(expected.clone()), Tolerance::FORWARD);
         let found = folded.forward_relu(input(shape, &device));
@@ -215,12 +221,12 @@ fn a_folded_batch_norm_has_the_closed_form() {
     let mut conv = Conv2d::from(Conv2dConfig::new([1, 1], [1, 1]).init(&device));
     conv.weight = Param::from_tensor(one(2.0).reshape([1, 1, 1, 1]));
     conv.bias = Some(Param::from_tensor(one(0.5)));
-    let mut norm = BatchNormConfig::new(1).with_epsilon(0.09).init(&device);
-    norm.gamma = Param::from_tensor(one(0.7));
-    norm.beta = Param::from_tensor(one(-0.25));
+    let mut norm = BatchNorm2d::new(1, &device).with_epsilon(0.09);
+    norm.weight = Param::from_tensor(one(0.7));
+    norm.bias = Param::from_tensor(one(-0.25));
     norm.running_mean = RunningState::new(one(1.5));
     norm.running_var = RunningState::new(one(0.16));
-    let found = conv.fold_batch_norm(&norm).forward(one(3.0).reshape([1, 1, 1, 1]));
+    let found = norm.fold_into(&conv).forward(one(3.0).reshape([1, 1, 1, 1]));
     assert_close("closed form", &values(found), &[6.75], Tolerance::REORDERED);
 }
 

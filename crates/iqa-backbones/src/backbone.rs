@@ -2,8 +2,8 @@
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
+use iqa_nn::Statistics;
 
-use crate::layers::Statistics;
 use crate::{BackboneConfig, InceptionV3, ResNet, Sequential};
 
 /// What a tapped layer gives (timm's `feature_info`).
@@ -23,8 +23,7 @@ pub trait FeatureExtractor: Module {
     /// Name, channels and reduction of the features, in the order in which they come.
     fn feature_info(&self) -> Vec<FeatureInfo>;
 
-    /// The outputs of the tapped layers, batch norm by its running statistics: the same on every device, and
-    /// differentiable on an autodiff one.
+    /// The outputs of the tapped layers, batch norm by the statistics asked for.
     ///
     /// # Shapes
     /// - `images`: `[n, 3, height, width]`, normalised
@@ -32,14 +31,25 @@ pub trait FeatureExtractor: Module {
     ///
     /// # Panics
     /// When the images do not have three channels, or are smaller than [`BackboneConfig::minimum_size`].
-    fn forward_features(&self, images: Tensor<4>) -> Vec<Tensor<4>>;
+    fn features_by(&self, images: Tensor<4>, statistics: Statistics) -> Vec<Tensor<4>>;
 
-    /// As [`Self::forward_features`], but on an autodiff device batch norm goes by the statistics of the batch and
-    /// updates its running ones.
+    /// [`Self::features_by`] running statistics: the same on every device, and differentiable on an autodiff one.
     ///
     /// # Panics
-    /// As [`Self::forward_features`].
-    fn forward_features_training(&self, images: Tensor<4>) -> Vec<Tensor<4>>;
+    /// As [`Self::features_by`].
+    fn forward_features(&self, images: Tensor<4>) -> Vec<Tensor<4>> {
+        self.features_by(images, Statistics::Running)
+    }
+
+    /// As [`Self::forward_features`], but on an autodiff device batch norm goes by the statistics of the batch, which its
+    /// running ones take up.
+    ///
+    /// # Panics
+    /// As [`Self::features_by`].
+    fn forward_features_training(&self, images: Tensor<4>) -> Vec<Tensor<4>> {
+        let learning = images.device().is_autodiff();
+        self.features_by(images, if learning { Statistics::BatchAndTrack } else { Statistics::Running })
+    }
 
     /// Folds batch norm by its running statistics into the convolutions before it: the same features, faster. The network
     /// can then be neither trained as before nor saved. Nothing to do for a network without batch norm.
@@ -86,15 +96,6 @@ impl Backbone {
             Self::Inception(network) => network.is_fused(),
         }
     }
-
-    fn features(&self, images: Tensor<4>, statistics: Statistics) -> Vec<Tensor<4>> {
-        assert_eq!(images.dims()[1], 3, "images must be [n, 3, height, width]");
-        match self {
-            Self::Sequential(network) => network.features(images),
-            Self::ResNet(network) => network.features(images, statistics),
-            Self::Inception(network) => network.features(images, statistics),
-        }
-    }
 }
 
 impl FeatureExtractor for Backbone {
@@ -106,12 +107,13 @@ impl FeatureExtractor for Backbone {
         }
     }
 
-    fn forward_features(&self, images: Tensor<4>) -> Vec<Tensor<4>> {
-        self.features(images, Statistics::Running)
-    }
-
-    fn forward_features_training(&self, images: Tensor<4>) -> Vec<Tensor<4>> {
-        self.features(images, Statistics::Batch)
+    fn features_by(&self, images: Tensor<4>, statistics: Statistics) -> Vec<Tensor<4>> {
+        assert_eq!(images.dims()[1], 3, "images must be [n, 3, height, width]");
+        match self {
+            Self::Sequential(network) => network.features_by(images, statistics),
+            Self::ResNet(network) => network.features_by(images, statistics),
+            Self::Inception(network) => network.features_by(images, statistics),
+        }
     }
 
     fn fuse(self) -> Self {

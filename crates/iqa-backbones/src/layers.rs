@@ -2,20 +2,11 @@
 
 use burn::module::Module;
 use burn::nn::conv::Conv2dConfig;
-use burn::nn::{BatchNorm, BatchNormConfig, Initializer, PaddingConfig2d};
+use burn::nn::{Initializer, PaddingConfig2d};
 use burn::tensor::activation::relu;
-use burn::tensor::module::batch_norm;
 use burn::tensor::{Device, Tensor};
 use iqa_kernels::Conv2d;
-
-/// What batch norm goes by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Statistics {
-    /// Its running statistics.
-    Running,
-    /// Those of the batch, on an autodiff device.
-    Batch,
-}
+use iqa_nn::{BatchNorm2d, Statistics};
 
 /// Extents of a convolution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,7 +43,7 @@ pub(crate) fn conv(
 #[derive(Module, Debug)]
 pub(crate) struct ConvNorm {
     conv: Conv2d,
-    bn: Option<BatchNorm>,
+    bn: Option<BatchNorm2d>,
 }
 
 impl ConvNorm {
@@ -65,7 +56,7 @@ impl ConvNorm {
     ) -> Self {
         Self {
             conv: conv(channels, geometry, initializer, device),
-            bn: Some(BatchNormConfig::new(channels[1]).with_epsilon(epsilon).init(device)),
+            bn: Some(BatchNorm2d::new(channels[1], device).with_epsilon(epsilon)),
         }
     }
 
@@ -81,37 +72,23 @@ impl ConvNorm {
         let x = self.conv.forward(x);
         match &self.bn {
             None => x,
-            Some(bn) => normalise(bn, x, statistics),
+            Some(bn) => bn.forward(x, statistics),
         }
     }
 
     pub(crate) fn forward_relu(&self, x: Tensor<4>, statistics: Statistics) -> Tensor<4> {
         match &self.bn {
             None => self.conv.forward_relu(x),
-            Some(bn) => relu(normalise(bn, self.conv.forward(x), statistics)),
+            Some(bn) => relu(bn.forward(self.conv.forward(x), statistics)),
         }
     }
 
     /// One convolution in place of both.
     pub(crate) fn fuse(self) -> Self {
         let conv = match &self.bn {
-            Some(bn) => self.conv.fold_batch_norm(bn),
+            Some(bn) => bn.fold_into(&self.conv),
             None => self.conv,
         };
         Self { conv, bn: None }
-    }
-}
-
-fn normalise(bn: &BatchNorm, x: Tensor<4>, statistics: Statistics) -> Tensor<4> {
-    match statistics {
-        Statistics::Batch => bn.forward(x),
-        Statistics::Running => batch_norm(
-            x,
-            bn.gamma.val(),
-            bn.beta.val(),
-            bn.running_mean.value_sync(),
-            bn.running_var.value_sync(),
-            bn.epsilon,
-        ),
     }
 }

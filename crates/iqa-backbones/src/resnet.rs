@@ -3,9 +3,10 @@
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use iqa_kernels::{add_relu, max_pool};
+use iqa_nn::Statistics;
 
 use crate::config::Plan;
-use crate::layers::{ConvNorm, Geometry, Statistics, kaiming_fan_out};
+use crate::layers::{ConvNorm, Geometry, kaiming_fan_out};
 use crate::{Architecture, BackboneConfig, FeatureExtractor, FeatureInfo};
 
 const EPSILON: f64 = 1e-5;
@@ -139,8 +140,14 @@ impl ResNet {
     pub(crate) fn device(&self) -> Device {
         self.conv1.device()
     }
+}
 
-    pub(crate) fn features(&self, images: Tensor<4>, statistics: Statistics) -> Vec<Tensor<4>> {
+impl FeatureExtractor for ResNet {
+    fn feature_info(&self) -> Vec<FeatureInfo> {
+        self.plan.feature_info()
+    }
+
+    fn features_by(&self, images: Tensor<4>, statistics: Statistics) -> Vec<Tensor<4>> {
         let mut features = Vec::new();
         let mut x = images;
         for (index, tapped) in self.plan.tapped.iter().enumerate() {
@@ -154,20 +161,6 @@ impl ResNet {
             }
         }
         features
-    }
-}
-
-impl FeatureExtractor for ResNet {
-    fn feature_info(&self) -> Vec<FeatureInfo> {
-        self.plan.feature_info()
-    }
-
-    fn forward_features(&self, images: Tensor<4>) -> Vec<Tensor<4>> {
-        self.features(images, Statistics::Running)
-    }
-
-    fn forward_features_training(&self, images: Tensor<4>) -> Vec<Tensor<4>> {
-        self.features(images, Statistics::Batch)
     }
 
     fn fuse(self) -> Self {

@@ -6,6 +6,7 @@ use burn::nn::Initializer;
 use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
 use iqa_kernels::{Conv2d, max_pool};
+use iqa_nn::Statistics;
 
 use crate::config::Plan;
 use crate::layers::{Geometry, conv, kaiming_fan_out};
@@ -115,9 +116,15 @@ impl Sequential {
     pub(crate) fn device(&self) -> Device {
         self.convs[0].weight.device()
     }
+}
+
+impl FeatureExtractor for Sequential {
+    fn feature_info(&self) -> Vec<FeatureInfo> {
+        self.plan.feature_info()
+    }
 
     /// As many layers at once as lie between two taps: convolution, ReLU and pool are one pass of the kernels.
-    pub(crate) fn features(&self, mut x: Tensor<4>) -> Vec<Tensor<4>> {
+    fn features_by(&self, mut x: Tensor<4>, _: Statistics) -> Vec<Tensor<4>> {
         let mut features = Vec::new();
         let mut convs = self.convs.iter();
         let mut next = 0;
@@ -147,20 +154,6 @@ impl Sequential {
             }
         }
         features
-    }
-}
-
-impl FeatureExtractor for Sequential {
-    fn feature_info(&self) -> Vec<FeatureInfo> {
-        self.plan.feature_info()
-    }
-
-    fn forward_features(&self, images: Tensor<4>) -> Vec<Tensor<4>> {
-        self.features(images)
-    }
-
-    fn forward_features_training(&self, images: Tensor<4>) -> Vec<Tensor<4>> {
-        self.features(images)
     }
 
     fn fuse(self) -> Self {

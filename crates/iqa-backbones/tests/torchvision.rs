@@ -1,6 +1,7 @@
 //! VGG, ResNet, Inception-v3 and AlexNet against torchvision at the same weights (`tests/fixtures/generate/backbones.py`).
 
 use burn::module::Module;
+use burn::optim::{GradientsParams, ModuleOptimizer, SgdConfig};
 use burn::tensor::{Device, Tensor, TensorData};
 use iqa_backbones::{Architecture, Backbone, BackboneConfig, BackboneError, FeatureExtractor};
 use iqa_nn::{NamedTensors, NnError};
@@ -218,6 +219,35 @@ fn the_smallest_image_is_that_of_the_network() {
                 network(&config).forward_features(Tensor::zeros([1, 3, side, side], &Device::flex()));
             assert_eq!(features[0].dims()[2..], [1, 1], "{architecture} {}", layer.name);
         }
+    }
+}
+
+/// Loss, running statistics and features after a step along the gradient, on an image and its negative at half contrast.
+#[test]
+fn a_step_of_training_agrees_with_torchvision() {
+    let recorded = Arrays::read("backbones/training.safetensors");
+    for architecture in [Architecture::ResNet18, Architecture::InceptionV3] {
+        let config = BackboneConfig::four_scales(architecture).tiny();
+        let file = closed_form::weights_file(&format!("narrow/{architecture}/"), &shapes(&config));
+        let tensors = NamedTensors::from_safetensors(&file, "closed form").expect("sound");
+        let network = Backbone::from_tensors(tensors, &config, &Device::flex()).expect("loads").train();
+        let batch = Tensor::cat(vec![images(SIZES[2]), images(SIZES[2]) * -0.5], 0);
+
+        let taps = network.forward_features_training(Tensor::from_inner(batch.clone()));
+        let losses = taps.into_iter().map(|tap| tap.powi_scalar(2).mean());
+        let loss = losses.reduce(|sum, loss| sum + loss).expect("taps");
+        let scalar = |name: &str| recorded.f32s(&format!("{architecture}/{name}"));
+        assert_close("loss", &[loss.clone().into_scalar()], &scalar("loss"), Tolerance::FORWARD);
+        let gradients = GradientsParams::from_grads(loss.backward(), &network);
+        let mut descent: ModuleOptimizer = SgdConfig::new().init();
+        let network = descent.step(f64::from(scalar("rate")[0]), network, gradients).valid();
+
+        let after = network.to_tensors("after".as_ref()).expect("not fused");
+        for key in after.keys().filter(|key| key.contains(".running_")) {
+            let expected = scalar(key);
+            assert_close(key, &after.get(key).expect("there").values, &expected, Tolerance::FORWARD);
+        }
+        assert_taps(&format!("{architecture}/after"), &recorded, &network, batch);
     }
 }
 

@@ -1,11 +1,11 @@
 //! The convolution layer.
 
 use burn::module::{Content, DisplaySettings, Module, ModuleDisplay, Param};
-use burn::nn::{BatchNorm, PaddingConfig2d};
+use burn::nn::PaddingConfig2d;
+use burn::tensor::Tensor;
 use burn::tensor::activation::relu;
 use burn::tensor::module::{conv2d, max_pool2d};
 use burn::tensor::ops::{ConvOptions, MaxPoolOptions};
-use burn::tensor::{Tensor, TensorData};
 
 use crate::cpu::{Finish, Geometry};
 
@@ -135,46 +135,6 @@ impl Conv2d {
         }
     }
 
-    /// This convolution and the batch normalisation after it as one convolution with a bias, for inference.
-    ///
-    /// With the running statistics of `norm`, `w' = w * gamma / sqrt(variance + epsilon)` and
-    /// `b' = (b - mean) * gamma / sqrt(variance + epsilon) + beta`, computed in double precision. The result no longer
-    /// follows batch statistics: fold a trained network, never one that goes on training.
-    ///
-    /// # Panics
-    /// When the channels of `norm` are not the output channels.
-    #[must_use]
-    pub fn fold_batch_norm(&self, norm: &BatchNorm) -> Self {
-        let shape = self.weight.dims();
-        let out = shape[0];
-        assert_eq!(norm.gamma.dims(), [out], "a normalisation of other channels");
-        let [gamma, beta] = [&norm.gamma, &norm.beta].map(|values| read(values.val()));
-        let mean = read(norm.running_mean.value_sync());
-        let variance = read(norm.running_var.value_sync());
-        let scale: Vec<f64> = gamma
-            .iter()
-            .zip(variance)
-            .map(|(gamma, variance)| gamma / (variance + norm.epsilon).sqrt())
-            .collect();
-        let bias = self.bias.as_ref().map_or_else(|| vec![0.0; out], |bias| read(bias.val()));
-        let bias: Vec<f64> = (0..out)
-            .map(|channel| (bias[channel] - mean[channel]) * scale[channel] + beta[channel])
-            .collect();
-        let mut weight = read(self.weight.val());
-        let kernels = weight.len() / out.max(1);
-        for (kernel, scale) in weight.chunks_exact_mut(kernels.max(1)).zip(scale) {
-            for value in kernel {
-                *value *= scale;
-            }
-        }
-
-        let device = self.weight.device();
-        let options = (&device, self.weight.dtype());
-        let bias = Tensor::from_data(TensorData::new(bias, [out]), options);
-        let weight = Tensor::from_data(TensorData::new(weight, shape), options);
-        Self { bias: Some(Param::from_tensor(bias)), ..self.with_weight(weight) }
-    }
-
     fn run(&self, input: Tensor<4>, finish: Finish) -> Tensor<4> {
         self.run_with(input, self.weight.val(), finish)
     }
@@ -225,8 +185,4 @@ impl Conv2d {
 pub(crate) fn burn_options(geometry: &Geometry, groups: usize) -> ConvOptions<2> {
     let padding = [geometry.vertical.into(), geometry.horizontal.into()];
     ConvOptions::new_with_padding(geometry.stride, padding, geometry.dilation, groups)
-}
-
-fn read<const D: usize>(values: Tensor<D>) -> Vec<f64> {
-    values.into_data().iter::<f64>().collect()
 }

@@ -1,4 +1,4 @@
-//! What the networks of `iqa-models` share: devices by name, images as tensors, strict weight loading, and
+//! What the networks of `iqa-models` share: devices by name, images as tensors, strict weight loading, batch norm, and
 //! [`QualityModel`], what every model that scores is.
 //!
 //! Tensors of images are `[n, 3, height, width]`, RGB with values in `[0, 1]`. Each model scales them for itself.
@@ -10,6 +10,7 @@ mod entry;
 mod error;
 mod identity;
 mod model_error;
+mod norm;
 mod provenance;
 mod quality;
 mod tensor;
@@ -22,6 +23,7 @@ pub use entry::{Chosen, MakeNetwork, ModelInfo, OptionInfo, Source, WeightSource
 pub use error::NnError;
 pub use identity::Identity;
 pub use model_error::ModelError;
+pub use norm::{BatchNorm2d, Statistics};
 pub use provenance::TrainingSource;
 pub use quality::{Prepared, QualityModel, Scored};
 pub use tensor::{image_to_tensor, tensor_to_image};

@@ -5,9 +5,10 @@ mod blocks;
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use iqa_kernels::{average_pool, channels_first, channels_last, max_pool};
+use iqa_nn::Statistics;
 
 use crate::config::Plan;
-use crate::layers::{ConvNorm, Geometry, Statistics};
+use crate::layers::{ConvNorm, Geometry};
 use crate::{BackboneConfig, FeatureExtractor, FeatureInfo};
 use blocks::{Branch, Pool, Unit, inception_a, inception_b, inception_c, inception_d, inception_e};
 
@@ -171,8 +172,14 @@ impl InceptionV3 {
             Stage::Mixed(branches) => &branches[0].convs[0],
         }
     }
+}
 
-    pub(crate) fn features(&self, images: Tensor<4>, statistics: Statistics) -> Vec<Tensor<4>> {
+impl FeatureExtractor for InceptionV3 {
+    fn feature_info(&self) -> Vec<FeatureInfo> {
+        self.plan.feature_info()
+    }
+
+    fn features_by(&self, images: Tensor<4>, statistics: Statistics) -> Vec<Tensor<4>> {
         let mut features = Vec::new();
         let mut stages = self.stages.iter();
         let mut x = images;
@@ -195,20 +202,6 @@ impl InceptionV3 {
             }
         }
         features
-    }
-}
-
-impl FeatureExtractor for InceptionV3 {
-    fn feature_info(&self) -> Vec<FeatureInfo> {
-        self.plan.feature_info()
-    }
-
-    fn forward_features(&self, images: Tensor<4>) -> Vec<Tensor<4>> {
-        self.features(images, Statistics::Running)
-    }
-
-    fn forward_features_training(&self, images: Tensor<4>) -> Vec<Tensor<4>> {
-        self.features(images, Statistics::Batch)
     }
 
     fn fuse(self) -> Self {

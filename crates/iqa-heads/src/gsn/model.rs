@@ -6,12 +6,12 @@ use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
 use iqa_core::ScoreSpec;
 use iqa_kernels::Conv2d;
+use iqa_nn::{BatchNorm2d, Statistics};
 
 use super::cdc::CentralDifferenceConv2d;
 use super::config::GsnConfig;
 use super::fused::FusedGsn;
 use super::graph::{self, Layers};
-use super::norm::ChannelNorm;
 
 /// The network with its parameters as they are trained. Create it with [`GsnConfig`]; score with what [`Self::fuse`]
 /// gives.
@@ -33,16 +33,21 @@ pub struct Gsn {
 #[derive(Module, Debug)]
 pub(super) struct NormedConv {
     conv: CentralDifferenceConv2d,
-    norm: ChannelNorm,
+    norm: BatchNorm2d,
 }
 
 impl NormedConv {
     pub(super) fn new(conv: CentralDifferenceConv2d, channels: usize, device: &Device) -> Self {
-        Self { conv, norm: ChannelNorm::new(channels, device) }
+        Self { conv, norm: BatchNorm2d::new(channels, device) }
     }
 
     fn forward_training(&self, x: Tensor<4>) -> Tensor<4> {
-        relu(self.norm.forward_training(self.conv.forward(x)))
+        let x = self.conv.forward(x);
+        let [n, channels, height, width] = x.dims();
+        // Pixels in rows: channels lie last in memory between this workspace's convolutions.
+        let rows: Tensor<2> = x.permute([0, 2, 3, 1]).reshape([n * height * width, channels]);
+        let rows = self.norm.forward(rows, Statistics::BatchAndTrack);
+        relu(rows.reshape([n, height, width, channels]).permute([0, 3, 1, 2]))
     }
 
     /// Both in one convolution, by the running statistics; the ReLU is left to the caller.

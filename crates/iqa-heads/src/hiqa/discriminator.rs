@@ -1,14 +1,15 @@
 //! Real or hallucinated.
 
 use burn::module::Module;
+use burn::nn::PaddingConfig2d;
 use burn::nn::conv::Conv2dConfig;
-use burn::nn::{BatchNorm, PaddingConfig2d};
 use burn::tensor::activation::leaky_relu;
 use burn::tensor::{Device, Tensor};
 use iqa_kernels::{Conv2d, channels_last};
+use iqa_nn::{BatchNorm2d, Statistics};
 
 use super::config::{DiscriminatorConfig, PATCH_MULTIPLE};
-use super::layers::{Statistics, conv, convolve, norm, normalise};
+use super::layers::{conv, convolve};
 
 /// Slope of the leaky ReLUs below zero (DCGAN).
 const SLOPE: f64 = 0.2;
@@ -23,7 +24,7 @@ const LAST: usize = 4;
 pub struct Discriminator {
     convs: Vec<Conv2d>,
     /// Of all convolutions but the first.
-    norms: Vec<BatchNorm>,
+    norms: Vec<BatchNorm2d>,
     output: Conv2d,
     #[module(skip)]
     config: DiscriminatorConfig,
@@ -53,7 +54,7 @@ impl DiscriminatorConfig {
             .into();
         Discriminator {
             convs,
-            norms: widths[1..].iter().map(|&width| norm(width, device)).collect(),
+            norms: widths[1..].iter().map(|&width| BatchNorm2d::new(width, device)).collect(),
             output,
             config: self.clone(),
         }
@@ -82,7 +83,7 @@ impl Discriminator {
         for (layer, conv) in self.convs.iter().enumerate() {
             x = convolve(conv, x);
             if layer > 0 {
-                x = normalise(&self.norms[layer - 1], x, statistics);
+                x = self.norms[layer - 1].forward_channels_last(x, statistics);
             }
             x = leaky_relu(x, SLOPE);
         }

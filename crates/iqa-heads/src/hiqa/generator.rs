@@ -5,9 +5,10 @@ use burn::nn::Initializer;
 use burn::tensor::activation::tanh;
 use burn::tensor::{Device, Tensor};
 use iqa_kernels::{Conv2d, channels_first, channels_last};
+use iqa_nn::Statistics;
 
 use super::config::{DEPTH, GeneratorConfig, GeneratorOutput, PATCH_MULTIPLE};
-use super::layers::{ConvNorm, Residual, Statistics, conv, convolve, pool2, upsample2};
+use super::layers::{ConvNorm, Residual, conv, convolve, pool2, upsample2};
 
 /// The hallucination network: a residual stem, stacked hourglasses at a quarter of the resolution, and a decoder.
 /// Create it with [`GeneratorConfig::init`].

@@ -4,23 +4,12 @@
 //! leave their results, so that sums, ReLUs and normalisation run over memory as it lies.
 
 use burn::module::Module;
+use burn::nn::PaddingConfig2d;
 use burn::nn::conv::Conv2dConfig;
-use burn::nn::{BatchNorm, BatchNormConfig, PaddingConfig2d};
 use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
 use iqa_kernels::{Conv2d, add_relu, channels_first, channels_last, max_pool};
-
-/// Which statistics batch normalisation divides by. Said with each forward pass, and not by the kind of device: a
-/// network may be differentiated and yet stay as it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Statistics {
-    /// Those gathered in training: for inference, and for networks that are fixed.
-    Running,
-    /// Those of the batch; the running ones stay as they are: for a network that another one is trained through.
-    Batch,
-    /// Those of the batch, from which the running ones are updated: for the network in training.
-    BatchAndTrack,
-}
+use iqa_nn::{BatchNorm2d, Statistics};
 
 pub(super) fn convolve(conv: &Conv2d, x: Tensor<4>) -> Tensor<4> {
     channels_last(conv.forward(channels_first(x)))
@@ -43,50 +32,6 @@ pub(super) fn conv(
         .into()
 }
 
-pub(super) fn norm(channels: usize, device: &Device) -> BatchNorm {
-    BatchNormConfig::new(channels).init(device)
-}
-
-/// Batch normalisation as in PyTorch: the running variance is unbiased, which Burn's own layer does not do.
-pub(super) fn normalise(norm: &BatchNorm, x: Tensor<4>, statistics: Statistics) -> Tensor<4> {
-    let [n, height, width, channels] = x.dims();
-    let count = n * height * width;
-    let x: Tensor<2> = x.reshape([count, channels]);
-    let row = |values: Tensor<1>| -> Tensor<2> { values.reshape([1, channels]) };
-    let (gamma, beta) = (row(norm.gamma.val()), row(norm.beta.val()));
-    let (centred, variance) = match statistics {
-        Statistics::Running => (x - row(norm.running_mean.value_sync()), row(norm.running_var.value_sync())),
-        Statistics::Batch | Statistics::BatchAndTrack => {
-            let mean = mean_by_channel(x.clone(), n, height, width);
-            let centred = x - mean.clone();
-            let variance = mean_by_channel(centred.clone().powi_scalar(2), n, height, width);
-            if statistics == Statistics::BatchAndTrack {
-                let unbiased = variance.clone().detach() * (count as f64 / (count.max(2) - 1) as f64);
-                for (state, new) in [(&norm.running_mean, mean.detach()), (&norm.running_var, unbiased)] {
-                    let new: Tensor<1> = new.reshape([channels]) * norm.momentum;
-                    state.update((state.value_sync() * (1.0 - norm.momentum) + new).detach());
-                    // Burn holds an update back until it is asked for; a checkpoint would not ask.
-                    state.value_sync();
-                }
-            }
-            (centred, variance)
-        }
-    };
-    let scale = gamma / (variance + norm.epsilon).sqrt();
-    (centred * scale + beta).reshape([n, height, width, channels])
-}
-
-/// Mean over places and images, `[n * height * width, channels]` to `[1, channels]`.
-///
-/// Along rows, columns and images, one after the other: sums in single precision over all places at once lose digits, and
-/// the deepest layers, which normalise few values, multiply what is lost (parity with PyTorch was 1e-2 before).
-fn mean_by_channel(x: Tensor<2>, n: usize, height: usize, width: usize) -> Tensor<2> {
-    let [_, channels] = x.dims();
-    let rows: Tensor<3> = x.reshape([n * height, width, channels]).mean_dim(1);
-    let images: Tensor<3> = rows.reshape([n, height, channels]).mean_dim(1);
-    images.reshape([n, channels]).mean_dim(0)
-}
-
 /// The largest of each 2x2 square.
 pub(super) fn pool2(x: Tensor<4>) -> Tensor<4> {
     channels_last(max_pool(channels_first(x), 2, 2, 0))
@@ -103,7 +48,7 @@ pub(super) fn upsample2(x: Tensor<4>) -> Tensor<4> {
 #[derive(Module, Debug)]
 pub(super) struct ConvNorm {
     pub(super) conv: Conv2d,
-    pub(super) norm: BatchNorm,
+    pub(super) norm: BatchNorm2d,
 }
 
 impl ConvNorm {
@@ -114,7 +59,10 @@ impl ConvNorm {
         bias: bool,
         device: &Device,
     ) -> Self {
-        Self { conv: conv(channels, kernel, stride, bias, device), norm: norm(channels[1], device) }
+        Self {
+            conv: conv(channels, kernel, stride, bias, device),
+            norm: BatchNorm2d::new(channels[1], device),
+        }
     }
 
     pub(super) fn forward(&self, x: Tensor<4>, statistics: Statistics) -> Tensor<4> {
@@ -122,7 +70,7 @@ impl ConvNorm {
     }
 
     pub(super) fn without_relu(&self, x: Tensor<4>, statistics: Statistics) -> Tensor<4> {
-        normalise(&self.norm, convolve(&self.conv, x), statistics)
+        self.norm.forward_channels_last(convolve(&self.conv, x), statistics)
     }
 }
 
@@ -133,11 +81,11 @@ impl ConvNorm {
 /// public code (convolutions with bias; a 1x1 convolution of the unit's own input where the width changes).
 #[derive(Module, Debug)]
 pub(super) struct Residual {
-    norm1: BatchNorm,
+    norm1: BatchNorm2d,
     conv1: Conv2d,
-    norm2: BatchNorm,
+    norm2: BatchNorm2d,
     conv2: Conv2d,
-    norm3: BatchNorm,
+    norm3: BatchNorm2d,
     conv3: Conv2d,
     project: Option<Conv2d>,
 }
@@ -146,18 +94,18 @@ impl Residual {
     pub(super) fn new(channels: usize, out: usize, device: &Device) -> Self {
         let half = out / 2;
         Self {
-            norm1: norm(channels, device),
+            norm1: BatchNorm2d::new(channels, device),
             conv1: conv([channels, half], 1, 1, true, device),
-            norm2: norm(half, device),
+            norm2: BatchNorm2d::new(half, device),
             conv2: conv([half, half], 3, 1, true, device),
-            norm3: norm(half, device),
+            norm3: BatchNorm2d::new(half, device),
             conv3: conv([half, out], 1, 1, true, device),
             project: (channels != out).then(|| conv([channels, out], 1, 1, true, device)),
         }
     }
 
     pub(super) fn forward(&self, x: Tensor<4>, statistics: Statistics) -> Tensor<4> {
-        let active = |norm, x| relu(normalise(norm, x, statistics));
+        let active = |norm: &BatchNorm2d, x| relu(norm.forward_channels_last(x, statistics));
         let y = convolve(&self.conv1, active(&self.norm1, x.clone()));
         let y = convolve(&self.conv2, active(&self.norm2, y));
         let y = convolve(&self.conv3, active(&self.norm3, y));

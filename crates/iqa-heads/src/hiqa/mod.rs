@@ -32,7 +32,7 @@ pub use config::{
 };
 pub use discriminator::Discriminator;
 pub use generator::{Generator, Hallucination};
-pub use layers::Statistics;
+pub use iqa_nn::Statistics;
 pub use model::{Hiqa, discrepancy, to_network, to_unit};
 pub use models::MODELS;
 pub use patches::overlapped_positions;

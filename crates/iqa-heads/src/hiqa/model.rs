@@ -3,10 +3,10 @@
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use iqa_core::ScoreSpec;
+use iqa_nn::Statistics;
 
 use super::config::HiqaConfig;
 use super::generator::Generator;
-use super::layers::Statistics;
 use super::regressor::Regressor;
 use crate::HeadError;
 

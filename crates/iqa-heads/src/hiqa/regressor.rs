@@ -5,9 +5,10 @@ use burn::nn::{Linear, LinearConfig};
 use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
 use iqa_kernels::{Conv2d, channels_first, channels_last, max_pool};
+use iqa_nn::Statistics;
 
 use super::config::RegressorConfig;
-use super::layers::{BasicBlock, ConvNorm, Statistics, conv, convolve};
+use super::layers::{BasicBlock, ConvNorm, conv, convolve};
 
 /// Stages of the body, each at half the size of the one before it.
 pub const STAGES: usize = 4;
