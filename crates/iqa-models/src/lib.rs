@@ -44,8 +44,8 @@
 //! let reference = Tensor::<4>::ones([1, 3, 32, 32], &device) * 0.5;
 //! let restored = (reference.clone() * 0.9).require_grad();
 //! // Scores `[n]` of images `[n, 3, height, width]`, RGB in 0 to 1; here higher is better.
-//! let scores: Tensor<1> = scorer.score_tensors(restored.clone(), Some(reference))?;
-//! let loss = 1.0 - scores.mean();
+//! let scores = scorer.score_tensors(restored.clone(), Some(reference))?;
+//! let loss: Tensor<1> = 1.0 - scores.mean();
 //! assert!(restored.grad(&loss.backward()).is_some());
 //! # Ok::<(), iqa_models::ModelError>(())
 //! ```
