@@ -7,11 +7,10 @@ use clap::Args;
 use iqa_models::core::{ImageFolder, Observer};
 use iqa_models::evaluate::{ReportConfig, Versions};
 use iqa_models::metrics::agreement::MAX_RESAMPLES;
-use iqa_models::{ImageInput, Pair, ReferenceNeed, Scorers};
+use iqa_models::{ImageInput, Pair};
 use serde_json::json;
 
-use crate::config::config;
-use crate::opening::ModelOptions;
+use crate::opening::{ModelOptions, check_references};
 use crate::options::within;
 use crate::preprocessing::PreprocessingOptions;
 use crate::terminal::Terminal;
@@ -59,19 +58,10 @@ struct Picture {
 
 /// Whether every picture had its partners and scores.
 pub(crate) fn run(options: &Options) -> Result<bool, Box<dyn Error>> {
-    let default = match &options.reference {
-        Some(_) => config().model.as_deref().unwrap_or("wadiqam_fr"),
-        None => config().model_without_reference.as_deref().unwrap_or("wadiqam_nr"),
-    };
-    let models = options.models.open(default)?;
-    let needy = models.iter().find(|model| model.scorer.spec().reference == ReferenceNeed::FullReference);
-    if let (Some(model), None) = (needy, &options.reference) {
-        return Err(format!("`{}` needs --reference, a folder", model.label).into());
-    }
+    let models = options.models.open(options.reference.is_some())?;
+    check_references(&models, options.reference.is_some())?;
     let (pictures, mut complete) = pictures(options)?;
-    let (labels, scorers): (Vec<String>, Vec<_>) =
-        models.into_iter().map(|model| (model.label, model.scorer)).unzip();
-    let scorers = Scorers::new(scorers).with_preprocessing(options.preprocessing.preprocessing());
+    let (labels, scorers) = options.preprocessing.scorers(models);
     let pairs: Vec<Pair<'_>> = pictures
         .iter()
         .flat_map(|picture| {

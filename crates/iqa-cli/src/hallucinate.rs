@@ -3,15 +3,14 @@
 use std::collections::HashMap;
 use std::error::Error;
 use std::ffi::{OsStr, OsString};
-use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
 use crate::options::within;
+use crate::output::write_png;
 use crate::terminal::Terminal;
 use clap::Args;
-use iqa_models::core::{FolderClaim, Observer, sha256, write_atomically};
+use iqa_models::core::{FolderClaim, Observer, sha256};
 use iqa_models::heads::hiqa::{Hiqa, HiqaScoreOptions};
-use iqa_models::image::{ImageFormat, RgbImage};
 use iqa_models::{DecodeOptions, Device, device_by_name, read_image};
 
 /// What is drawn of each image.
@@ -114,10 +113,4 @@ fn draw(model: &Hiqa, file: &Path, name: &OsStr, options: &Options) -> Result<[P
     write_png(&pictures[0], &found.image)?;
     write_png(&pictures[1], &found.map)?;
     Ok(pictures)
-}
-
-fn write_png(path: &Path, picture: &RgbImage) -> Result<(), Box<dyn Error>> {
-    let mut bytes = Cursor::new(Vec::new());
-    picture.write_to(&mut bytes, ImageFormat::Png)?;
-    Ok(write_atomically(path, &bytes.into_inner())?)
 }

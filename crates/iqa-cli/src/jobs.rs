@@ -8,10 +8,9 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use iqa_models::core::{ImageFolder, images_in};
 use iqa_models::datasets::{ListedPair, read_pairs};
-use iqa_models::{ImageInput, Pair, ReferenceNeed};
+use iqa_models::{ImageInput, Pair};
 
-use crate::config::config;
-use crate::opening::{ModelOptions, NamedModel};
+use crate::opening::{ModelOptions, NamedModel, check_references};
 
 /// Where the references of images are, or a list of both. The images are an argument `distorted` of the command.
 #[derive(Args)]
@@ -26,22 +25,6 @@ pub(crate) struct PairOptions {
     /// Descend into the folders of a folder.
     #[arg(long)]
     recursive: bool,
-}
-
-impl PairOptions {
-    /// That there are references if and only if some model needs them.
-    fn check_references(&self, models: &[NamedModel]) -> Result<(), Box<dyn Error>> {
-        // Each row of a list says for itself.
-        if self.pairs.is_some() {
-            return Ok(());
-        }
-        let needs = |model: &&NamedModel| model.scorer.spec().reference == ReferenceNeed::FullReference;
-        match (models.iter().find(needs), &self.reference) {
-            (Some(model), None) => Err(format!("`{}` needs --reference", model.label).into()),
-            (None, Some(_)) => Err(format!("`{}` takes no --reference", models[0].label).into()),
-            _ => Ok(()),
-        }
-    }
 }
 
 /// An image to score, with its reference where it has one.
@@ -76,13 +59,11 @@ impl Jobs {
             None => Self::named(images, reference.as_deref(), *recursive)?,
         };
         let has_references = jobs.list.iter().any(|job| job.reference.is_some()) || reference.is_some();
-        let default = if has_references {
-            config().model.as_deref().unwrap_or("wadiqam_fr")
-        } else {
-            config().model_without_reference.as_deref().unwrap_or("wadiqam_nr")
-        };
-        let models = models.open(default)?;
-        pairs.check_references(&models)?;
+        let models = models.open(has_references)?;
+        // Each row of a list says for itself.
+        if pairs.pairs.is_none() {
+            check_references(&models, reference.is_some())?;
+        }
         Ok((jobs, models))
     }
 

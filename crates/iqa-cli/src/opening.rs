@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use iqa_models::heads::wadiqam::MAX_PATCHES;
-use iqa_models::{Device, FloatDType, Scorer, device_by_name, device_with_float};
+use iqa_models::{Device, FloatDType, ReferenceNeed, Scorer, device_by_name, device_with_float};
 
+use crate::config::config;
 use crate::options::within;
 use crate::output::detail;
 use crate::terminal::Terminal;
@@ -65,8 +66,13 @@ impl ModelOptions {
         })
     }
 
-    /// The models, opened; the one called `default` where none is named.
-    pub(crate) fn open(&self, default: &str) -> Result<Vec<NamedModel>, Box<dyn Error>> {
+    /// The models, opened; where none is named that of `iqa.toml`, or the bundled one, for images with or without references.
+    pub(crate) fn open(&self, references: bool) -> Result<Vec<NamedModel>, Box<dyn Error>> {
+        let default = if references {
+            config().model.as_deref().unwrap_or("wadiqam_fr")
+        } else {
+            config().model_without_reference.as_deref().unwrap_or("wadiqam_nr")
+        };
         let named: Vec<&str> = self.model.iter().map(String::as_str).collect();
         let labels = if named.is_empty() { default.split(',').collect() } else { named };
         if self.weights.is_some() && (labels.len() > 1 || labels[0].contains('=')) {
@@ -101,5 +107,15 @@ impl ModelOptions {
             models.push(NamedModel { label: label.into(), scorer });
         }
         Ok(models)
+    }
+}
+
+/// That `--reference` is given if and only if some model needs one.
+pub(crate) fn check_references(models: &[NamedModel], given: bool) -> Result<(), Box<dyn Error>> {
+    let needs = |model: &&NamedModel| model.scorer.spec().reference == ReferenceNeed::FullReference;
+    match models.iter().find(needs) {
+        Some(model) if !given => Err(format!("`{}` needs --reference", model.label).into()),
+        None if given => Err(format!("`{}` takes no --reference", models[0].label).into()),
+        _ => Ok(()),
     }
 }

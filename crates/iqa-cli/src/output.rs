@@ -6,9 +6,13 @@
 
 use std::error::Error;
 use std::fmt::Arguments;
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, Cursor, ErrorKind, Write};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::{Mutex, OnceLock, PoisonError};
+
+use iqa_models::core::write_atomically;
+use iqa_models::image::{ImageFormat, RgbImage};
 
 /// The first failure to write, other than a reader that has gone.
 static FAILURE: Mutex<Option<io::Error>> = Mutex::new(None);
@@ -55,6 +59,13 @@ pub(crate) fn print(text: Arguments<'_>) {
 /// Writes a line to standard error. One that cannot be written, to a closed pipe or a full disk, is lost.
 pub(crate) fn note(text: Arguments<'_>) {
     let _ = writeln!(io::stderr().lock(), "{text}");
+}
+
+/// Writes a picture as PNG, whole or not at all.
+pub(crate) fn write_png(path: &Path, picture: &RgbImage) -> Result<(), Box<dyn Error>> {
+    let mut bytes = Cursor::new(Vec::new());
+    picture.write_to(&mut bytes, ImageFormat::Png)?;
+    Ok(write_atomically(path, &bytes.into_inner())?)
 }
 
 /// How much is said on standard error besides errors.

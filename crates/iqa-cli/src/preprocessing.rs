@@ -1,8 +1,10 @@
 //! What is done to images before they are scored, as options.
 
 use clap::{Args, ValueEnum};
-use iqa_models::Preprocessing;
 use iqa_models::image::imageops::FilterType;
+use iqa_models::{Preprocessing, Scorers};
+
+use crate::opening::NamedModel;
 
 /// What is done to the images first.
 #[derive(Args)]
@@ -28,7 +30,13 @@ enum Filter {
 }
 
 impl PreprocessingOptions {
-    pub(crate) fn preprocessing(&self) -> Preprocessing {
+    /// Models that score what was preprocessed, and their labels, in the same order.
+    pub(crate) fn scorers(&self, models: Vec<NamedModel>) -> (Vec<String>, Scorers) {
+        let (labels, scorers) = models.into_iter().map(|model| (model.label, model.scorer)).unzip();
+        (labels, Scorers::new(scorers).with_preprocessing(self.preprocessing()))
+    }
+
+    fn preprocessing(&self) -> Preprocessing {
         let filter = |filter| match filter {
             Filter::Nearest => FilterType::Nearest,
             Filter::Bilinear => FilterType::Triangle,

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use iqa_models::core::Observer;
 use iqa_models::evaluate::html::{Page, Picture, ScoredImage, ScoredImages, ScoredModel};
-use iqa_models::{Pair, Pictures, Score, Scorers, heatmap_panels};
+use iqa_models::{Pair, Pictures, Score, heatmap_panels};
 
 use crate::jobs::{Job, Jobs, PairOptions};
 use crate::opening::ModelOptions;
@@ -69,9 +69,7 @@ pub(crate) fn run(options: &Options) -> Result<bool, Box<dyn Error>> {
 fn score(options: &Options) -> Result<ScoredImages, Box<dyn Error>> {
     let (jobs, models) = Jobs::open(&options.distorted, &options.pairs, &options.models)?;
     let Jobs { list: jobs, mut failures } = jobs;
-    let (labels, scorers): (Vec<String>, Vec<_>) =
-        models.into_iter().map(|model| (model.label, model.scorer)).unzip();
-    let scorers = Scorers::new(scorers).with_preprocessing(options.preprocessing.preprocessing());
+    let (labels, scorers) = options.preprocessing.scorers(models);
     let models = labels.iter().zip(scorers.each()).map(|(label, scorer)| {
         let (spec, identity) = (scorer.spec(), scorer.identity().to_string());
         ScoredModel { label: label.clone(), identity, direction: spec.direction, range: spec.range }

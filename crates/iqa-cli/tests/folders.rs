@@ -35,6 +35,13 @@ fn run(command: &mut Command) -> (Output, String) {
     (output, text)
 }
 
+/// All pictures against their originals, by a model that can and, where they are small, one that cannot score them.
+fn by_two_models(root: &Path, arguments: &[&str]) -> Output {
+    let mut command = iqa("score");
+    command.current_dir(root).args(["dist", "--reference", "ref", "--recursive", "--model", "psnr,ms_ssim"]);
+    run(command.args(arguments)).0
+}
+
 fn scores(arguments: &[&str], root: &Path) -> Vec<Vec<String>> {
     let mut command = iqa("score");
     command.current_dir(root).args(arguments).args(["--format", "csv"]);
@@ -198,16 +205,7 @@ fn a_model_that_cannot_score_an_image_leaves_its_place_empty() {
     folders(folder.path(), 2);
     // Too small for five scales.
     let call = |format: &str| {
-        let mut command = iqa("score");
-        command.current_dir(folder.path()).args([
-            "dist",
-            "--reference",
-            "ref",
-            "--recursive",
-            "--model",
-            "psnr,ms_ssim",
-        ]);
-        run(command.args(["--format", format, "--output", &format!("o.{format}")])).0
+        by_two_models(folder.path(), &["--format", format, "--output", &format!("o.{format}")])
     };
     for format in ["csv", "json"] {
         for _ in 0..2 {
@@ -329,18 +327,7 @@ fn scores_become_a_parquet_file_that_is_gone_on_towards() {
     let folder = tempfile::tempdir().expect("a folder");
     folders(folder.path(), 3);
     // Two fail by one of the models: too small.
-    let score = |output: &str| {
-        let mut command = iqa("score");
-        command.current_dir(folder.path()).args([
-            "dist",
-            "--reference",
-            "ref",
-            "--recursive",
-            "--model",
-            "psnr,ms_ssim",
-        ]);
-        run(command.args(["--output", output])).0
-    };
+    let score = |output: &str| by_two_models(folder.path(), &["--output", output]);
     assert_eq!(score("rows.csv").status.code(), Some(1));
     assert_eq!(score("growing.json").status.code(), Some(1));
     // As a run that was stopped in the middle of a record leaves it.

@@ -19,8 +19,8 @@ use sets::SetsOptions;
 
 /// Says how well models agree with people on rated sets
 ///
-/// PLCC, SRCC, KRCC, RMSE, with and without
-/// logistic fits; for each type of distortion; over splits; against another model. Several models or sets give a table.
+/// PLCC, SRCC, KRCC, RMSE, with and without logistic fits; for each type of distortion; over splits; against another model.
+/// Several models or sets give a table.
 ///
 /// Scores are written as they come: a run that was stopped goes on when started again with the same options.
 #[derive(Args)]
@@ -81,7 +81,7 @@ pub(crate) fn run(options: &Options) -> Result<bool, Box<dyn Error>> {
     let sets = options.sets.open(seed)?;
     let mut samples = sets.iter().flat_map(DataSet::samples);
     let full = samples.all(|sample| sample.reference.is_some());
-    let models = options.models.open(if full { "wadiqam_fr" } else { "wadiqam_nr" })?;
+    let models = options.models.open(full)?;
     let config = ReportConfig {
         resamples: options.resamples,
         seed,

@@ -14,13 +14,14 @@ use std::time::Instant;
 
 use clap::Args;
 use content::Contents;
-use iqa_models::core::{Observer, write_atomically};
+use iqa_models::core::Observer;
 use iqa_models::image::RgbImage;
-use iqa_models::{ModelError, Pair, Score, Scorers, Scores, available_devices, heatmap};
+use iqa_models::{ModelError, Pair, Score, Scores, available_devices, heatmap};
 use output::{Format, Writer};
 
 use crate::jobs::{Job, Jobs, PairOptions};
 use crate::opening::ModelOptions;
+use crate::output::write_png;
 use crate::preprocessing::PreprocessingOptions;
 use crate::terminal::Terminal;
 
@@ -116,9 +117,7 @@ pub(crate) fn run(options: &Options) -> Result<bool, Box<dyn Error>> {
         .into());
     }
     let heatmap = options.heatmap.as_deref().map(|path| heatmap_target(path, options, &jobs)).transpose()?;
-    let (labels, scorers): (Vec<String>, Vec<_>) =
-        models.into_iter().map(|model| (model.label, model.scorer)).unzip();
-    let scorers = Scorers::new(scorers).with_preprocessing(options.preprocessing.preprocessing());
+    let (labels, scorers) = options.preprocessing.scorers(models);
     let mut writer = Writer::new(format, labels.into_iter().zip(scorers.each()));
     let first = options.shard.is_none_or(|shard| shard.index == 0);
     match &options.output {
@@ -184,7 +183,5 @@ fn draw(path: &Path, image: &RgbImage, score: &Score) -> Result<(), Box<dyn Erro
     let Some(patches) = &score.patches else {
         return Err("--heatmap: this model does not score patches".into());
     };
-    let mut bytes = std::io::Cursor::new(Vec::new());
-    heatmap(image, patches, score.direction).write_to(&mut bytes, iqa_models::image::ImageFormat::Png)?;
-    Ok(write_atomically(path, &bytes.into_inner())?)
+    write_png(path, &heatmap(image, patches, score.direction))
 }

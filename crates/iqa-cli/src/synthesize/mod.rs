@@ -3,11 +3,12 @@
 mod sheets;
 
 use std::error::Error;
-use std::io::{Cursor, ErrorKind};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
+use crate::output::write_png;
 use crate::terminal::Terminal;
 use clap::{Args, ValueEnum};
 use iqa_models::core::{
@@ -17,7 +18,6 @@ use iqa_models::core::{
 use iqa_models::datasets::synthetic::{
     Opinions, Photograph, PublishedCrop, SetStyle, SyntheticSet, load_reference, reference_files,
 };
-use iqa_models::image::{ImageFormat, RgbImage};
 use rayon::prelude::*;
 use serde_json::json;
 
@@ -231,10 +231,4 @@ fn is_begun(path: &Path, settings: &serde_json::Value) -> Result<bool, Box<dyn E
         }
     }
     Ok(true)
-}
-
-fn write_png(path: &Path, image: &RgbImage) -> Result<(), Box<dyn Error>> {
-    let mut bytes = Cursor::new(Vec::new());
-    image.write_to(&mut bytes, ImageFormat::Png)?;
-    Ok(write_atomically(path, &bytes.into_inner())?)
 }

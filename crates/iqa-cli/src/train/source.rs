@@ -4,6 +4,7 @@ use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::options::photographs_by_name;
 use crate::sets::SetOptions;
 use clap::{Args, Parser};
 use iqa_models::datasets::augment::PairAugment;
@@ -210,8 +211,8 @@ impl Source {
             );
         }
         let references = Arc::new(load_references(folder)?);
-        let validation = indices(&references, &options.validation)?;
-        let test = indices(&references, &options.test)?;
+        let validation = photographs_by_name(&references, &options.validation)?;
+        let test = photographs_by_name(&references, &options.test)?;
         let kept_out = |index: &usize| validation.contains(index) || test.contains(index);
         let training: Vec<usize> = (0..references.len()).filter(|index| !kept_out(index)).collect();
         if training.is_empty() {
@@ -352,16 +353,4 @@ fn by_name(set: &DataSet, validation: &[String], test: &[String]) -> Result<Side
         }
     }
     Ok(sides)
-}
-
-fn indices(references: &[Reference], names: &[String]) -> Result<Vec<usize>, Box<dyn Error>> {
-    names
-        .iter()
-        .map(|name| {
-            references
-                .iter()
-                .position(|reference| &reference.name == name)
-                .ok_or_else(|| format!("no photograph is called `{name}`").into())
-        })
-        .collect()
 }

@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::options::photographs_by_name;
 use crate::terminal::Terminal;
 use clap::{Args, ValueEnum};
 use iqa_models::core::{FolderClaim, Observer, write_atomically};
@@ -70,7 +71,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     let files = ["components.safetensors", "reduced_reference.md", "reduced_reference.svg"];
     let _claim = FolderClaim::new(&options.output, "reduced_reference", &files)?;
     let references = Arc::new(load_references(&options.photographs)?);
-    let test = indices(&references, &options.test)?;
+    let test = photographs_by_name(&references, &options.test)?;
     let training: Vec<usize> = (0..references.len()).filter(|index| !test.contains(index)).collect();
     if training.is_empty() {
         return Err("no photograph is left to fit the components on".into());
@@ -173,16 +174,4 @@ fn table(
     }
     writeln!(text, "| the reference itself | | {:.4} | {:.4} |", full.srcc, full.plcc)?;
     Ok(text)
-}
-
-fn indices(references: &[Reference], names: &[String]) -> Result<Vec<usize>, Box<dyn Error>> {
-    names
-        .iter()
-        .map(|name| {
-            references
-                .iter()
-                .position(|reference| &reference.name == name)
-                .ok_or_else(|| format!("no photograph is called `{name}`").into())
-        })
-        .collect()
 }
