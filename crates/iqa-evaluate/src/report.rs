@@ -220,15 +220,7 @@ fn splits(
 /// `None` unless the figure is defined on every split.
 fn summary(name: &str, figure: Figure, parts: &[Part]) -> Option<Summary> {
     let value = |part: &Part| part.figures.as_ref().and_then(|figures: &Figures| figure(figures));
-    let mut values: Vec<f64> = parts.iter().map(value).collect::<Option<_>>()?;
-    values.sort_unstable_by(f64::total_cmp);
-    let count = values.len();
-    let mean = values.iter().sum::<f64>() / count as f64;
-    let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
-    Some(Summary {
-        figure: name.into(),
-        mean,
-        median: (values[(count - 1) / 2] + values[count / 2]) / 2.0,
-        std: if count > 1 { (squares / (count - 1) as f64).sqrt() } else { 0.0 },
-    })
+    let values: Vec<f64> = parts.iter().map(value).collect::<Option<_>>()?;
+    let iqa_metrics::Summary { mean, median, std, .. } = iqa_metrics::Summary::of(&values)?;
+    Some(Summary { figure: name.into(), mean, median, std })
 }

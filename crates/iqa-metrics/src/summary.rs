@@ -30,9 +30,10 @@ impl Summary {
         }
         let mut sorted = scores.to_vec();
         sorted.sort_by(f64::total_cmp);
-        let mean = scores.iter().sum::<f64>() / count as f64;
+        // In ascending order: the same scores have the same sum, in whatever order they came.
+        let mean = sorted.iter().sum::<f64>() / count as f64;
         let (low, high) = (sorted[(count - 1) / 2], sorted[count / 2]);
-        let squares: f64 = scores.iter().map(|score| (score - mean).powi(2)).sum();
+        let squares: f64 = sorted.iter().map(|score| (score - mean).powi(2)).sum();
         let std = if count == 1 && mean.is_finite() { 0.0 } else { (squares / (count - 1) as f64).sqrt() };
         Some(Self { count, mean, median: f64::midpoint(low, high), std })
     }

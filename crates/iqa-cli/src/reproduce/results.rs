@@ -74,7 +74,10 @@ impl Found {
             return Ok(empty(State::NotRun));
         }
         let state = if figures.len() == folders.len() { State::Run } else { State::InPart };
-        let value = |figure: fn(&Figures) -> f64| Some(sum_up(figures.iter().map(figure).collect(), summary));
+        let value = |figure: fn(&Figures) -> f64| {
+            let values: Vec<f64> = figures.iter().map(figure).collect();
+            sum_up(&values, summary)
+        };
         Ok(Self { state, plcc: value(|f| f.plcc), srcc: value(|f| f.srcc), krcc: value(|f| f.krcc) })
     }
 }
@@ -110,13 +113,10 @@ fn part(report: &Report, part: Option<&str>) -> Result<Option<Figures>, Box<dyn 
         .ok_or_else(|| format!("the report on {} has no type or subset `{name}`", report.set).into())
 }
 
-fn sum_up(mut values: Vec<f64>, summary: Summary) -> f64 {
-    let count = values.len();
-    match summary {
-        Summary::Mean => values.iter().sum::<f64>() / count as f64,
-        Summary::Median => {
-            values.sort_unstable_by(f64::total_cmp);
-            (values[(count - 1) / 2] + values[count / 2]) / 2.0
-        }
-    }
+fn sum_up(values: &[f64], summary: Summary) -> Option<f64> {
+    let found = iqa_models::metrics::Summary::of(values)?;
+    Some(match summary {
+        Summary::Mean => found.mean,
+        Summary::Median => found.median,
+    })
 }

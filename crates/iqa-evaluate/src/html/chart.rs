@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::ops::Range;
 
+use iqa_metrics::Summary;
 use iqa_metrics::chart::{axis, drawn};
 
 use super::Picture;
@@ -50,7 +51,7 @@ impl Chart {
     pub fn histogram(name: &str, values: &[f64]) -> Option<Self> {
         let mut values: Vec<f64> = values.iter().copied().filter_map(drawn).collect();
         values.sort_unstable_by(f64::total_cmp);
-        let middle = f64::midpoint(*values.get(values.len().checked_sub(1)? / 2)?, values[values.len() / 2]);
+        let middle = Summary::of(&values)?.median;
         let across = Axis { values: axis(values.iter().copied()), ends: LEFT..WIDTH - RIGHT };
         let Range { start, end } = across.values.clone();
         let bins = (values.len() as f64).sqrt().ceil().clamp(8.0, 30.0) as usize;
