@@ -3,6 +3,8 @@
 use std::env;
 use std::error::Error;
 use std::ffi::OsString;
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
@@ -13,11 +15,14 @@ const NAME: &str = "iqa.toml";
 /// Names another file; nothing for none.
 const VARIABLE: &str = "IQA_CONFIG";
 
+/// More is no file of settings: a device, say, that does not end.
+const MOST_BYTES: u64 = 1 << 20;
+
 /// Each is what the option of its name says, where that is not given.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Config {
-    /// The models for images with a reference, with commas.
+    /// The models for images with a reference, with commas; files of weights from the folder of the settings.
     pub(crate) model: Option<String>,
     /// The models for images without one.
     pub(crate) model_without_reference: Option<String>,
@@ -37,13 +42,20 @@ pub(crate) fn config() -> &'static Config {
 pub(crate) fn apply(mut program: clap::Command) -> Result<clap::Command, Box<dyn Error>> {
     let Some(path) = path() else { return Ok(program) };
     let wrong = |error: &dyn std::fmt::Display| format!("{}: expected settings: {error}", path.display());
-    let text = std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
-    let config: Config = toml::from_str(&text).map_err(|error| wrong(&error))?;
+    let mut text = String::new();
+    let read = File::open(&path).and_then(|file| file.take(MOST_BYTES).read_to_string(&mut text));
+    if read.map_err(|error| format!("{}: {error}", path.display()))? as u64 == MOST_BYTES {
+        return Err(wrong(&"found more than a MiB").into());
+    }
+    let mut config: Config = toml::from_str(&text).map_err(|error| wrong(&error))?;
     if let Some(threads) = config.threads {
         let limit = crate::options::within(1..=crate::MAX_THREADS);
         limit(&threads.to_string()).map_err(|error| wrong(&format!("threads: {error}")))?;
     }
     let folder = path.parent().unwrap_or(Path::new(""));
+    for models in [&mut config.model, &mut config.model_without_reference] {
+        *models = models.as_deref().map(|models| weights_below(folder, models));
+    }
     if let Some(cache) = &config.cache {
         iqa_models::backbones::pretrained::set_default_cache(folder.join(cache));
     }
@@ -64,6 +76,15 @@ pub(crate) fn apply(mut program: clap::Command) -> Result<clap::Command, Box<dyn
     }
     let _ = CONFIG.set(config);
     Ok(program)
+}
+
+/// Models with the weights of `NAME=FILE` from the folder of the settings.
+fn weights_below(folder: &Path, models: &str) -> String {
+    let model = |label: &str| match label.split_once('=') {
+        Some((name, file)) if !file.is_empty() => format!("{name}={}", folder.join(file).display()),
+        _ => label.into(),
+    };
+    models.split(',').map(model).collect::<Vec<_>>().join(",")
 }
 
 /// The file: that of `--config`, which the program's own reading of its options comes too late for, else that of the

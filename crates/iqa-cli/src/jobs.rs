@@ -82,6 +82,14 @@ impl Jobs {
         let folder = reference.filter(|path| path.is_dir());
         let folder = folder.map(|path| ImageFolder::open(path, recursive)).transpose()?;
         let mut jobs = Self { list: Vec::new(), failures: Vec::new() };
+        if let Some(folder) = reference.filter(|_| folder.is_some())
+            && let Ok(real) = folder.canonicalize()
+            && arguments
+                .iter()
+                .any(|argument| Path::new(argument).canonicalize().is_ok_and(|path| path == real))
+        {
+            note!("warning: {}: the images are their own references", folder.display());
+        }
         let mut used = HashSet::new();
         for argument in arguments {
             for Found { file, below } in jobs.expand(argument, recursive) {

@@ -23,6 +23,7 @@ mod terminal;
 mod train;
 mod weights;
 
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -89,7 +90,15 @@ fn main() -> ExitCode {
         Ok(program) => program,
         Err(error) => return finish(Err(error)),
     };
-    let matches = program.clone().get_matches();
+    let matches = match program.clone().try_get_matches() {
+        Ok(matches) => matches,
+        // Help, or the version.
+        Err(text) if !text.use_stderr() => {
+            output::printed(text.print().and_then(|()| std::io::stdout().flush()));
+            return finish(Ok(true));
+        }
+        Err(error) => error.exit(),
+    };
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     output::set_verbosity(match &cli.global {
         Global { quiet: true, .. } => Verbosity::Quiet,

@@ -8,7 +8,7 @@ use iqa_models::heads::wadiqam::MAX_PATCHES;
 use iqa_models::{Device, FloatDType, ReferenceNeed, Scorer, device_by_name, device_with_float};
 
 use crate::config::config;
-use crate::options::within;
+use crate::options::{Known, within};
 use crate::output::detail;
 use crate::terminal::Terminal;
 
@@ -17,14 +17,14 @@ use crate::terminal::Terminal;
 pub(crate) struct ModelOptions {
     /// The models, by name (`iqa models` lists them): several with commas, or repeated. `NAME=FILE` is one with the weights of a
     /// file [default: wadiqam_fr with references, wadiqam_nr without]
-    #[arg(long, value_delimiter = ',')]
+    #[arg(long, value_delimiter = ',', value_parser = Known::MODELS, hide_possible_values = true)]
     pub(crate) model: Vec<String>,
     /// Weights to use instead of the bundled ones, for a single model: our safetensors; for DIQaM and WaDIQaM also deepIQA's
     /// `.model` or a `.pth` of lidq92 or pyiqa.
     #[arg(long)]
     pub(crate) weights: Option<PathBuf>,
     /// Where to compute; `iqa devices` lists those of this build.
-    #[arg(long, default_value = "flex")]
+    #[arg(long, default_value = "flex", value_parser = Known::DEVICES, hide_possible_values = true)]
     device: String,
     /// Compute in half precision: faster on some GPUs, and less exact.
     #[arg(long, value_enum)]

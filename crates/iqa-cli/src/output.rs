@@ -49,7 +49,12 @@ pub(crate) fn may_be_closed() -> bool {
 /// Writes to standard output. What goes wrong is told by [`finish`].
 pub(crate) fn print(text: Arguments<'_>) {
     let mut out = io::stdout().lock();
-    if let Err(error) = out.write_fmt(text).and_then(|()| out.flush())
+    printed(out.write_fmt(text).and_then(|()| out.flush()));
+}
+
+/// Keeps for [`finish`] what went wrong when something was written to standard output.
+pub(crate) fn printed(written: io::Result<()>) {
+    if let Err(error) = written
         && error.kind() != ErrorKind::BrokenPipe
     {
         FAILURE.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);

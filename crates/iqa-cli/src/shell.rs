@@ -20,8 +20,8 @@ pub(crate) struct Completions {
 #[derive(Args)]
 #[command(after_help = "Example:\n  iqa man > iqa.1 && man -l iqa.1")]
 pub(crate) struct Man {
-    /// That of a command, `score` say, in place of the program's.
-    command: Option<String>,
+    /// That of a command in place of the program's: `score`, or `weights convert`.
+    command: Vec<String>,
 }
 
 impl Completions {
@@ -35,15 +35,14 @@ impl Completions {
 impl Man {
     pub(crate) fn run(&self, mut program: clap::Command) -> Result<(), Box<dyn Error>> {
         program.build();
-        let page = match &self.command {
-            None => program,
-            Some(name) => {
-                let command = program.find_subcommand(name).ok_or_else(|| format!("no command `{name}`"))?;
-                command.clone()
-            }
-        };
+        let mut page = &program;
+        for name in &self.command {
+            page = page
+                .find_subcommand(name)
+                .ok_or_else(|| format!("no command `{}`", self.command.join(" ")))?;
+        }
         let mut text = Vec::new();
-        clap_mangen::Man::new(page).render(&mut text)?;
+        clap_mangen::Man::new(page.clone()).render(&mut text)?;
         crate::output::print(format_args!("{}", String::from_utf8_lossy(&text)));
         Ok(())
     }

@@ -19,6 +19,9 @@ use crate::HeadError;
 pub(crate) const TRUNK: OptionInfo =
     OptionInfo { name: "trunk", help: "file or folder of torchvision's weights (the cache folder)" };
 
+/// The scale of these models, `(direction, range)`.
+pub(crate) const DISTANCE: Option<(Direction, (f64, f64))> = Some((Direction::LowerIsBetter, (0.0, 1.0)));
+
 /// The file with the weights of the published network, which may be downloaded first.
 pub(crate) fn trunk_file(chosen: &Chosen<'_>, config: &BackboneConfig) -> Result<PathBuf, ModelError> {
     let path: Option<String> = chosen.parse(TRUNK.name, "a path")?;

@@ -70,7 +70,10 @@ mod tests {
         for info in models().filter(|info| info.is_bundled()) {
             let model =
                 info.open(None, &[], &burn::tensor::Device::flex(), &iqa_core::Silent).expect("opens");
-            assert_eq!((model.name(), model.spec().reference), (info.name, info.reference));
+            let spec = model.spec();
+            assert_eq!((model.name(), spec.reference), (info.name, info.reference));
+            assert_eq!(info.scale, Some((spec.direction, spec.range)), "{}", info.name);
+            assert!(!info.accuracy.is_empty(), "{}: measure it", info.name);
         }
     }
 }

@@ -19,7 +19,7 @@ mod weights;
 pub use checked::{CheckedModel, PreparedReference};
 pub use checks::{ScoreError, check_finite, check_minimum, check_reference, check_sizes, check_tensors};
 pub use device::{DEVICE_NAMES, available_devices, device_by_name, device_with_float};
-pub use entry::{Chosen, MakeNetwork, ModelInfo, OptionInfo, Source, WeightSource};
+pub use entry::{Accuracy, Chosen, MakeNetwork, ModelInfo, OptionInfo, Source, WeightSource};
 pub use error::NnError;
 pub use identity::Identity;
 pub use model_error::ModelError;

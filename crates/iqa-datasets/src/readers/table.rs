@@ -7,10 +7,22 @@ use crate::DatasetError;
 
 /// Columns of the image that is rated or scored, and general names, which count where none of the first is there.
 const DISTORTED: [&[&str]; 2] = [
-    &["distorted", "dist", "dis", "dist_img", "dis_img_path"],
-    &["image", "image_name", "filename", "file", "path", "name"],
+    &[
+        "distorted",
+        "dist",
+        "dis",
+        "dist_img",
+        "dis_img_path",
+        "distorted_image",
+        "distorted_path",
+        "restored",
+    ],
+    &["image", "img", "image_path", "img_path", "image_name", "filename", "file", "path", "name"],
 ];
-const REFERENCE: [&[&str]; 2] = [&["reference", "ref", "ref_img", "ref_img_path"], &["original", "pristine"]];
+const REFERENCE: [&[&str]; 2] = [
+    &["reference", "ref", "ref_img", "ref_img_path", "reference_image", "reference_path", "ref_path"],
+    &["original", "pristine", "gt", "ground_truth", "gt_path"],
+];
 const SCORE: &[&str] = &["score", "mos", "dmos"];
 
 /// A file with a header, read as far as its columns.

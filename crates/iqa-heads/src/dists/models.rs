@@ -4,7 +4,7 @@ use iqa_core::ReferenceNeed::FullReference;
 use iqa_nn::{ModelInfo, Source, WeightSource};
 
 use super::network::{Dists, dists_backbone};
-use crate::perceptual::{FeatureModel, TRUNK, trunk_file};
+use crate::perceptual::{DISTANCE, FeatureModel, TRUNK, trunk_file};
 
 const WEIGHTS: WeightSource = WeightSource::Partly(
     include_bytes!("../../weights/dists.safetensors"),
@@ -16,8 +16,10 @@ const WEIGHTS: WeightSource = WeightSource::Partly(
 pub static MODELS: &[ModelInfo] = &[ModelInfo {
     name: "dists",
     reference: FullReference,
+    scale: DISTANCE,
     paper: "Ding et al., IEEE TPAMI 44(5), 2022",
     options: &[TRUNK],
+    accuracy: &[],
     source: Source::Network(WEIGHTS, |tensors, chosen, device| {
         let config = dists_backbone(1);
         let file = trunk_file(chosen, &config)?;

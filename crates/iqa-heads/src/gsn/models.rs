@@ -9,8 +9,10 @@ use super::quality::GsnModel;
 pub static MODELS: &[ModelInfo] = &[ModelInfo {
     name: "gsn",
     reference: FullReference,
+    scale: None,
     paper: "Cong et al., CVPR Workshops 2022",
     options: &[],
+    accuracy: &[],
     source: Source::Network(
         WeightSource::File("its authors published none; the recipe `gsn` trains some"),
         |tensors, _, device| Ok(Box::new(GsnModel::from_tensors(tensors, device)?)),

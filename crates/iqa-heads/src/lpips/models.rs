@@ -5,7 +5,7 @@ use iqa_core::ReferenceNeed::FullReference;
 use iqa_nn::{Chosen, MakeNetwork, ModelError, ModelInfo, NamedTensors, QualityModel, Source, WeightSource};
 
 use super::network::{Lpips, LpipsTrunk};
-use crate::perceptual::{FeatureModel, TRUNK, trunk_file};
+use crate::perceptual::{DISTANCE, FeatureModel, TRUNK, trunk_file};
 
 const PAPER: &str = "Zhang et al., CVPR 2018";
 const TERMS: &str = "weights of the channels: BSD 2-Clause, of the package `lpips`; the trunk's are torchvision's (BSD \
@@ -25,7 +25,8 @@ fn make(
 
 const fn model(name: &'static str, weights: &'static [u8], make: MakeNetwork) -> ModelInfo {
     let source = Source::Network(WeightSource::Partly(weights, TERMS), make);
-    ModelInfo { name, reference: FullReference, paper: PAPER, options: &[TRUNK], source }
+    let (reference, options) = (FullReference, &[TRUNK]);
+    ModelInfo { name, reference, scale: DISTANCE, paper: PAPER, options, accuracy: &[], source }
 }
 
 /// The models of the family.

@@ -4,7 +4,7 @@ use burn::tensor::Tensor;
 use image::RgbImage;
 use iqa_core::{Direction, ReferenceNeed, ScoreSpec};
 use iqa_metrics::image::{Downsampling, Measure};
-use iqa_nn::{Identity, ModelError, ModelInfo, QualityModel, ScoreError, Scored, Source};
+use iqa_nn::{Accuracy, Identity, ModelError, ModelInfo, QualityModel, ScoreError, Scored, Source};
 
 use super::gmsd::gmsd;
 use super::psnr::psnr;
@@ -21,9 +21,11 @@ impl QualityModel for MeasureModel {
     }
 
     fn spec(&self) -> ScoreSpec {
-        let direction =
-            if self.0.higher_is_better() { Direction::HigherIsBetter } else { Direction::LowerIsBetter };
-        ScoreSpec { direction, range: self.0.range(), reference: ReferenceNeed::FullReference }
+        ScoreSpec {
+            direction: direction(self.0),
+            range: self.0.range(),
+            reference: ReferenceNeed::FullReference,
+        }
     }
 
     fn identity(&self) -> Identity {
@@ -60,6 +62,10 @@ impl QualityModel for MeasureModel {
     }
 }
 
+const fn direction(measure: Measure) -> Direction {
+    if measure.higher_is_better() { Direction::HigherIsBetter } else { Direction::LowerIsBetter }
+}
+
 /// Which of those that share a name it is, too.
 const fn paper(measure: Measure) -> &'static str {
     match measure {
@@ -78,16 +84,29 @@ const fn paper(measure: Measure) -> &'static str {
 }
 
 macro_rules! measures {
-    ($($measure:ident),*) => {
+    ($($measure:ident: $srcc:literal, $plcc:literal;)*) => {
         &[$(ModelInfo {
             name: Measure::$measure.name(),
             reference: ReferenceNeed::FullReference,
+            scale: Some((direction(Measure::$measure), Measure::$measure.range())),
             paper: paper(Measure::$measure),
             options: &[],
+            accuracy: &[Accuracy::tid2013($srcc, $plcc)],
             source: Source::Formula(|| Box::new(MeasureModel(Measure::$measure))),
         }),*]
     };
 }
 
-/// The models of the family.
-pub static MODELS: &[ModelInfo] = measures!(Psnr, Ssim, SsimFull, MsSsim, Gmsd, Fsim, Fsimc, Vsi, Vif, Vifp);
+/// The models of the family, with SRCC and PLCC on the pairs that [`Accuracy::tid2013`] names, by `iqa evaluate`.
+pub static MODELS: &[ModelInfo] = measures![
+    Psnr: 0.684, 0.646;
+    Ssim: 0.666, 0.720;
+    SsimFull: 0.548, 0.618;
+    MsSsim: 0.718, 0.765;
+    Gmsd: 0.734, 0.805;
+    Fsim: 0.735, 0.791;
+    Fsimc: 0.799, 0.810;
+    Vsi: 0.849, 0.825;
+    Vif: 0.593, 0.656;
+    Vifp: 0.541, 0.533;
+];

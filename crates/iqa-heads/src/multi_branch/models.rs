@@ -12,7 +12,8 @@ const WEIGHTS: WeightSource = WeightSource::File(
 
 const fn model(name: &'static str, make: MakeNetwork) -> ModelInfo {
     let source = Source::Network(WEIGHTS, make);
-    ModelInfo { name, reference: FullReference, paper: "Dutta, Das, Shah", options: &[], source }
+    let paper = "Dutta, Das, Shah";
+    ModelInfo { name, reference: FullReference, scale: None, paper, options: &[], accuracy: &[], source }
 }
 
 /// The models of the family.

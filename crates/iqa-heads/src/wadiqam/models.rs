@@ -1,9 +1,10 @@
 //! DIQaM and WaDIQaM by name.
 
 use burn::tensor::Device;
+use iqa_core::Direction;
 use iqa_core::ReferenceNeed::{self, FullReference, NoReference};
 use iqa_nn::{
-    Chosen, MakeNetwork, ModelError, ModelInfo, NamedTensors, OptionInfo, QualityModel, Source,
+    Accuracy, Chosen, MakeNetwork, ModelError, ModelInfo, NamedTensors, OptionInfo, QualityModel, Source,
     TrainingSource, WeightSource,
 };
 
@@ -30,7 +31,7 @@ const SINGLE: &[TrainingSource] = &[
 const OPTIONS: &[OptionInfo] = &[
     OptionInfo {
         name: "patches",
-        help: "look at so many random patches of each image and scale, instead of the whole grid",
+        help: "look at so many random patches of each image and scale, drawn for each image, instead of the whole grid",
     },
     OptionInfo { name: "seed", help: "where the random patches lie (0)" },
     OptionInfo { name: "stride", help: "distance of the grid's patches, in pixels (32)" },
@@ -58,9 +59,15 @@ const fn model(
     name: &'static str,
     reference: ReferenceNeed,
     weights: WeightSource,
+    accuracy: &'static [Accuracy],
     make: MakeNetwork,
 ) -> ModelInfo {
-    ModelInfo { name, reference, paper: PAPER, options: OPTIONS, source: Source::Network(weights, make) }
+    let scale = match weights {
+        WeightSource::Bundled(..) => Some((Direction::HigherIsBetter, (0.0, 1.0))),
+        _ => None,
+    };
+    let source = Source::Network(weights, make);
+    ModelInfo { name, reference, scale, paper: PAPER, options: OPTIONS, accuracy, source }
 }
 
 const BUNDLED_FR: &[u8] = include_bytes!("../../weights/wadiqam_fr.safetensors");
@@ -77,15 +84,20 @@ pub static MODELS: &[ModelInfo] = &[
         "wadiqam_fr",
         FullReference,
         WeightSource::Bundled(BUNDLED_FR, PAIRS),
+        &[Accuracy::tid2013(0.906, 0.913)],
         |tensors, chosen, device| make(&WadiqamConfig::wadiqam_fr(), tensors, chosen, device),
     ),
-    model("wadiqam_nr", NoReference, WeightSource::Bundled(BUNDLED_NR, SINGLE), |tensors, chosen, device| {
-        make(&WadiqamConfig::wadiqam_nr(), tensors, chosen, device)
-    }),
-    model("diqam_fr", FullReference, DEEP_IQA, |tensors, chosen, device| {
+    model(
+        "wadiqam_nr",
+        NoReference,
+        WeightSource::Bundled(BUNDLED_NR, SINGLE),
+        &[Accuracy::tid2013(0.717, 0.735), Accuracy::biq2021(0.662, 0.715)],
+        |tensors, chosen, device| make(&WadiqamConfig::wadiqam_nr(), tensors, chosen, device),
+    ),
+    model("diqam_fr", FullReference, DEEP_IQA, &[], |tensors, chosen, device| {
         make(&WadiqamConfig::diqam_fr(), tensors, chosen, device)
     }),
-    model("diqam_nr", NoReference, DEEP_IQA, |tensors, chosen, device| {
+    model("diqam_nr", NoReference, DEEP_IQA, &[], |tensors, chosen, device| {
         make(&WadiqamConfig::diqam_nr(), tensors, chosen, device)
     }),
 ];

@@ -1,0 +1,98 @@
+//! `iqa.toml`, and what a shell and `man` are told.
+#![allow(missing_docs, reason = "a test")]
+
+mod programs;
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use iqa_testkit::textured;
+use programs::{iqa, stderr};
+
+fn run(command: &mut Command, arguments: &[&str], folder: &Path) -> (Output, String) {
+    let output = command.args(arguments).current_dir(folder).output().expect("starts");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    (output, text)
+}
+
+#[test]
+fn weights_in_the_settings_lie_beside_them() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let settings = folder.path().join("settings");
+    std::fs::create_dir(&settings).expect("makes it");
+    let bundled = concat!(env!("CARGO_MANIFEST_DIR"), "/../iqa-heads/weights/wadiqam_nr.safetensors");
+    std::fs::copy(bundled, settings.join("mine.safetensors")).expect("copies");
+    let text = "model_without_reference = \"wadiqam_nr=mine.safetensors\"\n";
+    std::fs::write(settings.join("iqa.toml"), text).expect("writes");
+    textured(64, 64, 1).save(folder.path().join("a.png")).expect("saves");
+    let score = |arguments: &[&str]| {
+        let (output, text) = run(&mut iqa("score"), arguments, folder.path());
+        assert!(output.status.success(), "{}", stderr(&output));
+        text.split_whitespace().find_map(|word| word.parse::<f64>().ok()).expect("a score")
+    };
+    let by_settings = score(&["a.png", "--quiet", "--config", "settings/iqa.toml"]);
+    assert_eq!(by_settings, score(&["a.png", "--quiet", "--model", "wadiqam_nr"]));
+
+    // What does not end is no file of settings.
+    std::fs::write(settings.join("long.toml"), "#".repeat(2 << 20)).expect("writes");
+    let (output, _) = run(&mut iqa("devices"), &["--config", "settings/long.toml"], folder.path());
+    assert_eq!(output.status.code(), Some(2));
+    assert!(
+        stderr(&output).contains("long.toml: expected settings: found more than a MiB"),
+        "{}",
+        stderr(&output)
+    );
+}
+
+#[test]
+fn pictures_that_are_their_own_references_are_remarked_upon() {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::create_dir(folder.path().join("set")).expect("makes it");
+    textured(64, 64, 1).save(folder.path().join("set/a.png")).expect("saves");
+    let arguments = ["set", "--reference", "./set/", "--model", "psnr"];
+    let (output, _) = run(&mut iqa("score"), &arguments, folder.path());
+    assert!(
+        output.status.success() && stderr(&output).contains("their own references"),
+        "{}",
+        stderr(&output)
+    );
+}
+
+#[test]
+fn every_command_has_a_page_and_shells_know_models_and_devices() {
+    let here = Path::new(".");
+    let (output, page) = run(&mut iqa("man"), &["weights", "convert"], here);
+    assert!(output.status.success() && page.contains(".TH iqa-weights-convert 1"), "{page}");
+    let (output, _) = run(&mut iqa("man"), &["weights", "melt"], here);
+    assert!(!output.status.success() && stderr(&output).contains("no command `weights melt`"));
+    for shell in ["bash", "zsh", "fish"] {
+        let (_, text) = run(&mut iqa("completions"), &[shell], here);
+        assert!(text.contains("wadiqam_fr") && text.contains("flex"), "{shell}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn help_that_cannot_be_written_is_an_error() {
+    let full = std::fs::File::options().write(true).open("/dev/full").expect("opens");
+    let output = iqa("score").arg("--help").stdout(full).output().expect("starts");
+    assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+}
+
+#[test]
+fn the_table_of_models_says_how_good_each_is_and_on_what_terms() {
+    let (_, table) = run(&mut iqa("models"), &[], Path::new("."));
+    let row = |name: &str| table.lines().find(|line| line.starts_with(name)).expect("is there").to_owned();
+    for (name, expected) in [
+        ("wadiqam_nr", &["none", "bundled", "BIQ2021 0.", "for research", "Bosse et al."][..]),
+        (
+            "gmsd",
+            &["full", "0 to 0.5, lower is better", "a formula", "TID2013 remade 0.7", "MIT", "Xue et al."],
+        ),
+        ("dists", &["0 to 1, lower is better", "from the cache"]),
+        ("hiqa_oracle", &["full", "give --weights"]),
+    ] {
+        let row = row(name);
+        assert!(expected.iter().all(|part| row.contains(part)), "{row}");
+    }
+}
