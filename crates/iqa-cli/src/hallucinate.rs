@@ -5,7 +5,7 @@ use std::error::Error;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
-use crate::options::within;
+use crate::options::{Known, within};
 use crate::output::write_png;
 use crate::terminal::Terminal;
 use clap::Args;
@@ -40,7 +40,7 @@ pub(crate) struct Options {
     #[arg(long, value_parser = within(1..=usize::from(u16::MAX)))]
     stride: Option<usize>,
     /// Where to compute: flex, wgpu, libtorch, libtorch-cuda or cuda, as compiled in.
-    #[arg(long, default_value = "flex")]
+    #[arg(long, default_value = "flex", value_parser = Known::DEVICES, hide_possible_values = true)]
     device: String,
 }
 

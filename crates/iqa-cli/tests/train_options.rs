@@ -116,6 +116,7 @@ const CASES: &[Case] = &[
     ("blocks", "wadiqam", &[&["blocks", "8/8/8/8/8"]], Refused("another recipe (model differs)")),
     ("hidden", "wadiqam", &[&["hidden", "8"]], Refused("another recipe (model differs)")),
     ("correlation", "wadiqam", &[&["correlation", "0.5"]], Refused("another recipe (correlation differs)")),
+    ("watch-test", "wadiqam", &[&["watch-test"]], Harmless),
     ("flips", "wadiqam", &[&["flips"]], Harmless),
     ("flips", "set", &[&["flips"]], Refused("other training flips and crops")),
     (
@@ -134,6 +135,27 @@ const CASES: &[Case] = &[
     ("gsn-width", "gsn", &[&["gsn-width", "0.125"]], Refused("another recipe (model differs)")),
     ("gsn-ablation", "gsn", &[&["gsn-ablation", "cdc_mse"]], Refused("another recipe (loss differs)")),
     ("gsn-loss", "gsn", &[&["gsn-loss", "mae"]], Refused("another recipe (loss differs)")),
+    ("gsn-order", "gsn", &[&["gsn-order", "3"]], Refused("another recipe (loss differs)")),
+    ("gsn-fusion", "gsn", &[&["gsn-fusion", "4"]], Refused("another recipe (model differs)")),
+    ("gsn-flat", "gsn", &[&["gsn-flat", "0.5"]], Refused("another recipe (schedule differs)")),
+    (
+        "start-from",
+        "gsn",
+        &[&["start-from", "FOLDER/gsn_run/last.safetensors"]],
+        Refused("another recipe (start_from differs)"),
+    ),
+    (
+        "start-from",
+        "multibranch",
+        &[&["start-from", "FOLDER/multibranch_run/best.safetensors"]],
+        Refused("--start-from is not for the recipe multibranch"),
+    ),
+    (
+        "start-from",
+        "hiqa",
+        &[&["start-from", "FOLDER/hiqa_run/hiqa.safetensors"]],
+        Refused("another recipe (start_from differs)"),
+    ),
     ("backbone", "multibranch", &[&["backbone", "vgg19"]], Refused("another recipe (")),
     ("branches", "multibranch", &[&["branches", "frp_frnp"]], Refused("another recipe (model differs)")),
     (
@@ -148,6 +170,9 @@ const CASES: &[Case] = &[
     ("seeds", "multibranch", &[], Untried("each of a table's runs has a folder of its own")),
     ("rung", "hiqa", &[&["rung", "map"]], Refused("another recipe (rung differs)")),
     ("practical", "hiqa", &[&["practical"]], Refused("--practical is for --preset paper")),
+    ("printed", "hiqa", &[&["printed"]], Refused("--printed is for --preset paper")),
+    ("no-vgg", "hiqa", &[&["no-vgg"]], Refused("--no-vgg is for --preset paper")),
+    ("rotation", "hiqa", &[&["rotation", "2"]], Refused("another recipe (rotation differs)")),
     ("channels", "hiqa", &[&["channels", "4"]], Refused("another recipe (")),
     ("patch-side", "hiqa", &[&["patch-side", "128"]], Refused("another recipe (patch differs)")),
     ("patches-each", "hiqa", &[&["patches-each", "2"]], Refused("another recipe (patches differs)")),
@@ -230,7 +255,18 @@ fn options(run: &str) -> Vec<Vec<String>> {
 fn train(folder: &Path, run: &str, changed: &[&[&str]]) -> Output {
     let mut all = options(run);
     for option in changed {
-        let flags = ["grid", "lenient", "flips", "leaky-image-split", "no-flips", "practical", "oracle"];
+        let flags = [
+            "grid",
+            "lenient",
+            "flips",
+            "leaky-image-split",
+            "no-flips",
+            "practical",
+            "oracle",
+            "printed",
+            "no-vgg",
+            "watch-test",
+        ];
         all.retain(|own| own[0] != option[0]);
         if option.len() > 1 || flags.contains(&option[0]) {
             all.push(option.iter().map(|&word| word.to_owned()).collect());

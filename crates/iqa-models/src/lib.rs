@@ -12,6 +12,7 @@
 //! | `diqam_fr`, `diqam_nr` | full, none | that of the weights | a file, deepIQA's and others' too |
 //! | `gsn`, `multibranch`, `hiqa` | full, full, none | 0 to 1, higher is better | a file, trained by `iqa train` |
 //! | `multibranch_vgg16`, `multibranch_resnet50`, `multibranch_inception_v3` | full | that of the weights | a file |
+//! | `hiqa_oracle` | full | 0 to 1, higher is better | a file, trained by `iqa train` |
 //! | `lpips_alex`, `lpips_vgg`, `dists` | full | 0 to 1, lower is better | bundled, on a backbone from the cache |
 //! | `psnr` | full | 0 to 100 dB, higher is better | none: a formula |
 //! | `ssim`, `ssim_full`, `ms_ssim`, `fsim`, `fsimc`, `vsi`, `vif`, `vifp` | full | 0 to 1, higher is better | none |

@@ -16,6 +16,9 @@ const NORM_EPSILON: f64 = 1e-8;
 /// A batch whose deviations from the mean have a smaller norm counts as constant.
 const LEAST_NORM: f64 = 1e-12;
 
+/// The highest order of a norm: of higher ones powers of 32-bit floats leave nothing.
+const MAX_ORDER: f64 = 8.0;
+
 /// Mean squared error.
 pub fn mse(predictions: Tensor<1>, targets: Tensor<1>) -> Tensor<1> {
     (predictions - targets).square().mean()
@@ -32,6 +35,18 @@ pub fn mae(predictions: Tensor<1>, targets: Tensor<1>) -> Tensor<1> {
 /// Source: Cong et al., CVPR Workshops 2022, equations 3 to 5, the fractions of which are printed upside down; Li et
 /// al., "Norm-in-Norm Loss with Faster Convergence and Better Performance for Image Quality Assessment", ACM MM 2020.
 pub fn norm_in_norm(predictions: Tensor<1>, targets: Tensor<1>) -> Tensor<1> {
+    mse(normalised(predictions), normalised(targets))
+}
+
+/// [`norm_in_norm`] with the norm of any order `q` from 1 on, `(sum |x|^q)^(1/q)`, in place of the second; the paper's
+/// equation 3 leaves it open.
+pub fn norm_in_norm_of_order(predictions: Tensor<1>, targets: Tensor<1>, q: f64) -> Tensor<1> {
+    let normalised = |scores: Tensor<1>| {
+        let centred = scores.clone() - scores.mean();
+        // Of a power below 2 the gradient has no value at 0.
+        let sizes = (centred.clone().square() + NORM_EPSILON * NORM_EPSILON).sqrt();
+        centred / (sizes.powf_scalar(q).sum().powf_scalar(1.0 / q) + NORM_EPSILON)
+    };
     mse(normalised(predictions), normalised(targets))
 }
 
@@ -91,6 +106,11 @@ pub enum Term {
     Mae,
     /// [`norm_in_norm`].
     NormInNorm,
+    /// [`norm_in_norm_of_order`].
+    NormInNormOfOrder {
+        /// 1 or more.
+        q: f64,
+    },
     /// [`list_kl`].
     ListKl(KlDirection),
     /// [`plcc`].
@@ -119,6 +139,9 @@ impl Term {
             Self::Mse => (Over::Images, Box::new(mse)),
             Self::Mae => (Over::Images, Box::new(mae)),
             Self::NormInNorm => (Over::Batch, Box::new(norm_in_norm)),
+            Self::NormInNormOfOrder { q } => {
+                (Over::Batch, Box::new(move |p, t| norm_in_norm_of_order(p, t, q)))
+            }
             Self::ListKl(direction) => (Over::Batch, Box::new(move |p, t| list_kl(p, t, direction))),
             Self::Plcc => (Over::Batch, Box::new(plcc)),
             Self::Ranking { margin } => (Over::Batch, Box::new(move |p, t| ranking(p, t, margin))),
@@ -213,6 +236,17 @@ impl QualityLoss {
         Self(Vec::new()).with(0.1, Term::NormInNorm)
     }
 
+    /// The same with the norm of the pair loss of another order.
+    #[must_use]
+    pub fn with_order(mut self, q: f64) -> Self {
+        for weighted in &mut self.0 {
+            if let Term::NormInNorm | Term::NormInNormOfOrder { .. } = weighted.term {
+                weighted.term = Term::NormInNormOfOrder { q };
+            }
+        }
+        self
+    }
+
     /// Its terms, in the order in which they are summed.
     pub fn terms(&self) -> &[WeightedTerm] {
         &self.0
@@ -276,11 +310,16 @@ impl QualityLoss {
     /// Checks a loss that was read from a file.
     ///
     /// # Errors
-    /// [`TrainError::InvalidRecipe`] without terms, for a weight that is not above 0, or a margin that is not finite.
+    /// [`TrainError::InvalidRecipe`] without terms, for a weight that is not above 0, a margin that is not finite, or an order
+    /// that is not from 1 to 8.
     pub fn validate(&self) -> Result<(), TrainError> {
         let sound = |weighted: &WeightedTerm| {
-            let margin = if let Term::Ranking { margin } = weighted.term { margin } else { 0.0 };
-            weighted.weight > 0.0 && weighted.weight.is_finite() && margin.is_finite()
+            let sound = match weighted.term {
+                Term::Ranking { margin } => margin.is_finite(),
+                Term::NormInNormOfOrder { q } => (1.0..=MAX_ORDER).contains(&q),
+                _ => true,
+            };
+            sound && weighted.weight > 0.0 && weighted.weight.is_finite()
         };
         if !self.0.is_empty() && self.0.iter().all(sound) {
             return Ok(());
@@ -288,7 +327,7 @@ impl QualityLoss {
         Err(TrainError::InvalidRecipe {
             field: "loss",
             found: format!("{:?}", self.0),
-            expected: "terms, each of a weight above 0",
+            expected: "terms, each of a weight above 0; margins that are finite, orders from 1 to 8",
         })
     }
 }

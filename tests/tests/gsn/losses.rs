@@ -2,7 +2,7 @@
 
 use burn::tensor::Tensor;
 use iqa_models::Device;
-use iqa_models::train::losses::{list_kl, mae, mse, norm_in_norm, plcc, ranking};
+use iqa_models::train::losses::{list_kl, mae, mse, norm_in_norm, norm_in_norm_of_order, plcc, ranking};
 use iqa_models::train::{KlDirection, QualityLoss, Term, TrainError};
 use iqa_testkit::Arrays;
 
@@ -15,7 +15,7 @@ fn sum_of_gsn(predictions: Tensor<1>, targets: Tensor<1>) -> Tensor<1> {
     QualityLoss::gsn().loss(predictions, &targets).expect("a loss")
 }
 
-const LOSSES: [(&str, Loss); 8] = [
+const LOSSES: [(&str, Loss); 10] = [
     ("norm_in_norm", norm_in_norm),
     ("kl_prediction_target", |p, t| list_kl(p, t, KlDirection::PredictionTarget)),
     ("kl_target_prediction", |p, t| list_kl(p, t, KlDirection::TargetPrediction)),
@@ -24,6 +24,8 @@ const LOSSES: [(&str, Loss); 8] = [
     ("ranking", |p, t| ranking(p, t, 0.05)),
     ("mse", mse),
     ("mae", mae),
+    ("norm_in_norm_1", |p, t| norm_in_norm_of_order(p, t, 1.0)),
+    ("norm_in_norm_3", |p, t| norm_in_norm_of_order(p, t, 3.0)),
 ];
 
 /// Within 1e-6: a divergence is a small difference of terms around 1.

@@ -37,7 +37,7 @@ fn a_score_is_the_mean_of_overlapped_patches_each_scored_by_itself() {
         assert_close("chunks", &other.patches, &found.patches, Tolerance::REORDERED);
     }
     let batch = Tensor::cat(vec![image_to_tensor(&image, &model.device()); 2], 0);
-    let scores = values(model.score_tensor(batch, &HiqaScoreOptions::default()).expect("scores"));
+    let scores = values(model.score_tensor(batch, None, &HiqaScoreOptions::default()).expect("scores"));
     assert_close("tensor", &scores, &[found.score as f32; 2], Tolerance::REORDERED);
 }
 

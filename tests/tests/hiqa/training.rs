@@ -5,15 +5,17 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use burn::tensor::Device;
 use iqa_models::core::Silent;
-use iqa_models::heads::hiqa::HiqaScoreOptions;
+use iqa_models::heads::hiqa::{HiqaScoreOptions, MapSource};
 use iqa_models::image::{Rgb, RgbImage, imageops, open};
+use iqa_models::nn::image_to_tensor;
 use iqa_models::train::hiqa::{
-    HiqaOutcome, HiqaRecipe, MapSource, Optimiser, Perceptual, Phase, Rung, sample_sheet, train,
+    HiqaOutcome, HiqaRecipe, Optimiser, Perceptual, Phase, Rung, sample_sheet, train,
 };
 use iqa_models::train::{
     DataKey, Recipe, Schedule, TrainError, TrainingPair, TrainingPairs, ValidationPairs,
 };
-use iqa_testkit::textured;
+use iqa_models::{ReferenceNeed, Scorer};
+use iqa_testkit::{Tolerance, assert_close, textured};
 
 use super::{alone, load};
 
@@ -185,7 +187,42 @@ fn a_generator_from_elsewhere_gets_a_regressor_and_an_oracle() {
         }
     }
     let [plug, oracle_weights] = ["plug_in", "oracle"].map(|name| at(name).join("hiqa.safetensors"));
-    assert!(std::fs::read(plug).expect("reads") != std::fs::read(oracle_weights).expect("reads"));
+    assert!(std::fs::read(&plug).expect("reads") != std::fs::read(&oracle_weights).expect("reads"));
+    // By name each is what it was trained as.
+    let open = |name: &str, file: &Path| Scorer::open(name, Some(file), &[], &device);
+    let (distorted, reference) = (textured(70, 70, 1), textured(70, 70, 2));
+    let by_name = open("hiqa_oracle", &oracle_weights).expect("opens");
+    assert_eq!(by_name.spec().reference, ReferenceNeed::FullReference);
+    let network = load(&oracle_weights, &device).expect("reads");
+    let expected =
+        network.score_oracle(&distorted, &reference, &HiqaScoreOptions::default()).expect("scores");
+    let found = by_name.score_pair(&distorted, &reference).expect("scores");
+    assert_eq!(found.value, expected.score);
+    let [distorted, reference] = [&distorted, &reference].map(|image| image_to_tensor(image, &device));
+    let found = by_name.model().score_tensors(distorted, Some(reference)).expect("scores");
+    assert!((f64::from(found.into_scalar::<f32>()) - expected.score).abs() < 1e-5);
+    let refused = |name, file: &Path| open(name, file).expect_err("refused").to_string();
+    assert!(refused("hiqa", &oracle_weights).contains("`hiqa_oracle`"));
+    assert!(open("hiqa", &plug).is_ok() && open("hiqa_oracle", &plug).is_ok());
+    let baseline = HiqaRecipe { rung: Rung::Baseline, ..recipe.clone() };
+    let baseline = run(&baseline, &Noisy::new(5, 70), &at("baseline")).expect("trains");
+    assert!(refused("hiqa_oracle", &baseline.weights).contains("the baseline"));
+
+    // A generator may go on learning; at next to no rate it is still the one that it was.
+    let from = HiqaRecipe {
+        start_from: Some(first.weights.clone()),
+        generator_optimiser: Optimiser::paper(1e-12),
+        seed: 3,
+        ..recipe.clone()
+    };
+    let went_on = run(&from, &Noisy::new(5, 70), &at("from")).expect("trains");
+    let (before, after) = (generator(&first.weights), generator(&went_on.weights));
+    for key in before.keys().filter(|key| !key.contains("running")) {
+        let [before, after] = [&before, &after].map(|all| &all.get(key).expect("listed").values);
+        assert_close(key, after, before, Tolerance::REORDERED);
+    }
+    let nothing = HiqaRecipe { rung: Rung::Baseline, ..from };
+    assert!(matches!(nothing.validate(), Err(TrainError::InvalidRecipe { field: "start_from", .. })));
     let without = HiqaRecipe { plug_in: None, ..oracle };
     assert!(matches!(without.validate(), Err(TrainError::InvalidRecipe { field: "plug_in", .. })));
     let wider = HiqaRecipe { generator: plug_in.generator.clone().with_width(8), ..plug_in };

@@ -99,9 +99,13 @@ pub(crate) struct Training {
     pub(crate) recipe: String,
     /// Files below `weights` in the folder of the data, by the options that take them.
     pub(crate) files: BTreeMap<String, String>,
+    /// Runs that come first, by the options that take what the one of the same seed leaves.
+    pub(crate) after: BTreeMap<String, Arc<Training>>,
     /// The set to train on, and how it is split.
     pub(crate) set: DataSetKind,
     pub(crate) split: String,
+    /// Further sets, split likewise.
+    pub(crate) with: Vec<DataSetKind>,
     /// Runs, with the seeds 1, 2 and so on.
     pub(crate) seeds: u64,
     /// The file of weights that a run leaves.

@@ -21,6 +21,8 @@ pub(crate) enum CatalogueError {
     Malformed { file: &'static str, source: toml::de::Error },
     #[error("{file}: `{what}` is there twice")]
     Twice { file: &'static str, what: String },
+    #[error("{file}: `{run}` goes on from a run that the file has not, or from itself")]
+    After { file: &'static str, run: String },
     #[error("{file}: `{run}` is a run of no row")]
     UnusedRun { file: &'static str, run: String },
     #[error("{file}, {entry}, row `{row}`: expected {expected}")]
@@ -43,8 +45,12 @@ struct RunFile {
     recipe: String,
     #[serde(default)]
     files: BTreeMap<String, String>,
+    #[serde(default)]
+    after: BTreeMap<String, String>,
     set: Named<DataSetKind>,
     split: String,
+    #[serde(default)]
+    with: Vec<Named<DataSetKind>>,
     #[serde(default = "one")]
     seeds: u64,
     #[serde(default = "best")]
@@ -107,14 +113,11 @@ impl<'de, T: FromStr<Err: Display>> Deserialize<'de> for Named<T> {
 pub(super) fn read(file: &'static str, text: &str) -> Result<Paper, CatalogueError> {
     let PaperFile { title, runs, entries } =
         toml::from_str(text).map_err(|source| CatalogueError::Malformed { file, source })?;
-    let runs: BTreeMap<String, (String, Arc<Training>)> = runs
-        .into_iter()
-        .map(|(run, RunFile { model, recipe, files, set: Named(set), split, seeds, weights, summary })| {
-            let training = Training { run: run.clone(), recipe, files, set, split, seeds, weights, summary };
-            (run, (model, Arc::new(training)))
-        })
-        .collect();
     let mut unused: BTreeSet<String> = runs.keys().cloned().collect();
+    let runs = trainings(file, runs)?;
+    for (_, training) in runs.values() {
+        training.after.values().for_each(|before| _ = unused.remove(&before.run));
+    }
     let mut read_entry = |EntryFile { id, place, what, note, rows }: EntryFile| {
         let mut names = BTreeSet::new();
         let rows = rows.into_iter().map(|row| {
@@ -134,6 +137,32 @@ pub(super) fn read(file: &'static str, text: &str) -> Result<Paper, CatalogueErr
         Some(run) => Err(CatalogueError::UnusedRun { file, run }),
         None => Ok(Paper { title, entries }),
     }
+}
+
+/// The runs with their models, by name: each after those that it goes on from.
+fn trainings(
+    file: &'static str,
+    mut runs: BTreeMap<String, RunFile>,
+) -> Result<BTreeMap<String, (String, Arc<Training>)>, CatalogueError> {
+    let mut made: BTreeMap<String, (String, Arc<Training>)> = BTreeMap::new();
+    while !runs.is_empty() {
+        let ready = |found: &RunFile| found.after.values().all(|before| made.contains_key(before));
+        let Some(run) = runs.iter().find(|(_, found)| ready(found)).map(|(run, _)| run.clone()) else {
+            let run = runs.into_keys().next().unwrap_or_default();
+            return Err(CatalogueError::After { file, run });
+        };
+        let Some(found) = runs.remove(&run) else { continue };
+        let RunFile { model, recipe, files, after, set: Named(set), split, with, seeds, weights, summary } =
+            found;
+        let after =
+            after.into_iter().map(|(option, before)| (option, Arc::clone(&made[&before].1))).collect();
+        let with = with.into_iter().map(|Named(set)| set).collect();
+        let name = run.clone();
+        let training =
+            Training { run: name, recipe, files, after, set, split, with, seeds, weights, summary };
+        made.insert(run, (model, Arc::new(training)));
+    }
+    Ok(made)
 }
 
 impl RowFile {

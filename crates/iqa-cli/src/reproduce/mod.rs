@@ -11,6 +11,7 @@ mod text;
 use std::error::Error;
 use std::path::PathBuf;
 
+use crate::options::Known;
 use crate::output::print;
 use catalogue::{Entry, entries};
 use clap::{Args, Subcommand};
@@ -47,7 +48,7 @@ enum Command {
         #[arg(long)]
         data: PathBuf,
         /// Where to compute.
-        #[arg(long, default_value = "flex")]
+        #[arg(long, default_value = "flex", value_parser = Known::DEVICES, hide_possible_values = true)]
         device: String,
     },
     /// Prints docs/REPRODUCING.md.
@@ -101,7 +102,9 @@ mod tests {
     use crate::train;
 
     fn parsed(command: &str) -> Result<ArgMatches, clap::Error> {
-        Cli::command().try_get_matches_from(command.replace("$seed", "1").split_whitespace())
+        // As a shell takes quotes off.
+        Cli::command()
+            .try_get_matches_from(command.replace("$seed", "1").replace('\'', "").split_whitespace())
     }
 
     /// The commands of `iqa reproduce show`, and those that its prose names.

@@ -31,10 +31,12 @@ pub(crate) fn run(entry: &Entry, data: &Path, results: &Path, device: &Device) -
             if let Some(weights) = weights.as_ref().filter(|path| !path.exists()) {
                 say!("{}: {} is missing", row.label, weights.display());
                 if let Ours::Training(training, _) = &row.ours {
-                    say!(
-                        "  {}",
-                        text::train(training, &data.display().to_string(), results, &seed.to_string())
-                    );
+                    let mut runs = Vec::new();
+                    text::in_order(training, &mut runs);
+                    for training in runs {
+                        let data = data.display().to_string();
+                        say!("  {}", text::train(training, &data, results, &seed.to_string()));
+                    }
                 }
                 continue;
             }

@@ -15,16 +15,31 @@ pub(crate) fn run_folder(training: &Training, results: &Path, seed: &str) -> Pat
 
 /// The command that trains.
 pub(crate) fn train(training: &Training, data: &str, results: &Path, seed: &str) -> String {
-    let files = training.files.iter().map(|(option, file)| format!(" --{option} {data}/weights/{file}"));
-    format!(
-        "iqa train {}{} --set {} --root {data}/{} --split {} --seed {seed} --output {}",
-        training.recipe,
-        files.collect::<String>(),
-        training.set.name(),
-        training.set.name(),
-        training.split,
-        run_folder(training, results, seed).display()
-    )
+    let Training { recipe, files, after, set, split, with, weights: _, .. } = training;
+    let mut command = format!("iqa train {recipe}");
+    for (option, file) in files {
+        let _ = write!(command, " --{option} {data}/weights/{file}");
+    }
+    for (option, before) in after {
+        let file = run_folder(before, results, seed).join(&before.weights);
+        let _ = write!(command, " --{option} {}", file.display());
+    }
+    if with.is_empty() {
+        let _ = write!(command, " --set {0} --root {data}/{0} --split {split}", set.name());
+    }
+    for set in std::iter::once(set).chain(with).filter(|_| !with.is_empty()) {
+        let _ = write!(command, " --source 'set={0};root={data}/{0};split={split}'", set.name());
+    }
+    let _ = write!(command, " --seed {seed} --output {}", run_folder(training, results, seed).display());
+    command
+}
+
+/// Runs in the order in which they are to be done: a run behind those that it goes on from.
+pub(crate) fn in_order<'a>(training: &'a Training, found: &mut Vec<&'a Training>) {
+    training.after.values().for_each(|before| in_order(before, found));
+    if found.iter().all(|known| known.run != training.run) {
+        found.push(training);
+    }
 }
 
 /// The whole document.
@@ -79,17 +94,18 @@ pub(crate) fn entry(entry: &Entry, results: &Path) -> Result<String, Box<dyn Err
     }
     if entry.rows.iter().any(|row| !matches!(row.ours, Ours::Nothing(_))) {
         text += "\n```sh\n";
-        let mut runs = BTreeSet::new();
+        let mut runs = Vec::new();
         for row in &entry.rows {
-            if let Ours::Training(training, _) = &row.ours
-                && runs.insert(&training.run)
-            {
-                if training.seeds > 1 {
-                    let command = train(training, "DATA", results, "$seed");
-                    let _ = writeln!(text, "for seed in $(seq {}); do\n  {command}\ndone", training.seeds);
-                } else {
-                    let _ = writeln!(text, "{}", train(training, "DATA", results, "1"));
-                }
+            if let Ours::Training(training, _) = &row.ours {
+                in_order(training, &mut runs);
+            }
+        }
+        for training in runs {
+            if training.seeds > 1 {
+                let command = train(training, "DATA", results, "$seed");
+                let _ = writeln!(text, "for seed in $(seq {}); do\n  {command}\ndone", training.seeds);
+            } else {
+                let _ = writeln!(text, "{}", train(training, "DATA", results, "1"));
             }
         }
         let _ = writeln!(text, "iqa reproduce run {} --data DATA\n```", entry.id);
@@ -124,8 +140,12 @@ fn needs(entry: &Entry) -> BTreeSet<String> {
             Ours::Nothing(_) => continue,
             Ours::Evaluation(evaluation) => evaluation,
             Ours::Training(training, evaluation) => {
-                needs.insert(format!("`{}`", training.set.name()));
-                needs.extend(training.files.values().map(|file| format!("`weights/{file}`")));
+                let mut runs = Vec::new();
+                in_order(training, &mut runs);
+                for Training { set, with, files, .. } in runs {
+                    needs.extend(std::iter::once(set).chain(with).map(|set| format!("`{}`", set.name())));
+                    needs.extend(files.values().map(|file| format!("`weights/{file}`")));
+                }
                 evaluation
             }
         };

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::path::Path;
 
-use crate::options::width;
+use crate::options::{width, within};
 use crate::terminal::Terminal;
 use clap::{Args, ValueEnum};
 use iqa_models::Device;
@@ -11,7 +11,7 @@ use iqa_models::datasets::augment::PairAugment;
 use iqa_models::heads::gsn::{Gsn, GsnConfig, ScoreOptions};
 use iqa_models::nn::Precision;
 use iqa_models::train::gsn::{Ablation, GsnRecipe, train};
-use iqa_models::train::{QualityLoss, Term};
+use iqa_models::train::{QualityLoss, Schedule, Term};
 
 use crate::train::report::report;
 use crate::train::source::Sources;
@@ -29,6 +29,22 @@ pub(crate) struct GsnOptions {
     /// One of the losses that the paper's figure 4 sets beside its own.
     #[arg(long, value_enum, conflicts_with = "gsn_ablation")]
     gsn_loss: Option<LossName>,
+    /// Order of the norm in the pair loss, from 1 to 8 (default: the second; the paper leaves it open).
+    #[arg(long)]
+    gsn_order: Option<f64>,
+    /// Channels that the levels are reduced to as they are fused (default: the preset's, 128 at full width; the paper's figure
+    /// may also be read as 64).
+    #[arg(long, value_parser = within(1..=2048))]
+    gsn_fusion: Option<usize>,
+    /// Part of the run after which the learning rate falls to 0 along a cosine (default: the preset's; with `paper` it does not
+    /// fall, as none is printed).
+    #[arg(long, value_parser = share)]
+    gsn_flat: Option<f64>,
+}
+
+fn share(text: &str) -> Result<f64, String> {
+    let within = |share: &f64| (0.0..=1.0).contains(share);
+    text.parse().ok().filter(within).ok_or_else(|| "expected a number from 0 to 1".into())
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -70,19 +86,28 @@ impl GsnOptions {
             let GsnConfig { crop, grid, pair_fusion, .. } = recipe.model;
             recipe.model = GsnConfig { crop, grid, pair_fusion, ..GsnConfig::new().scaled(width) };
         }
+        select(&mut recipe.model.fusion, self.gsn_fusion);
+        recipe.start_from.clone_from(&common.start_from);
+        if let Some(flat_fraction) = self.gsn_flat {
+            recipe.schedule = Schedule::FlatCosine { flat_fraction };
+        }
         recipe.seed = common.seed;
         select(&mut recipe.epochs, common.epochs);
         recipe.steps_per_epoch = common.steps.or(recipe.steps_per_epoch);
         select(&mut recipe.images, common.images);
         select(&mut recipe.learning_rate, common.learning_rate);
         select(&mut recipe.loss, self.gsn_loss.map(QualityLoss::from));
-        match self.gsn_ablation {
+        recipe = match self.gsn_ablation {
             None => recipe,
             Some(Cell::CnnMse) => recipe.ablation(Ablation::CnnMse),
             Some(Cell::CnnMseKl) => recipe.ablation(Ablation::CnnMseKl),
             Some(Cell::CdcMse) => recipe.ablation(Ablation::CdcMse),
             Some(Cell::CdcMseKl) => recipe.ablation(Ablation::CdcMseKl),
+        };
+        if let Some(q) = self.gsn_order {
+            recipe.loss = recipe.loss.with_order(q);
         }
+        recipe
     }
 
     pub(crate) fn run(

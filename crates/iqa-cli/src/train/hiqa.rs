@@ -9,14 +9,16 @@ use std::sync::Arc;
 use crate::terminal::Terminal;
 use clap::{Args, ValueEnum};
 use iqa_models::Device;
+use iqa_models::backbones::Architecture;
+use iqa_models::backbones::pretrained::{PretrainedFile, PretrainedSource};
 use iqa_models::datasets::DatasetError;
 use iqa_models::datasets::augment::PairAugment;
 use iqa_models::datasets::distort::Distortion;
 use iqa_models::datasets::synthetic::{SyntheticConfig, SyntheticGrid};
-use iqa_models::heads::hiqa::{Hiqa, HiqaScoreOptions, RegressorConfig};
+use iqa_models::heads::hiqa::{Hiqa, HiqaScoreOptions, MapSource, RegressorConfig};
 use iqa_models::metrics::image::psnr;
 use iqa_models::nn::Precision;
-use iqa_models::train::hiqa::{HiqaRecipe, MapSource, Perceptual, Rung, train};
+use iqa_models::train::hiqa::{HiqaRecipe, Perceptual, Rung, train};
 
 use crate::train::report::report;
 use crate::train::source::{Source, Sources};
@@ -29,10 +31,12 @@ pub(crate) struct HiqaOptions {
     /// How much of the paper: the steps of its ablation, each with those before it.
     #[arg(long, value_enum, default_value_t = RungName::Fusion)]
     rung: RungName,
-    /// With `--preset paper`: Adam at 1e-4 for generator and discriminator and means for sums, without which they hardly
-    /// move.
-    #[arg(long)]
+    /// With `--preset paper`: Adam at 1e-4 for generator and discriminator, and means for sums.
+    #[arg(long, conflicts_with = "printed")]
     practical: bool,
+    /// With `--preset paper`: the losses with weights as if all that is not printed were 1; diverges within a few steps.
+    #[arg(long)]
+    printed: bool,
     /// Channels in place of the published 64 (default: the preset's).
     #[arg(long)]
     channels: Option<usize>,
@@ -57,12 +61,19 @@ pub(crate) struct HiqaOptions {
     /// Trains and reports on discrepancy maps of the true references; with `--plug-in`.
     #[arg(long, requires = "plug_in")]
     oracle: bool,
-    /// ImageNet weights of VGG19, with torchvision's names, for the perceptual loss.
+    /// Turns patches by up to this many degrees either way (section 3.6 of the paper; it resamples what is rated).
+    #[arg(long)]
+    rotation: Option<f64>,
+    /// ImageNet weights of VGG19, with torchvision's names, for the perceptual loss (default: with `--preset paper` those in
+    /// the cache folder, see "Pretrained backbones" in the README, else none).
     #[arg(long, conflicts_with = "vgg16")]
     vgg19: Option<PathBuf>,
     /// ImageNet weights of VGG16 in its place.
     #[arg(long)]
     vgg16: Option<PathBuf>,
+    /// Leaves out the features of VGG from the perceptual loss of `--preset paper`.
+    #[arg(long, conflicts_with_all = ["vgg19", "vgg16"])]
+    no_vgg: bool,
     /// Layers of the VGG by torchvision's numbers, separated by commas (default: the last ReLU of block 5).
     #[arg(long, value_delimiter = ',')]
     vgg_layers: Vec<usize>,
@@ -71,13 +82,13 @@ pub(crate) struct HiqaOptions {
     stride: Option<NonZeroUsize>,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 enum RungName {
     /// The distorted image alone.
     Baseline,
     /// A generator that learns from pixels, and the discrepancy map.
     Map,
-    /// The loss on features of VGG and of R_pre.
+    /// The perceptual loss, its two terms together: on features of VGG and, for the quality, of R_pre.
     QualityLoss,
     /// A discriminator.
     Adversary,
@@ -101,10 +112,23 @@ impl From<RungName> for Rung {
 }
 
 impl HiqaOptions {
-    fn perceptual(&self) -> Perceptual {
+    fn perceptual(&self, common: &Common) -> Result<Perceptual, Box<dyn Error>> {
+        // What the paper's preset trains a generator with.
+        let wanted = matches!(common.preset, Preset::Paper)
+            && self.rung >= RungName::QualityLoss
+            && self.plug_in.is_none()
+            && !self.no_vgg;
         let mut perceptual = match (&self.vgg19, &self.vgg16) {
             (Some(weights), _) => Perceptual::vgg19(weights.clone()),
             (None, Some(weights)) => Perceptual::vgg16(weights.clone()),
+            (None, None) if wanted => {
+                let file = PretrainedFile::torchvision(Architecture::Vgg19);
+                let found = PretrainedSource::from_env().locate_observed(file, &Terminal::new());
+                let found = found.map_err(|error| {
+                    format!("the perceptual loss needs VGG19: {error} (or give --vgg19, --vgg16 or --no-vgg)")
+                })?;
+                Perceptual::vgg19(found)
+            }
             (None, None) => Perceptual::None,
         };
         if let Perceptual::Vgg16 { layers, .. } | Perceptual::Vgg19 { layers, .. } = &mut perceptual
@@ -112,20 +136,22 @@ impl HiqaOptions {
         {
             layers.clone_from(&self.vgg_layers);
         }
-        perceptual
+        Ok(perceptual)
     }
 
-    fn recipe(&self, common: &Common) -> HiqaRecipe {
-        let vgg = self.perceptual();
+    fn recipe(&self, common: &Common) -> Result<HiqaRecipe, Box<dyn Error>> {
+        let vgg = self.perceptual(common)?;
         let mut recipe = match common.preset {
             Preset::Fast => HiqaRecipe::fast(vgg),
             Preset::Small => HiqaRecipe::small(vgg),
             Preset::Paper if self.practical => HiqaRecipe::practical(vgg),
+            Preset::Paper if self.printed => HiqaRecipe::printed(vgg),
             Preset::Paper => HiqaRecipe::paper(vgg),
         };
         recipe.seed = common.seed;
         recipe.rung = self.rung.into();
         recipe.plug_in.clone_from(&self.plug_in);
+        recipe.start_from.clone_from(&common.start_from);
         if self.oracle {
             recipe.map_source = MapSource::Reference;
         }
@@ -141,7 +167,8 @@ impl HiqaOptions {
         select(&mut recipe.joint_steps, common.steps);
         select(&mut recipe.regressor_steps, self.regressor_steps);
         select(&mut recipe.report_every, self.report_every);
-        recipe
+        select(&mut recipe.rotation, self.rotation);
+        Ok(recipe)
     }
 
     pub(crate) fn run(
@@ -156,13 +183,16 @@ impl HiqaOptions {
                         own (--baseline-steps, --steps, --regressor-steps)"
                 .into());
         }
-        if self.practical && !matches!(common.preset, Preset::Paper) {
-            return Err("--practical is for --preset paper: the other presets are".into());
+        if !matches!(common.preset, Preset::Paper) {
+            let given = [("practical", self.practical), ("printed", self.printed), ("no-vgg", self.no_vgg)];
+            if let Some((option, _)) = given.into_iter().find(|(_, given)| *given) {
+                return Err(format!("--{option} is for --preset paper").into());
+            }
         }
-        if !self.vgg_layers.is_empty() && self.vgg19.is_none() && self.vgg16.is_none() {
+        let recipe = self.recipe(common)?;
+        if !self.vgg_layers.is_empty() && recipe.vgg == Perceptual::None {
             return Err("--vgg-layers is for --vgg19 or --vgg16".into());
         }
-        let recipe = self.recipe(common);
         let training = source.training(PairAugment::default())?;
         let shown = source.shown()?;
         let outcome = train(&recipe, &*training, &*shown, output, device, &Terminal::new())?;

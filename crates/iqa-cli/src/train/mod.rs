@@ -10,6 +10,7 @@ mod wadiqam;
 use std::error::Error;
 use std::path::PathBuf;
 
+use crate::options::Known;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, Command, ValueEnum};
 use gsn::GsnOptions;
@@ -36,7 +37,7 @@ pub(crate) struct Options {
     #[arg(long)]
     output: PathBuf,
     /// Device to train on: flex, wgpu, libtorch, libtorch-cuda or cuda, as compiled in.
-    #[arg(long, default_value = "flex")]
+    #[arg(long, default_value = "flex", value_parser = Known::DEVICES, hide_possible_values = true)]
     device: String,
     #[command(flatten, next_help_heading = "Images")]
     source: SourceOptions,
@@ -98,6 +99,11 @@ struct Common {
     /// Learning rate of the first step (default: the preset's).
     #[arg(long)]
     learning_rate: Option<f64>,
+    /// Weights of an earlier run to start from. Of WaDIQaM all of a model of the same kind, or the convolutions of another
+    /// kind; `bundled` goes on with the bundled weights, whose network is then trained, at a fifth of the fast preset's
+    /// learning rate. Of GSN the whole network, of HIQA the generator; not for multibranch.
+    #[arg(long)]
+    start_from: Option<PathBuf>,
     /// Seed of the whole run.
     #[arg(long, default_value_t = 1)]
     seed: u64,

@@ -169,6 +169,9 @@ impl MultiBranchOptions {
         output: &Path,
         device: &Device,
     ) -> Result<String, Box<dyn Error>> {
+        if common.start_from.is_some() {
+            return Err("--start-from is not for the recipe multibranch".into());
+        }
         if let Some(table) = self.table {
             return self.run_table(table, common, source, output, device);
         }

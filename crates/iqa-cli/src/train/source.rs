@@ -190,6 +190,12 @@ impl Sources {
         }
     }
 
+    /// The images of all test parts together.
+    pub(crate) fn watched(&self) -> Result<Box<dyn ValidationPairs + '_>, Box<dyn Error>> {
+        let tests = self.tests()?.into_iter().map(|(_, pairs)| pairs);
+        Ok(Box::new(ValidationMixture::new(tests.collect())))
+    }
+
     /// The images kept out, by what is new about them.
     pub(crate) fn tests(&self) -> Result<Vec<NamedPairs<'_>>, Box<dyn Error>> {
         Ok(self.each().map(Source::tests).collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())

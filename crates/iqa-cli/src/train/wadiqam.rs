@@ -1,7 +1,7 @@
 //! `--recipe wadiqam`.
 
 use std::error::Error;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::terminal::Terminal;
 use clap::{Args, ValueEnum};
@@ -9,7 +9,7 @@ use iqa_models::Device;
 use iqa_models::datasets::augment::PairAugment;
 use iqa_models::heads::wadiqam::{Fusion, ScoreOptions, Wadiqam, WadiqamConfig};
 use iqa_models::nn::Precision;
-use iqa_models::train::wadiqam::{BUNDLED, WadiqamRecipe, train};
+use iqa_models::train::wadiqam::{BUNDLED, WadiqamRecipe, train_watched};
 
 use crate::train::report::report;
 use crate::train::source::Sources;
@@ -24,10 +24,9 @@ pub(crate) struct WadiqamOptions {
     /// Random patches of each image in a batch (default: the preset's).
     #[arg(long)]
     patches: Option<usize>,
-    /// Weights of an earlier run to start from: all of a model of the same kind, the convolutions of another kind. `bundled`
-    /// goes on with the bundled weights, whose network is then trained, at a fifth of the fast preset's learning rate.
+    /// Writes the loss on the test part into log and chart too (the paper's figure 8); it selects nothing.
     #[arg(long)]
-    start_from: Option<PathBuf>,
+    watch_test: bool,
     /// Dropout probability (default: the preset's).
     #[arg(long)]
     dropout: Option<f64>,
@@ -104,7 +103,7 @@ impl WadiqamOptions {
             Model::DiqamFr => WadiqamConfig::diqam_fr(),
             Model::DiqamNr => WadiqamConfig::diqam_nr(),
         };
-        let goes_on = self.start_from.as_deref() == Some(Path::new(BUNDLED));
+        let goes_on = common.start_from.as_deref() == Some(Path::new(BUNDLED));
         let mut recipe = match common.preset {
             Preset::Paper if goes_on => {
                 return Err(
@@ -122,7 +121,7 @@ impl WadiqamOptions {
             Preset::Fast | Preset::Small => WadiqamRecipe::fast(model),
         };
         recipe.seed = common.seed;
-        recipe.start_from.clone_from(&self.start_from);
+        recipe.start_from.clone_from(&common.start_from);
         select(&mut recipe.epochs, common.epochs);
         recipe.steps_per_epoch = common.steps.or(recipe.steps_per_epoch);
         select(&mut recipe.images, common.images);
@@ -149,7 +148,9 @@ impl WadiqamOptions {
         let augment = PairAugment { horizontal_flip: self.flips, ..PairAugment::default() };
         let training = source.training(augment)?;
         let validation = source.validation()?;
-        let outcome = train(&recipe, &*training, &*validation, output, device, &Terminal::new())?;
+        let watched = self.watch_test.then(|| source.watched()).transpose()?;
+        let (watched, terminal) = (watched.as_deref(), Terminal::new());
+        let outcome = train_watched(&recipe, &*training, &*validation, watched, output, device, &terminal)?;
         let shipped = shipped(&outcome);
         Wadiqam::load(&outcome.best, &recipe.model, device)?.save(&shipped, Precision::F16)?;
         let model = Wadiqam::load(&shipped, &recipe.model, device)?;

@@ -94,6 +94,16 @@ pub struct DiscriminatorConfig {
     pub patch: usize,
 }
 
+/// What the discrepancy maps are of that a regressor learned from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MapSource {
+    /// The hallucinated reference.
+    Hallucination,
+    /// The true reference: the paper's oracle.
+    Reference,
+}
+
 /// Configuration of [`Hiqa`](super::Hiqa): what scores an image.
 ///
 /// Start from [`Self::published`], [`Self::reduced`] or [`Self::baseline`] and change what differs.
@@ -109,6 +119,8 @@ pub struct HiqaConfig {
     /// Whether the discrepancy map keeps its sign. Algorithm 1 of the supplementary prints the absolute value.
     #[config(default = false)]
     pub signed_map: bool,
+    /// What its maps are of; `None`, in files from before this was said, for hallucinated references.
+    pub map_source: Option<MapSource>,
     /// Which way the score grows.
     #[config(default = "Direction::HigherIsBetter")]
     pub direction: Direction,

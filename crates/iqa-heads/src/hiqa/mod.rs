@@ -28,7 +28,8 @@ mod score;
 mod weights;
 
 pub use config::{
-    DiscriminatorConfig, GeneratorConfig, GeneratorOutput, HiqaConfig, PATCH, PATCH_MULTIPLE, RegressorConfig,
+    DiscriminatorConfig, GeneratorConfig, GeneratorOutput, HiqaConfig, MapSource, PATCH, PATCH_MULTIPLE,
+    RegressorConfig,
 };
 pub use discriminator::Discriminator;
 pub use generator::{Generator, Hallucination};

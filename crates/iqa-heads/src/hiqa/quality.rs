@@ -1,31 +1,57 @@
 //! HIQA as a model that scores.
 
+use std::path::PathBuf;
+
 use burn::tensor::{Device, Tensor};
 use image::RgbImage;
-use iqa_core::ScoreSpec;
+use iqa_core::{ReferenceNeed, ScoreSpec};
 use iqa_nn::{Identity, ModelError, NamedTensors, QualityModel, Scored, check_reference};
 
+use super::config::MapSource;
 use super::model::Hiqa;
 use super::score::HiqaScoreOptions;
 use crate::HeadError;
 
-/// HIQA or its baseline; the oracle, which takes a reference, is [`Hiqa::score_oracle`].
+/// HIQA or its baseline; or its oracle, which takes the true reference in place of the hallucinated one.
 #[derive(Debug)]
 pub struct HiqaModel {
     network: Hiqa,
     options: HiqaScoreOptions,
     digest: String,
+    oracle: bool,
 }
 
 impl HiqaModel {
     /// The network of a weights file.
     ///
     /// # Errors
-    /// As [`Hiqa::from_tensors`].
+    /// As [`Hiqa::from_tensors`]; [`HeadError::WrongModel`] for a regressor that learned from maps of true references.
     pub fn from_tensors(tensors: NamedTensors, device: &Device) -> Result<Self, HeadError> {
-        let digest = tensors.digest()?;
+        let (model, path) = Self::read(tensors, device)?;
+        if model.network.config().map_source == Some(MapSource::Reference) {
+            let found = "one that has learned from true ones: `hiqa_oracle`";
+            return Err(wrong(path, "HIQA for hallucinated references", found));
+        }
+        Ok(model)
+    }
+
+    /// That of the paper's oracle: the discrepancy to the true reference is scored, so it needs one. It is trained so; weights
+    /// that have learned from hallucinated references are taken too.
+    ///
+    /// # Errors
+    /// As [`Hiqa::from_tensors`]; [`HeadError::WrongModel`] for the baseline, which looks at no discrepancy.
+    pub fn oracle(tensors: NamedTensors, device: &Device) -> Result<Self, HeadError> {
+        let (model, path) = Self::read(tensors, device)?;
+        if model.network.generator().is_none() {
+            return Err(wrong(path, "HIQA with a discrepancy map", "the baseline"));
+        }
+        Ok(Self { oracle: true, ..model })
+    }
+
+    fn read(tensors: NamedTensors, device: &Device) -> Result<(Self, PathBuf), HeadError> {
+        let (digest, path) = (tensors.digest()?, tensors.origin().into());
         let network = Hiqa::from_tensors(tensors, device)?;
-        Ok(Self { network, options: HiqaScoreOptions::default(), digest })
+        Ok((Self { network, options: HiqaScoreOptions::default(), digest, oracle: false }, path))
     }
 
     /// A network as it is now.
@@ -34,17 +60,22 @@ impl HiqaModel {
     /// [`HeadError::Nn`] when its weights cannot be read back from the device.
     pub fn new(network: Hiqa) -> Result<Self, HeadError> {
         let digest = network.to_tensors("model".as_ref())?.digest()?;
-        Ok(Self { network, options: HiqaScoreOptions::default(), digest })
+        Ok(Self { network, options: HiqaScoreOptions::default(), digest, oracle: false })
     }
+}
+
+fn wrong(path: PathBuf, expected: &'static str, found: &str) -> HeadError {
+    HeadError::WrongModel { path, expected: expected.into(), found: found.into() }
 }
 
 impl QualityModel for HiqaModel {
     fn name(&self) -> &str {
-        "hiqa"
+        if self.oracle { "hiqa_oracle" } else { "hiqa" }
     }
 
     fn spec(&self) -> ScoreSpec {
-        self.network.score_spec()
+        let reference = if self.oracle { ReferenceNeed::FullReference } else { ReferenceNeed::NoReference };
+        ScoreSpec { reference, ..self.network.score_spec() }
     }
 
     fn identity(&self) -> Identity {
@@ -57,7 +88,13 @@ impl QualityModel for HiqaModel {
     }
 
     fn score(&self, distorted: &RgbImage, reference: Option<&RgbImage>) -> Result<Scored, ModelError> {
-        Ok(self.network.score(distorted, reference, &self.options)?.score.into())
+        let found = match reference {
+            Some(reference) if self.oracle => {
+                self.network.score_oracle(distorted, reference, &self.options)?
+            }
+            _ => self.network.score(distorted, reference, &self.options)?,
+        };
+        Ok(found.score.into())
     }
 
     fn score_tensors(
@@ -66,6 +103,6 @@ impl QualityModel for HiqaModel {
         reference: Option<Tensor<4>>,
     ) -> Result<Tensor<1>, ModelError> {
         check_reference(self.spec().reference, reference.is_some())?;
-        Ok(self.network.score_tensor(distorted, &self.options)?)
+        Ok(self.network.score_tensor(distorted, reference, &self.options)?)
     }
 }

@@ -106,26 +106,31 @@ impl Hiqa {
     }
 
     /// Scores a batch of images given as tensors; on an autodiff device the scores are differentiable with respect to
-    /// the images. All patches go through the networks at once.
+    /// the images. All patches go through the networks at once. With references it is the oracle, as [`Self::score_oracle`].
     ///
     /// # Shapes
-    /// - `distorted`: `[n, 3, height, width]`, RGB in `[0, 1]`, not rounded to 8 bits
+    /// - both: `[n, 3, height, width]`, RGB in `[0, 1]`, not rounded to 8 bits
     /// - returns `[n]`
     ///
     /// # Errors
     /// [`ScoreError::TensorShape`](iqa_nn::ScoreError::TensorShape) for another number of channels or no image, [`ScoreError::TooSmall`](iqa_nn::ScoreError::TooSmall),
-    /// [`HeadError::EmptySampler`].
+    /// [`ScoreError::ReferenceUnexpected`](iqa_nn::ScoreError::ReferenceUnexpected) for the baseline, [`HeadError::EmptySampler`].
     pub fn score_tensor(
         &self,
         distorted: Tensor<4>,
+        reference: Option<Tensor<4>>,
         options: &HiqaScoreOptions,
     ) -> Result<Tensor<1>, HeadError> {
-        let size = check_tensors(&distorted, None)?;
+        if reference.is_some() && self.generator.is_none() {
+            return Err(ScoreError::ReferenceUnexpected.into());
+        }
+        let size = check_tensors(&distorted, reference.as_ref())?;
         let n = distorted.dims()[0];
         let side = self.config.patch;
         let positions = overlapped_positions(size, side, self.stride(options))?;
-        let scores: Tensor<2> =
-            self.forward(cut_tensor(&distorted, &positions, side), None).reshape([n, positions.len()]);
+        let patches = |images: &Tensor<4>| cut_tensor(images, &positions, side);
+        let scores = self.forward(patches(&distorted), reference.as_ref().map(patches));
+        let scores: Tensor<2> = scores.reshape([n, positions.len()]);
         Ok(scores.mean_dim(1).reshape([n]))
     }
 

@@ -2,7 +2,7 @@
 
 use burn::tensor::{Device, Tensor, TensorData};
 use image::RgbImage;
-use iqa_core::PatchPosition;
+use iqa_core::{PatchPosition, sha256};
 use iqa_kernels::average_pool;
 use iqa_nn::check_minimum;
 use rand::{Rng, SeedableRng};
@@ -53,6 +53,20 @@ impl PatchSampler {
     /// The grid of the PyTorch ports (lidq92, pyiqa): 512x384 gives 15 x 11 = 165 patches.
     pub const fn ports() -> Self {
         Self::Grid { stride: PATCH, inclusive: false }
+    }
+
+    /// The same with places of its own for this picture: a seed that comes from the sampler's and the picture's pixels, so that
+    /// they are the same again whenever the picture is scored, in whatever company. A grid stays.
+    #[must_use]
+    pub fn for_picture(self, picture: &RgbImage) -> Self {
+        match self {
+            Self::Random { patches, seed } => {
+                let digest = sha256(picture.as_raw());
+                let of_picture = u64::from_str_radix(&digest[..16], 16).unwrap_or_default();
+                Self::Random { patches, seed: seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ of_picture }
+            }
+            grid @ Self::Grid { .. } => grid,
+        }
     }
 
     /// Smallest side of an image that holds a patch, in pixels.
@@ -275,6 +289,19 @@ mod tests {
             assert!(at(1).contains(&PatchPosition::new(x, y)), "({x}, {y}) never drawn");
         }
         assert!(at(1).iter().all(|p| p.x <= 2 && p.y <= 1));
+    }
+
+    #[test]
+    fn every_picture_has_random_places_of_its_own() {
+        let picture = |shade| RgbImage::from_pixel(500, 400, image::Rgb([shade; 3]));
+        let at = |seed, shade| {
+            let sampler = PatchSampler::Random { patches: 32, seed }.for_picture(&picture(shade));
+            sampler.positions(500, 400).expect("large enough")
+        };
+        assert_eq!(at(1, 7), at(1, 7));
+        assert_ne!(at(1, 7), at(1, 8));
+        assert_ne!(at(1, 7), at(2, 7));
+        assert_eq!(PatchSampler::official().for_picture(&picture(7)), PatchSampler::official());
     }
 
     #[test]

@@ -100,7 +100,9 @@ impl QualityModel for WadiqamModel {
                     if inclusive { "" } else { ", less its last places" }
                 )
             }
-            PatchSampler::Random { patches, seed } => format!("{patches} random patches with seed {seed}"),
+            PatchSampler::Random { patches, seed } => {
+                format!("{patches} random patches, drawn for each image, with seed {seed}")
+            }
         };
         Identity::weights(&self.digest, &self.network.device()).with("choice of patches", patches)
     }
@@ -115,17 +117,26 @@ impl QualityModel for WadiqamModel {
     }
 
     fn score(&self, distorted: &RgbImage, reference: Option<&RgbImage>) -> Result<Scored, ModelError> {
-        Ok(self.network.score(distorted, reference, &self.options)?.into())
+        let sampler = self.options.sampler.for_picture(distorted);
+        Ok(self.network.score(distorted, reference, &ScoreOptions { sampler, ..self.options })?.into())
     }
 
     fn prepare(&self, reference: &RgbImage) -> Result<Prepared, ModelError> {
-        Ok(Prepared::new(self.network.prepare(reference, &self.options)?))
+        Ok(match self.options.sampler {
+            PatchSampler::Grid { .. } => Prepared::new(self.network.prepare(reference, &self.options)?),
+            // Each version of it is looked at in other places.
+            PatchSampler::Random { .. } => Prepared::new(reference.clone()),
+        })
     }
 
     fn score_prepared(&self, distorted: &RgbImage, reference: &Prepared) -> Result<Scored, ModelError> {
-        Ok(self.network.score_prepared(distorted, reference.get()?)?.into())
+        match self.options.sampler {
+            PatchSampler::Grid { .. } => Ok(self.network.score_prepared(distorted, reference.get()?)?.into()),
+            PatchSampler::Random { .. } => self.score(distorted, Some(reference.get::<RgbImage>()?)),
+        }
     }
 
+    /// Random patches lie at the same places in all images of the batch: they are not read for it.
     fn score_tensors(
         &self,
         distorted: Tensor<4>,

@@ -1,5 +1,7 @@
 //! The numbers of a run.
 
+use std::path::PathBuf;
+
 use iqa_heads::gsn::GsnConfig;
 use serde::{Deserialize, Serialize};
 
@@ -30,6 +32,8 @@ pub struct GsnRecipe {
     pub schedule: Schedule,
     /// The optimiser.
     pub optimiser: RangerConfig,
+    /// Weights of ours of the same network to start from; `None` for random ones.
+    pub start_from: Option<PathBuf>,
     /// Seed of the weights, the crops and the order.
     pub seed: u64,
 }
@@ -77,6 +81,7 @@ impl GsnRecipe {
             learning_rate: 1e-3,
             schedule: Schedule::Constant,
             optimiser: RangerConfig::new().with_weight_decay(1e-5),
+            start_from: None,
             seed: 1,
         }
     }

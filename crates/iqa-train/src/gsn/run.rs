@@ -6,15 +6,15 @@ use burn::tensor::{Device, Tensor};
 use image::RgbImage;
 use iqa_core::Observer;
 use iqa_datasets::augment::PairAugment;
-use iqa_heads::gsn::Gsn;
-use iqa_nn::{Precision, ScoreError, image_to_tensor};
+use iqa_heads::gsn::{Gsn, GsnConfig};
+use iqa_nn::{NamedTensors, Precision, ScoreError, image_to_tensor};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 use super::recipe::GsnRecipe;
 use super::validation::ValidationImages;
 use crate::data::{DataKey, data_key, target};
-use crate::run;
+use crate::run::{self, by_content};
 use crate::within::by_source;
 use crate::{Outcome, Plan, Recipe, Task, TrainError, TrainingPairs, Validation, ValidationPairs, seed};
 
@@ -44,19 +44,39 @@ pub fn train(
     }
     let device = device.clone().autodiff();
     device.seed(recipe.seed);
-    let model = recipe.model.init(&device);
+    let model = match &recipe.start_from {
+        Some(path) if !run::is_begun(folder) => earlier_model(path, recipe, &device)?,
+        _ => recipe.model.init(&device),
+    };
+    let start_from = recipe.start_from.as_deref().map(by_content).transpose()?;
+    let recorded = GsnRecipe { start_from, ..recipe.clone() };
     let data = data_key(training, validation)?;
     let validation = ValidationImages::new(validation, recipe)?;
-    let task = Run { recipe, data, training, validation, device };
+    let task = Run { recipe, recorded, data, training, validation, device };
     run::train(&task, model, recipe.optimiser.init(), folder, observer)
 }
 
 struct Run<'a> {
     recipe: &'a GsnRecipe,
+    /// As checkpoints keep it.
+    recorded: GsnRecipe,
     data: DataKey,
     training: &'a dyn TrainingPairs,
     validation: Option<ValidationImages<'a>>,
     device: Device,
+}
+
+/// The network that a run starts from.
+fn earlier_model(path: &Path, recipe: &GsnRecipe, device: &Device) -> Result<Gsn, TrainError> {
+    let tensors = NamedTensors::read(path)?;
+    match GsnConfig::stored_in(&tensors)? {
+        Some(config) if config == recipe.model => Ok(Gsn::from_tensors(tensors, &config, device)?),
+        _ => Err(TrainError::InvalidRecipe {
+            field: "start_from",
+            found: path.display().to_string(),
+            expected: "weights of ours of the recipe's network",
+        }),
+    }
 }
 
 /// A crop of a pair with its label.
@@ -73,7 +93,7 @@ impl Task for Run<'_> {
     type Recipe = GsnRecipe;
 
     fn recipe(&self) -> &GsnRecipe {
-        self.recipe
+        &self.recorded
     }
 
     fn plan(&self) -> Plan {

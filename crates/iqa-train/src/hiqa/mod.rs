@@ -35,7 +35,7 @@ pub use log::HiqaLog;
 pub use losses::{
     Adversarial, Epsilon, Reduction, adversarial_loss, agreement, cross_entropy, feature_loss, pixel_loss,
 };
-pub use recipe::{HiqaRecipe, LossConfig, MapSource, Optimiser, Perceptual, Phase, Rung};
+pub use recipe::{HiqaRecipe, LossConfig, Optimiser, Perceptual, Phase, Rung};
 pub use run::{HiqaOutcome, train};
 pub use sheet::sample_sheet;
 pub use trainer::{JointLosses, Trainer};

@@ -6,7 +6,8 @@ use burn::optim::decay::WeightDecayConfig;
 use burn::optim::momentum::MomentumConfig;
 use burn::optim::{AdamConfig, ModuleOptimizer, SgdConfig};
 use iqa_heads::hiqa::{
-    DiscriminatorConfig, GeneratorConfig, GeneratorOutput, HiqaConfig, PATCH, RegressorConfig, STAGES,
+    DiscriminatorConfig, GeneratorConfig, GeneratorOutput, HiqaConfig, MapSource, PATCH, RegressorConfig,
+    STAGES,
 };
 use serde::{Deserialize, Serialize};
 
@@ -36,16 +37,6 @@ pub enum Rung {
     IqaAdversary,
     /// "+HLF": the generator's features fused into the regressor. All of the paper.
     Fusion,
-}
-
-/// Where the discrepancy map of the regressor comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum MapSource {
-    /// The hallucinated reference.
-    Hallucination,
-    /// The true reference: the paper's oracle. Asks for a generator of its own ([`HiqaRecipe::plug_in`]).
-    Reference,
 }
 
 /// The parts of a run.
@@ -195,6 +186,19 @@ impl Default for LossConfig {
     }
 }
 
+impl LossConfig {
+    /// Sums, as equations 4 and 5 print them and as Caffe has them for pixels, with the weights of
+    /// [`Self::default`]. At the paper's rate of 1e-5 the losses are not finite after a few steps.
+    pub fn printed() -> Self {
+        Self { reduction: Reduction::PerSample, ..Self::default() }
+    }
+
+    /// The same sums with weights of ours, at which full width, 256 pixels and the paper's rates learn: see docs/HIQA.md.
+    pub fn summed() -> Self {
+        Self { pixel: 0.01, perceptual: 0.01, adversarial: 1e-3, ..Self::printed() }
+    }
+}
+
 /// Everything that decides what a run does, but for the data.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -209,10 +213,14 @@ pub struct HiqaRecipe {
     pub patch: usize,
     /// How much of the paper.
     pub rung: Rung,
-    /// Where the discrepancy map comes from.
+    /// What the discrepancy maps are of. Those of true references, the paper's oracle, ask for a generator of its own
+    /// ([`Self::plug_in`]).
     pub map_source: MapSource,
     /// Weights of ours whose generator is used as it is; only the last phase runs then (section 3.5 of the paper).
     pub plug_in: Option<PathBuf>,
+    /// Weights of ours whose generator is where the joint phase starts; `None` for random ones (section 3.5 of the paper: a
+    /// generator may have learned elsewhere).
+    pub start_from: Option<PathBuf>,
     /// Images in a batch.
     pub images: usize,
     /// Random patches of each.
@@ -252,7 +260,8 @@ pub struct HiqaRecipe {
 impl HiqaRecipe {
     /// The paper's: patches of 256, batches of 32, stochastic gradient descent at 1e-5 for the generator (and the
     /// discriminator, whose rate is not given) and 1e-2 for the regressors, a tenth of it every 20,000 steps, losses
-    /// summed as in Caffe. The numbers of steps are not given: 60,000 each.
+    /// summed as in Caffe. The numbers of steps are not given: 60,000 each. Nor are the weights of the losses:
+    /// [`LossConfig::summed`].
     pub fn paper(vgg: Perceptual) -> Self {
         Self {
             generator: GeneratorConfig::new(),
@@ -262,6 +271,7 @@ impl HiqaRecipe {
             rung: Rung::Fusion,
             map_source: MapSource::Hallucination,
             plug_in: None,
+            start_from: None,
             images: 32,
             patches: 1,
             baseline_steps: 60_000,
@@ -271,7 +281,7 @@ impl HiqaRecipe {
             discriminator_optimiser: Optimiser::paper(1e-5),
             regressor_optimiser: Optimiser::paper(1e-2),
             schedule: Schedule::Step { every: 20_000, factor: 0.1 },
-            losses: LossConfig { reduction: Reduction::PerSample, ..LossConfig::default() },
+            losses: LossConfig::summed(),
             vgg,
             merge_steps: false,
             flip: true,
@@ -279,6 +289,11 @@ impl HiqaRecipe {
             report_every: 500,
             seed: 1,
         }
+    }
+
+    /// The paper's with the weights that earlier versions took: [`LossConfig::printed`]. Diverges within a few steps.
+    pub fn printed(vgg: Perceptual) -> Self {
+        Self { losses: LossConfig::printed(), ..Self::paper(vgg) }
     }
 
     /// The paper's with what makes it move: Adam at 1e-4 for generator and discriminator, and means in place of sums.
@@ -371,7 +386,8 @@ impl HiqaRecipe {
             Rung::Baseline => HiqaConfig::baseline(self.regressor_width, self.patch),
             _ => HiqaConfig::new(self.regressor())
                 .with_generator(Some(self.generator.clone()))
-                .with_patch(self.patch),
+                .with_patch(self.patch)
+                .with_map_source(Some(self.map_source)),
         }
     }
 
@@ -442,6 +458,10 @@ impl Recipe for HiqaRecipe {
         }
         if !(0.0..=45.0).contains(&self.rotation) {
             return invalid("rotation", self.rotation.to_string(), "0 to 45 degrees");
+        }
+        let joint = self.phases().iter().any(|&(phase, _)| phase == Phase::Joint);
+        if let Some(path) = self.start_from.as_ref().filter(|_| !joint) {
+            return invalid("start_from", path.display().to_string(), "none: no generator is trained");
         }
         if self.map_source == MapSource::Reference && self.plug_in.is_none() && self.rung > Rung::Baseline {
             return invalid(

@@ -264,7 +264,7 @@ fn write_png(path: &Path, picture: &RgbImage) -> Result<(), TrainError> {
 /// The recipe as checkpoints keep it: a file of weights by its content.
 fn recorded(recipe: &HiqaRecipe) -> Result<HiqaRecipe, TrainError> {
     let mut recorded = recipe.clone();
-    if let Some(path) = &mut recorded.plug_in {
+    for path in [&mut recorded.plug_in, &mut recorded.start_from].into_iter().flatten() {
         *path = by_content(path)?;
     }
     if let Perceptual::Vgg16 { weights, .. } | Perceptual::Vgg19 { weights, .. } = &mut recorded.vgg {

@@ -6,13 +6,14 @@ use burn::module::Module;
 use burn::optim::{GradientsParams, ModuleOptimizer};
 use burn::tensor::{Device, Tensor};
 use iqa_heads::hiqa::{
-    Discriminator, Generator, Hallucination, Hiqa, HiqaConfig, Regression, Regressor, Statistics, discrepancy,
+    Discriminator, Generator, Hallucination, Hiqa, HiqaConfig, MapSource, Regression, Regressor, Statistics,
+    discrepancy,
 };
 
 use super::batch::Batch;
 use super::losses::{adversarial_loss, agreement, cross_entropy, feature_loss, pixel_loss};
 use super::perceptual::VggLoss;
-use super::recipe::{HiqaRecipe, MapSource, Rung};
+use super::recipe::{HiqaRecipe, Rung};
 use crate::losses::to_tensor;
 use crate::run::Check;
 use crate::within::by_source;
@@ -83,16 +84,14 @@ impl Trainer {
         recipe.validate()?;
         device.seed(recipe.seed);
         let mut generator = recipe.generator.init(device);
-        if let Some(path) = &recipe.plug_in {
-            let found = Hiqa::load(path, device)?;
-            match found.generator() {
+        for (field, path) in [("plug_in", &recipe.plug_in), ("start_from", &recipe.start_from)] {
+            let Some(path) = path else { continue };
+            match Hiqa::load(path, device)?.generator() {
                 Some(found) if found.config() == generator.config() => generator = found.clone(),
                 _ => {
-                    return Err(TrainError::InvalidRecipe {
-                        field: "plug_in",
-                        found: path.display().to_string(),
-                        expected: "weights with a generator of the recipe's configuration",
-                    });
+                    let expected = "weights with a generator of the recipe's configuration";
+                    let found = path.display().to_string();
+                    return Err(TrainError::InvalidRecipe { field, found, expected });
                 }
             }
         }

@@ -64,7 +64,7 @@ fn draw(
     Ok(())
 }
 
-/// Draws training loss, and validation loss where there is one, over the epochs.
+/// Draws training loss, and validation and test loss where there are, over the epochs.
 pub(super) fn write_loss_curve(path: &Path, rows: &[EpochLog]) -> Result<(), TrainError> {
     let curve = |name, color, value: fn(&EpochLog) -> Option<f64>| Curve {
         name,
@@ -75,6 +75,7 @@ pub(super) fn write_loss_curve(path: &Path, rows: &[EpochLog]) -> Result<(), Tra
     let curves = vec![
         curve("training", RGBColor(31, 119, 180), |row| Some(row.train_loss)),
         curve("validation", RGBColor(214, 39, 40), |row| row.validation_loss),
+        curve("test", RGBColor(44, 160, 44), |row| row.test_loss),
     ];
     write_curves(path, ("epoch", 1.0..last as f64), &[0.0], curves)
 }
@@ -96,6 +97,7 @@ mod tests {
             validation_srcc: None,
             validation_plcc: None,
             validation_krcc: None,
+            test_loss: None,
             seconds: 0.0,
         };
         let (inf, nan) = (f64::INFINITY, f64::NAN);

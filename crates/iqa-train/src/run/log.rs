@@ -31,6 +31,9 @@ pub struct EpochLog {
     pub validation_plcc: Option<f64>,
     /// Kendall correlation on the validation set, in quality orientation; `None` where it is undefined.
     pub validation_krcc: Option<f64>,
+    /// Loss on images that select nothing, where the run looks at some ([`Task::watch`](crate::Task::watch)).
+    #[serde(default, with = "crate::float::optional")]
+    pub test_loss: Option<f64>,
     /// Wall-clock seconds the epoch took; the one field that two equal runs do not share.
     #[serde(with = "crate::float")]
     pub seconds: f64,
@@ -39,17 +42,18 @@ pub struct EpochLog {
 /// A line for people.
 impl Display for EpochLog {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let Self { epoch, train_loss, validation_loss, validation_srcc, .. } = self;
+        let Self { epoch, train_loss, validation_loss, validation_srcc, test_loss, .. } = self;
         write!(f, "epoch {epoch:>4}: training loss {train_loss:.4}")?;
         match (validation_loss, validation_srcc) {
-            (None, _) => f.write_str(", no validation"),
-            (Some(loss), Some(srcc)) => write!(f, ", validation loss {loss:.4}, SRCC {srcc:.4}"),
-            (Some(loss), None) => write!(f, ", validation loss {loss:.4}, SRCC undefined"),
+            (None, _) => f.write_str(", no validation")?,
+            (Some(loss), Some(srcc)) => write!(f, ", validation loss {loss:.4}, SRCC {srcc:.4}")?,
+            (Some(loss), None) => write!(f, ", validation loss {loss:.4}, SRCC undefined")?,
         }
+        test_loss.map_or(Ok(()), |loss| write!(f, ", test loss {loss:.4}"))
     }
 }
 
-const HEADER: &str = "epoch,steps,learning_rate,train_loss,validation_loss,validation_srcc,validation_plcc,validation_krcc,seconds";
+const HEADER: &str = "epoch,steps,learning_rate,train_loss,validation_loss,validation_srcc,validation_plcc,validation_krcc,test_loss,seconds";
 
 pub(super) fn write_log(path: &Path, rows: &[EpochLog]) -> Result<(), TrainError> {
     let number = |value: Option<f64>| value.map_or_else(String::new, |value| format!("{value:.6}"));
@@ -57,7 +61,7 @@ pub(super) fn write_log(path: &Path, rows: &[EpochLog]) -> Result<(), TrainError
     for row in rows {
         let _ = writeln!(
             text,
-            "{},{},{:.3e},{:.6},{},{},{},{},{:.1}",
+            "{},{},{:.3e},{:.6},{},{},{},{},{},{:.1}",
             row.epoch,
             row.steps,
             row.learning_rate,
@@ -66,6 +70,7 @@ pub(super) fn write_log(path: &Path, rows: &[EpochLog]) -> Result<(), TrainError
             number(row.validation_srcc),
             number(row.validation_plcc),
             number(row.validation_krcc),
+            number(row.test_loss),
             row.seconds
         );
     }
@@ -94,7 +99,8 @@ pub fn read_log(path: &Path) -> Result<Vec<EpochLog>, TrainError> {
 
 fn parse_row(line: &str) -> Option<EpochLog> {
     let fields: Vec<&str> = line.split(',').collect();
-    let [epoch, steps, learning_rate, train_loss, validation_loss, srcc, plcc, krcc, seconds] = fields[..]
+    let [epoch, steps, learning_rate, train_loss, validation_loss, srcc, plcc, krcc, test_loss, seconds] =
+        fields[..]
     else {
         return None;
     };
@@ -108,6 +114,7 @@ fn parse_row(line: &str) -> Option<EpochLog> {
         validation_srcc: optional(srcc)?,
         validation_plcc: optional(plcc)?,
         validation_krcc: optional(krcc)?,
+        test_loss: optional(test_loss)?,
         seconds: seconds.parse().ok()?,
     })
 }
@@ -129,10 +136,17 @@ mod tests {
             validation_srcc: None,
             validation_plcc: Some(-0.125),
             validation_krcc: Some(0.5),
+            test_loss: Some(0.75),
             seconds: 1.5,
         };
-        let without =
-            EpochLog { epoch: 2, validation_loss: None, validation_plcc: None, validation_krcc: None, ..row };
+        let without = EpochLog {
+            epoch: 2,
+            validation_loss: None,
+            validation_plcc: None,
+            validation_krcc: None,
+            test_loss: None,
+            ..row
+        };
         write_log(&path, &[row, without]).expect("writes");
         assert_eq!(read_log(&path).expect("reads"), [row, without]);
         assert_eq!(without.to_string(), "epoch    2: training loss 0.2500, no validation");

@@ -77,6 +77,14 @@ pub trait Task: Sync {
     /// What reading the data gives; it ends the run.
     fn validate(&self, model: &Self::Model) -> Result<Option<Validation>, TrainError>;
 
+    /// The loss of a model that is on a plain device on images that select nothing, for the log; `None` for a task without.
+    ///
+    /// # Errors
+    /// What reading the data gives; it ends the run.
+    fn watch(&self, _model: &Self::Model) -> Result<Option<f64>, TrainError> {
+        Ok(None)
+    }
+
     /// Writes the weights of a model that is on a plain device.
     ///
     /// # Errors
@@ -266,6 +274,7 @@ impl<T: Task> Course for Epochs<'_, T> {
             validation_srcc: found.and_then(|found| found.srcc),
             validation_plcc: found.and_then(|found| found.plcc),
             validation_krcc: found.and_then(|found| found.krcc),
+            test_loss: self.task.watch(&plain)?,
             seconds,
         };
         (learner.sum, learner.steps) = (0.0, 0);

@@ -13,4 +13,4 @@ mod units;
 mod validation;
 
 pub use recipe::{BUNDLED, WadiqamRecipe};
-pub use run::train;
+pub use run::{train, train_watched};

@@ -39,6 +39,23 @@ pub fn train(
     device: &Device,
     observer: &dyn Observer,
 ) -> Result<Outcome, TrainError> {
+    train_watched(recipe, training, validation, None, folder, device, observer)
+}
+
+/// As [`train`], with the loss on further images in the log and the chart, which selects nothing: the paper's figure 8 has
+/// those of the test part.
+///
+/// # Errors
+/// As [`train`].
+pub fn train_watched(
+    recipe: &WadiqamRecipe,
+    training: &dyn TrainingPairs,
+    validation: &dyn ValidationPairs,
+    watched: Option<&dyn ValidationPairs>,
+    folder: &Path,
+    device: &Device,
+    observer: &dyn Observer,
+) -> Result<Outcome, TrainError> {
     recipe.validate()?;
     if training.samples() == 0 {
         return Err(TrainError::Empty { set: "training" });
@@ -55,7 +72,8 @@ pub fn train(
     let recorded = WadiqamRecipe { start_from, ..recipe.clone() };
     let data = data_key(training, validation)?;
     let validation = ValidationPatches::draw(validation, recipe)?;
-    let task = Run { recipe, recorded, data, training, validation, device: device.clone() };
+    let watched = watched.map(|images| ValidationPatches::draw(images, recipe)).transpose()?.flatten();
+    let task = Run { recipe, recorded, data, training, validation, watched, device: device.clone() };
     let optimiser = AdamConfig::new().with_epsilon(recipe.epsilon).init();
     let learner = Learner::new(model, training.sources(), &device);
     run::train(&task, learner, optimiser, folder, observer)
@@ -79,6 +97,7 @@ struct Run<'a> {
     data: DataKey,
     training: &'a dyn TrainingPairs,
     validation: Option<ValidationPatches>,
+    watched: Option<ValidationPatches>,
     device: Device,
 }
 
@@ -156,6 +175,10 @@ impl Task for Run<'_> {
 
     fn validate(&self, model: &Learner) -> Result<Option<Validation>, TrainError> {
         Ok(self.validation.as_ref().map(|validation| validation.evaluate(model, &self.recipe.loss)))
+    }
+
+    fn watch(&self, model: &Learner) -> Result<Option<f64>, TrainError> {
+        Ok(self.watched.as_ref().map(|images| images.evaluate(model, &self.recipe.loss).loss))
     }
 
     fn save(&self, model: &Learner, path: &Path) -> Result<(), TrainError> {

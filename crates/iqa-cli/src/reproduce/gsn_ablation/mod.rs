@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::options::width;
+use crate::options::{Known, width};
 use crate::terminal::Terminal;
 use clap::Args;
 use iqa_models::core::{FolderClaim, write_atomically};
@@ -57,7 +57,7 @@ pub(crate) struct Options {
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Device to train on: flex, wgpu, libtorch, libtorch-cuda or cuda, as compiled in.
-    #[arg(long, default_value = "flex")]
+    #[arg(long, default_value = "flex", value_parser = Known::DEVICES, hide_possible_values = true)]
     device: String,
 }
 
