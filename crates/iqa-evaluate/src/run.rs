@@ -38,7 +38,10 @@ pub fn score_set(
     path: &Path,
     observer: &dyn Observer,
 ) -> Result<Scores, EvaluateError> {
-    let spec = model.spec();
+    let mut spec = model.spec();
+    if model.has_free_scale() {
+        spec.range = (f64::NEG_INFINITY, f64::INFINITY);
+    }
     let needs_reference = spec.reference == ReferenceNeed::FullReference;
     if needs_reference && set.samples().iter().any(|sample| sample.reference.is_none()) {
         return Err(DatasetError::SplitUnit { name: set.name().into(), expected: "with" }.into());

@@ -23,6 +23,7 @@ struct Brightness {
     spec: ScoreSpec,
     weights: &'static str,
     most: usize,
+    free_scale: bool,
     scored: Arc<Mutex<usize>>,
     prepared: Arc<Mutex<Vec<u8>>>,
 }
@@ -33,6 +34,7 @@ impl Brightness {
             spec: ScoreSpec::new(Direction::LowerIsBetter, 0.0, 255.0, ReferenceNeed::FullReference),
             weights: "one",
             most: usize::MAX,
+            free_scale: false,
             scored: Arc::default(),
             prepared: Arc::default(),
         }
@@ -64,6 +66,10 @@ impl QualityModel for Brightness {
 
     fn spec(&self) -> ScoreSpec {
         self.spec
+    }
+
+    fn has_free_scale(&self) -> bool {
+        self.free_scale
     }
 
     fn prepare(&self, reference: &RgbImage) -> Result<Prepared, ModelError> {
@@ -477,4 +483,24 @@ fn ratings_and_scores_of_any_size_are_reported_and_drawn() {
         write_scatter(&picture, &set, &scores).expect("draws");
         assert!(read(&picture).contains("</svg>"));
     }
+}
+
+#[test]
+fn scores_of_a_free_scale_have_no_error_in_the_units_of_the_ratings() {
+    let folder = folder();
+    let set = open(folder.path());
+    let figures = |free_scale| {
+        let model = Brightness { free_scale, ..Brightness::new() };
+        let name = format!("{free_scale}.csv");
+        let scores = run(&model, &set, &folder.path().join(name)).expect("scores");
+        report(&set, &scores, None, &ReportConfig::default())
+            .expect("a report")
+            .whole
+            .figures
+            .expect("figures")
+    };
+    let (bound, free) = (figures(false), figures(true));
+    assert!(bound.rmse.is_some() && free.rmse.is_none() && free.mae.is_none());
+    assert_eq!((bound.srcc, bound.plcc), (free.srcc, free.plcc));
+    assert!(free.four_parameters.is_some(), "a fit gives it a scale");
 }

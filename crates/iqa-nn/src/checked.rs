@@ -76,6 +76,11 @@ impl CheckedModel {
         self.model.remark()
     }
 
+    /// Whether scale and offset of the scores mean nothing.
+    pub fn has_free_scale(&self) -> bool {
+        self.model.has_free_scale()
+    }
+
     /// Smallest width and height, in pixels.
     pub fn minimum_size(&self) -> (u32, u32) {
         self.model.minimum_size()

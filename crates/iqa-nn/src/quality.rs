@@ -57,6 +57,12 @@ pub trait QualityModel: fmt::Debug + Send + Sync {
         None
     }
 
+    /// Whether scale and offset of its scores mean nothing, whatever [`Self::spec`] says of a range: it was trained to order
+    /// images. An evaluation then leaves out errors in the units of the ratings.
+    fn has_free_scale(&self) -> bool {
+        false
+    }
+
     /// Smallest width and height that it takes, in pixels.
     fn minimum_size(&self) -> (u32, u32) {
         (1, 1)

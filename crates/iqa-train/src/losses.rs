@@ -292,6 +292,11 @@ impl QualityLoss {
         self.0.iter().any(|weighted| weighted.term.is_over(Over::Batch))
     }
 
+    /// Whether scores at another offset have the same loss: no term compares a score with its label.
+    pub fn has_free_scale(&self) -> bool {
+        !self.0.iter().any(|weighted| weighted.term.is_over(Over::Images))
+    }
+
     /// The terms of each image by itself, and those that compare the images of a batch.
     pub(crate) fn parts(&self) -> [Self; 2] {
         [Over::Images, Over::Batch]

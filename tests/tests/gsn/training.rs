@@ -6,13 +6,14 @@ use std::sync::{Mutex, PoisonError};
 
 use iqa_models::core::Silent;
 use iqa_models::heads::gsn::{Gsn, GsnConfig, ScoreOptions};
+use iqa_models::nn::NamedTensors;
 use iqa_models::train::gsn::{Ablation, GsnRecipe, train};
 use iqa_models::train::{
     DataKey, Outcome, QualityLoss, Recipe, Schedule, Term, TrainError, TrainingPair, TrainingPairs,
     ValidationPairs,
 };
 use iqa_models::{Device, Direction, ModelError, ScoreError, Scorer};
-use iqa_testkit::{fixture_path, textured};
+use iqa_testkit::{Tolerance, assert_close, fixture_path, textured};
 
 /// Pictures mixed with another one; the label is the part that is left of the first.
 struct Mixed {
@@ -232,4 +233,40 @@ fn the_scorer_opens_gsn_with_a_file_of_weights() {
     let again = scorer.score_prepared(&distorted, &prepared).expect("scores").value;
     assert!((again - expected).abs() < 1e-6);
     assert!(matches!(scorer.score_single(&distorted), Err(ModelError::Score(ScoreError::ReferenceMissing))));
+}
+
+#[test]
+fn a_network_goes_on_from_weights_of_its_kind_and_says_what_its_scale_is_worth() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = |name: &str| folder.path().join(name);
+    let device = Device::flex();
+    let first =
+        train_alone(&GsnRecipe { epochs: 1, ..recipe() }, &Mixed::new(8), &at("first")).expect("trains");
+    // At next to no rate it is still the network that it started from.
+    let loss = QualityLoss::of(Term::Mse);
+    let still = GsnRecipe {
+        epochs: 1,
+        learning_rate: 1e-12,
+        seed: 7,
+        loss,
+        start_from: Some(first.last.clone()),
+        ..recipe()
+    };
+    let second = train_alone(&still, &Mixed::new(8), &at("second")).expect("trains");
+    let weights = |path: &Path| NamedTensors::read(path).expect("reads");
+    let (before, after) = (weights(&first.last), weights(&second.last));
+    for key in before.keys().filter(|key| !key.contains("running")) {
+        let [before, after] = [&before, &after].map(|all| all.get(key).expect("listed").values.clone());
+        assert_close(key, &after, &before, Tolerance::REORDERED);
+    }
+    // The paper's losses leave the scale free, a squared error does not.
+    for (outcome, free) in [(&first, true), (&second, false)] {
+        let scorer = Scorer::with_weights("gsn", &outcome.last, &device).expect("opens");
+        assert_eq!(scorer.model().has_free_scale(), free);
+    }
+    let other = GsnRecipe { model: GsnConfig { fusion: 3, ..recipe().model }, ..still };
+    assert!(matches!(
+        train_alone(&other, &Mixed::new(8), &at("other")),
+        Err(TrainError::InvalidRecipe { field: "start_from", .. })
+    ));
 }

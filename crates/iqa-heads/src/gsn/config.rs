@@ -87,6 +87,9 @@ pub struct GsnConfig {
     /// Nominal range of the score. Losses on normalised scores leave scale and offset free.
     #[config(default = "(0.0, 1.0)")]
     pub range: (f64, f64),
+    /// Whether the network was trained by losses that leave scale and offset free, so that the range means little; `None` where
+    /// that is not known.
+    pub free_scale: Option<bool>,
 }
 
 impl GsnConfig {

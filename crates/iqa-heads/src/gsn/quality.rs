@@ -53,6 +53,10 @@ impl QualityModel for GsnModel {
         Identity::weights(&self.digest, &self.network.device())
     }
 
+    fn has_free_scale(&self) -> bool {
+        self.network.config().free_scale == Some(true)
+    }
+
     fn minimum_size(&self) -> (u32, u32) {
         let side = self.network.config().crop as u32;
         (side, side)

@@ -32,14 +32,23 @@ impl Gsn {
     /// # Errors
     /// As [`Self::load`].
     pub fn from_tensors(
-        mut tensors: NamedTensors,
+        tensors: NamedTensors,
         expected: &GsnConfig,
         device: &Device,
     ) -> Result<Self, HeadError> {
-        let config = match GsnConfig::stored_in(&tensors)? {
-            Some(config) => config,
-            None => expected.clone(),
-        };
+        let config = GsnConfig::stored_in(&tensors)?.unwrap_or_else(|| expected.clone());
+        Self::from_tensors_of(tensors, &config, device)
+    }
+
+    /// From tensors of this configuration, whatever they carry.
+    ///
+    /// # Errors
+    /// [`HeadError::Nn`], [`HeadError::InvalidConfig`].
+    pub fn from_tensors_of(
+        mut tensors: NamedTensors,
+        config: &GsnConfig,
+        device: &Device,
+    ) -> Result<Self, HeadError> {
         config.validate()?;
         tensors.discard(|key| key.ends_with(".num_batches_tracked"));
         let shapes = config.shapes();

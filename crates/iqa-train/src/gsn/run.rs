@@ -44,9 +44,11 @@ pub fn train(
     }
     let device = device.clone().autodiff();
     device.seed(recipe.seed);
+    let free_scale = Some(recipe.loss.has_free_scale());
+    let network = GsnConfig { free_scale, ..recipe.model.clone() };
     let model = match &recipe.start_from {
-        Some(path) if !run::is_begun(folder) => earlier_model(path, recipe, &device)?,
-        _ => recipe.model.init(&device),
+        Some(path) if !run::is_begun(folder) => earlier_model(path, network, &device)?,
+        _ => network.init(&device),
     };
     let start_from = recipe.start_from.as_deref().map(by_content).transpose()?;
     let recorded = GsnRecipe { start_from, ..recipe.clone() };
@@ -67,10 +69,11 @@ struct Run<'a> {
 }
 
 /// The network that a run starts from.
-fn earlier_model(path: &Path, recipe: &GsnRecipe, device: &Device) -> Result<Gsn, TrainError> {
+fn earlier_model(path: &Path, network: GsnConfig, device: &Device) -> Result<Gsn, TrainError> {
     let tensors = NamedTensors::read(path)?;
-    match GsnConfig::stored_in(&tensors)? {
-        Some(config) if config == recipe.model => Ok(Gsn::from_tensors(tensors, &config, device)?),
+    let found = GsnConfig::stored_in(&tensors)?;
+    match found.map(|found| GsnConfig { free_scale: network.free_scale, ..found }) {
+        Some(config) if config == network => Ok(Gsn::from_tensors_of(tensors, &config, device)?),
         _ => Err(TrainError::InvalidRecipe {
             field: "start_from",
             found: path.display().to_string(),
