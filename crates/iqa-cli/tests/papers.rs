@@ -135,3 +135,18 @@ fn multi_branch_and_hiqa_around_a_vgg() {
     let log = std::fs::read_to_string(run.join("log.csv")).expect("reads");
     assert_eq!(log.lines().filter(|row| row.starts_with("joint,")).count(), 3, "{log}");
 }
+
+#[test]
+fn a_reduced_reference_on_a_rated_set() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let set = tid2013(folder.path(), 5, 96);
+    let run = folder.path().join("run");
+    let mut command = iqa("reproduce");
+    command.args(["reduced-reference", "--set", "tid2013", "--lenient", "--split", "hiqa"]);
+    command.args(["--random-patches", "6", "--patches", "400", "--components", "0,8"]);
+    let done = command.arg("--root").arg(&set).arg("--output").arg(&run).output().expect("starts");
+    assert!(done.status.success(), "{}", stderr(&done));
+    let table = std::fs::read_to_string(run.join("reduced_reference.md")).expect("reads");
+    assert!(table.starts_with("5 images;") && table.contains("| the reference itself |"), "{table}");
+    assert!(run.join("reduced_reference.svg").exists() && run.join("components.safetensors").exists());
+}

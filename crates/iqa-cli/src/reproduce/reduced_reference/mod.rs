@@ -19,10 +19,11 @@ use iqa_models::datasets::split::SplitPreset;
 use iqa_models::datasets::synthetic::{SyntheticConfig, SyntheticGrid, load_references};
 use iqa_models::heads::wadiqam::{
     FeaturePca, MAX_PATCHES, PatchSampler, PcaFit, PreparedReference, ScoreOptions, Wadiqam, WadiqamConfig,
+    bundled,
 };
 use iqa_models::image::RgbImage;
 use iqa_models::metrics::agreement::{plcc, srcc};
-use iqa_models::nn::device_by_name;
+use iqa_models::nn::{NamedTensors, device_by_name};
 use iqa_models::train::{SetValidation, ValidationPairs};
 
 use curve::{Point, write_curve};
@@ -55,9 +56,9 @@ pub(crate) struct Options {
     /// Pooling of the network.
     #[arg(long, value_enum, default_value_t = Model::WadiqamFr)]
     model: Model,
-    /// Weights of the full-reference network.
-    #[arg(long, default_value = "crates/iqa-heads/weights/wadiqam_fr.safetensors")]
-    weights: PathBuf,
+    /// Weights of the full-reference network [default: the bundled ones of wadiqam_fr].
+    #[arg(long)]
+    weights: Option<PathBuf>,
     /// Patches to fit on, from all photographs together (the paper: 4000).
     #[arg(long, default_value_t = 4000)]
     patches: usize,
@@ -86,7 +87,13 @@ pub(crate) fn run(options: &Options) -> Result<(), Box<dyn Error>> {
         Model::WadiqamFr => WadiqamConfig::wadiqam_fr(),
         Model::DiqamFr => WadiqamConfig::diqam_fr(),
     };
-    let model = Wadiqam::load(&options.weights, &expected, &device)?;
+    let model = match &options.weights {
+        Some(weights) => Wadiqam::load(weights, &expected, &device)?,
+        None => {
+            let tensors = NamedTensors::from_safetensors(bundled(true), "bundled weights")?;
+            Wadiqam::from_tensors(tensors, &expected, &device)?
+        }
+    };
     let files = ["components.safetensors", "reduced_reference.md", "reduced_reference.svg"];
     let _claim = FolderClaim::new(&options.output, "reduced_reference", &files)?;
     let set = options.rated.open()?;
