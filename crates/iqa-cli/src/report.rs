@@ -23,7 +23,7 @@ use crate::terminal::Terminal;
 #[command(after_help = "Examples:
   iqa report restored/ --reference originals/ --model psnr,wadiqam_fr --output report.html
   iqa report photographs/ --recursive --no-thumbnails --output report.html
-  iqa report --evaluation results/csiq --output csiq.html")]
+  iqa report --evaluation results/csiq --images data/csiq --output csiq.html")]
 pub(crate) struct Options {
     /// Images to score, as `iqa score` takes them: files, folders or glob patterns.
     #[arg(required_unless_present_any = ["pairs", "evaluation"])]
@@ -33,6 +33,9 @@ pub(crate) struct Options {
     /// A folder that `iqa evaluate` wrote, of one model on one set.
     #[arg(long, conflicts_with_all = ["distorted", "reference", "pairs", "recursive", "model", "weights", "no_thumbnails"])]
     evaluation: Option<PathBuf>,
+    /// The folder of the images of an evaluation: those on which model and people disagree most are then shown.
+    #[arg(long, requires = "evaluation")]
+    images: Option<PathBuf>,
     /// The page. Only a page, or an empty file, is replaced.
     #[arg(long)]
     output: PathBuf,
@@ -54,7 +57,7 @@ pub(crate) fn run(options: &Options) -> Result<bool, Box<dyn Error>> {
     // Before the work.
     Page::check_target(output)?;
     let (page, complete) = match &options.evaluation {
-        Some(folder) => (Page::of_evaluation(folder)?, true),
+        Some(folder) => (Page::of_evaluation(folder, options.images.as_deref())?, true),
         None => {
             let scored = score(options)?;
             (Page::of_scores(&options.title, &scored), scored.failures.is_empty())

@@ -248,6 +248,16 @@ fn a_page_of_an_evaluation_has_its_figures_and_what_is_furthest_apart() {
     assert!(named.len() == 10 && most > 0.0);
     assert_eq!(named[0][5].trim_start_matches('-'), most.to_string());
     assert_eq!(html, page(root, &["--evaluation", "results"], 0));
+
+    // With their folder the named images are shown; one that has changed since is not.
+    let shown = |html: &str| html.matches("src=\"data:image/jpeg;base64,").count();
+    let with = ["--evaluation", "results", "--images", "."];
+    let html = page(root, &with, 0);
+    check_page(&html);
+    assert_eq!(shown(&html), 10);
+    let name = named[0][0].replace("&lt;", "<").replace("&gt;", ">");
+    textured(64, 64, 9).save(root.join(name)).expect("saves");
+    assert_eq!(shown(&page(root, &with, 0)), 9);
 }
 
 #[test]

@@ -214,6 +214,17 @@ pub(super) struct ListedRow {
     content: Content,
 }
 
+impl ListedRow {
+    /// The picture itself among those of a folder: the file of that name with the content that was scored.
+    pub(super) fn find(&self, files: &[PathBuf]) -> Option<PathBuf> {
+        let name = Path::new(&self.image).file_name()?;
+        let named = files.iter().filter(|file| file.file_name() == Some(name));
+        let scored =
+            |file: &&PathBuf| short_sha256_of_file(file).is_ok_and(|found| found == self.content.distorted);
+        named.into_iter().find(scored).cloned()
+    }
+}
+
 fn row_of(record: &[u8]) -> Option<ListedRow> {
     let row = csv::ReaderBuilder::new().has_headers(false).from_reader(record).records().next()?.ok()?;
     if row.len() != COLUMNS {

@@ -1,13 +1,13 @@
 //! The page of an evaluation.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use iqa_core::{CoreError, Direction};
+use iqa_core::{CoreError, DecodeOptions, Direction, images_in, read_image};
 use iqa_metrics::agreement::average_ranks;
 
 use super::scored::better;
-use super::{Cell, Chart, Column, Content, Page, Section, Table};
+use super::{Cell, Chart, Column, Content, Page, Picture, Section, Table};
 use crate::EvaluateError;
 use crate::comparison::Comparison;
 use crate::figures::{FIGURES, Part};
@@ -35,12 +35,13 @@ impl Ranked<'_> {
 
 impl Page {
     /// What [`evaluate`](crate::evaluate) left in a folder: the figures with their intervals, each type of distortion, the
-    /// scatter plot, the images on which model and people disagree most, and all images.
+    /// scatter plot, the images on which model and people disagree most, and all images. With the folder of the `images` those on
+    /// which they disagree are shown, as far as they are there with the content that was scored.
     ///
     /// # Errors
-    /// [`CoreError::Io`] for a file that is not there; [`CoreError::NotResults`] for one that is damaged;
+    /// [`CoreError::Io`] for a file or a folder that is not there, and what an image that cannot be read gives; [`CoreError::NotResults`] for one that is damaged;
     /// [`CoreError::OtherResults`] where report and scores are of different evaluations.
-    pub fn of_evaluation(folder: &Path) -> Result<Self, EvaluateError> {
+    pub fn of_evaluation(folder: &Path, images: Option<&Path>) -> Result<Self, EvaluateError> {
         let path = folder.join(REPORT);
         let read =
             |path: &Path| std::fs::read(path).map_err(|source| CoreError::Io { path: path.into(), source });
@@ -63,11 +64,17 @@ impl Page {
             return Err(CoreError::OtherResults { path: scores, what, expected, found }.into());
         }
         let svg = read(&folder.join(SCATTER))?;
-        Ok(page(&report, &rows, svg))
+        let files = images.map(|images| images_in(images, true)).transpose()?;
+        page(&report, &rows, svg, files.as_deref())
     }
 }
 
-fn page(report: &Report, rows: &[ListedRow], svg: Vec<u8>) -> Page {
+fn page(
+    report: &Report,
+    rows: &[ListedRow],
+    svg: Vec<u8>,
+    files: Option<&[PathBuf]>,
+) -> Result<Page, EvaluateError> {
     let Report { model, set, images, direction, ratings, .. } = report;
     let mut facts = vec![match ratings {
         Some(ratings) => {
@@ -97,8 +104,8 @@ fn page(report: &Report, rows: &[ListedRow], svg: Vec<u8>) -> Page {
     if let Some(splits) = &report.splits {
         sections.push(of_splits(splits));
     }
-    sections.extend(of_images(report, rows));
-    Page { title: format!("{model} on {set}"), facts, sections }
+    sections.extend(of_images(report, rows, files)?);
+    Ok(Page { title: format!("{model} on {set}"), facts, sections })
 }
 
 fn whole(report: &Report) -> Section {
@@ -198,8 +205,12 @@ fn comparison(model: &str, other: &Comparison) -> Section {
     section
 }
 
-/// Those on which model and people disagree, and all.
-fn of_images(report: &Report, rows: &[ListedRow]) -> Vec<Section> {
+/// Those on which model and people disagree, with pictures where `files` has them, and all.
+fn of_images(
+    report: &Report,
+    rows: &[ListedRow],
+    files: Option<&[PathBuf]>,
+) -> Result<Vec<Section>, EvaluateError> {
     let Some(ratings) = report.ratings else {
         let columns = vec![Column::text("image"), Column::number("score"), Column::number("rating")];
         let row =
@@ -210,7 +221,7 @@ fn of_images(report: &Report, rows: &[ListedRow]) -> Vec<Section> {
              which scores nothing anew."
                 .into(),
         );
-        return vec![section];
+        return Ok(vec![section]);
     };
     let mut ranked = ranks(report.direction, ratings, rows);
     let columns = vec![
@@ -236,13 +247,28 @@ fn of_images(report: &Report, rows: &[ListedRow]) -> Vec<Section> {
     };
     let all = Table { columns: columns.clone(), rows: ranked.iter().map(row).collect() };
     ranked.sort_by(|a, b| b.apart().abs().total_cmp(&a.apart().abs()));
-    let most = Table { columns, rows: ranked.iter().take(NAMED).map(row).collect() };
+    let mut most = Table { columns, rows: ranked.iter().take(NAMED).map(row).collect() };
+    if let Some(files) = files {
+        most.columns.insert(0, Column::pictures("picture"));
+        for (cells, ranked) in most.rows.iter_mut().zip(&ranked) {
+            cells.insert(0, shown(ranked.row, files)?);
+        }
+    }
     let mut most = Section::table("Where model and people disagree most", most);
     most.about.push(format!(
         "Place 1 is the best of {}. Above zero the model ranks the image better than people do, below zero worse.",
         rows.len()
     ));
-    vec![most, Section::table("Images", all)]
+    Ok(vec![most, Section::table("Images", all)])
+}
+
+fn shown(row: &ListedRow, files: &[PathBuf]) -> Result<Cell, EvaluateError> {
+    let Some(file) = row.find(files) else { return Ok(Cell::Missing) };
+    let picture = read_image(&file, &DecodeOptions::default())?;
+    let picture = Picture::thumbnail(&picture, &row.image);
+    Ok(Cell::Picture(
+        picture.map_err(|error| CoreError::Io { path: file, source: std::io::Error::other(error) })?,
+    ))
 }
 
 fn ranks(direction: Direction, ratings: Direction, rows: &[ListedRow]) -> Vec<Ranked<'_>> {
