@@ -35,7 +35,7 @@ fn free_port() -> u16 {
 }
 
 impl Cluster {
-    /// A scheduler that misses an executor after four seconds, and executors of a thread each.
+    /// A scheduler that misses an executor after eight seconds, and executors of a thread each.
     fn new(executors: usize) -> Self {
         let scheduler = format!("127.0.0.1:{}", free_port());
         let mut cluster =
@@ -128,10 +128,8 @@ async fn a_cluster_gives_the_table_of_one_process() {
     }
     assert!(cluster.tasks(1) > 0 && cluster.tasks(2) > 0);
     // A query that cannot be done is told, and the cluster goes on.
-    let error = attempt(
-        &context,
-        &format!("SELECT iqa_score('wadiqam_nr=none.safetensors', distorted) FROM '{table}'"),
-    );
+    let statement = format!("SELECT iqa_score('wadiqam_nr=none.safetensors', distorted) FROM '{table}'");
+    let error = attempt(&context, &statement);
     let error = error.await.expect_err("no weights").to_string();
     assert!(error.contains("none.safetensors"), "{error}");
     let again = query(&context, &format!("SELECT count(*) AS n FROM '{table}'")).await;
