@@ -143,8 +143,8 @@ def cost():
 
 
 def executors():
-    count = 200
-    _, target = table(count, 5)
+    pairs = 200
+    _, target = table(pairs, 5)
     for model in ["wadiqam_fr"]:
         cluster, seconds = Cluster(), {1: [], 2: []}
         for count in [1, 2]:
@@ -156,7 +156,7 @@ def executors():
         memory = [cluster.memory(executor) for executor in cluster.executors]
         cluster.end()
         one, two = (statistics.median(seconds[count]) for count in [1, 2])
-        print(f"executors: {model}: one {count / one:.1f} a second, two {count / two:.1f}, {one / two:.3f} times, memory {memory} MB")
+        print(f"executors: {model}: one {pairs / one:.1f} a second, two {pairs / two:.1f}, {one / two:.3f} times, memory {memory} MB")
 
 
 def kill():

@@ -13,12 +13,12 @@ use iqa_models::{Device, Pair, Scorer, Scorers};
 use tempfile::TempDir;
 
 /// Pictures that are cut out of one, two next to each other of the same reference: `dist/` as JPEG, `ref/` as PNG.
-pub struct Pictures {
-    pub folder: TempDir,
+pub(crate) struct Pictures {
+    pub(crate) folder: TempDir,
 }
 
 impl Pictures {
-    pub fn new(count: u32, side: u32) -> Self {
+    pub(crate) fn new(count: u32, side: u32) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let source = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/images/flowers.png");
         let source = image::open(source).expect("the picture of the examples").to_rgb8();
@@ -38,16 +38,16 @@ impl Pictures {
         Self { folder }
     }
 
-    pub fn path(&self, name: &str) -> String {
+    pub(crate) fn path(&self, name: &str) -> String {
         self.folder.path().join(name).to_str().expect("UTF-8").to_owned()
     }
 
-    pub fn file(&self, name: &str) -> PathBuf {
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
     /// A Parquet file of `path`, `reference_path` and the contents `distorted` and `reference`, in row groups of `rows`.
-    pub async fn contents(&self, rows: usize) -> String {
+    pub(crate) async fn contents(&self, rows: usize) -> String {
         let path = self.path("pictures.parquet");
         let statement = format!(
             "COPY (SELECT distorted AS path, reference AS reference_path, iqa_read(distorted) AS distorted,
@@ -61,7 +61,7 @@ impl Pictures {
     }
 
     /// What `iqa score` gives of the pairs, sorted by path: a value a model; none of what cannot be scored.
-    pub fn scores(&self, models: &[&str]) -> Vec<Vec<Option<f64>>> {
+    pub(crate) fn scores(&self, models: &[&str]) -> Vec<Vec<Option<f64>>> {
         let open = |name: &&str| Scorer::new(name, &Device::flex()).expect("opens");
         let scorers = Scorers::new(models.iter().map(open).collect());
         let mut names: Vec<PathBuf> = list(&self.file("dist"));
@@ -84,30 +84,30 @@ impl Pictures {
     }
 }
 
-pub fn list(folder: &Path) -> Vec<PathBuf> {
+pub(crate) fn list(folder: &Path) -> Vec<PathBuf> {
     std::fs::read_dir(folder).expect("lists").map(|entry| entry.expect("lists").path()).collect()
 }
 
-pub fn session(partitions: usize, batch: usize) -> SessionContext {
+pub(crate) fn session(partitions: usize, batch: usize) -> SessionContext {
     embedded(Sizes { partitions, batch }).expect("a session")
 }
 
 /// The table of a statement, as one batch.
-pub async fn query(context: &SessionContext, statement: &str) -> RecordBatch {
+pub(crate) async fn query(context: &SessionContext, statement: &str) -> RecordBatch {
     attempt(context, statement).await.unwrap_or_else(|error| panic!("{statement}: {error}"))
 }
 
-pub async fn attempt(context: &SessionContext, statement: &str) -> datafusion::error::Result<RecordBatch> {
+pub(crate) async fn attempt(context: &SessionContext, statement: &str) -> datafusion::error::Result<RecordBatch> {
     let result = context.sql(statement).await?;
     let schema = result.schema().inner().clone();
     Ok(concat_batches(&schema, &result.collect().await?)?)
 }
 
-pub fn doubles(table: &RecordBatch, column: &str) -> Vec<Option<f64>> {
+pub(crate) fn doubles(table: &RecordBatch, column: &str) -> Vec<Option<f64>> {
     table.column_by_name(column).expect("the column").as_primitive::<Float64Type>().iter().collect()
 }
 
-pub fn texts(table: &RecordBatch, column: &str) -> Vec<Option<String>> {
+pub(crate) fn texts(table: &RecordBatch, column: &str) -> Vec<Option<String>> {
     let column = table.column_by_name(column).expect("the column");
     let column = datafusion::arrow::compute::cast(column, &datafusion::arrow::datatypes::DataType::Utf8);
     let column = column.expect("texts");
@@ -117,7 +117,7 @@ pub fn texts(table: &RecordBatch, column: &str) -> Vec<Option<String>> {
 }
 
 /// Bit for bit.
-pub fn same(found: &[Option<f64>], expected: &[Option<f64>]) -> bool {
+pub(crate) fn same(found: &[Option<f64>], expected: &[Option<f64>]) -> bool {
     let bits =
         |values: &[Option<f64>]| values.iter().map(|value| value.map(f64::to_bits)).collect::<Vec<_>>();
     bits(found) == bits(expected)
