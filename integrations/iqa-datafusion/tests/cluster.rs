@@ -3,7 +3,7 @@
 mod common;
 
 use std::fs::File;
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -42,6 +42,11 @@ impl Cluster {
             Self { logs: tempfile::tempdir().expect("a folder"), scheduler, children: Vec::new() };
         let arguments = ["--bind", &cluster.scheduler.clone(), "--executor-timeout", "8", "--log", "info"];
         cluster.start(env!("CARGO_BIN_EXE_iqa-scheduler"), &arguments);
+        let start = Instant::now();
+        while TcpStream::connect(&cluster.scheduler).is_err() {
+            assert!(start.elapsed() < Duration::from_secs(60), "the scheduler listens");
+            std::thread::sleep(Duration::from_millis(20));
+        }
         for _ in 0..executors {
             cluster.join();
         }

@@ -97,7 +97,10 @@ pub(crate) async fn query(context: &SessionContext, statement: &str) -> RecordBa
     attempt(context, statement).await.unwrap_or_else(|error| panic!("{statement}: {error}"))
 }
 
-pub(crate) async fn attempt(context: &SessionContext, statement: &str) -> datafusion::error::Result<RecordBatch> {
+pub(crate) async fn attempt(
+    context: &SessionContext,
+    statement: &str,
+) -> datafusion::error::Result<RecordBatch> {
     let result = context.sql(statement).await?;
     let schema = result.schema().inner().clone();
     Ok(concat_batches(&schema, &result.collect().await?)?)
