@@ -17,7 +17,7 @@ const DISTORTED: [&[&str]; 2] = [
         "distorted_path",
         "restored",
     ],
-    &["image", "img", "image_path", "img_path", "image_name", "filename", "file", "path", "name"],
+    &["image", "image_name", "image_path", "img", "img_path", "filename", "file", "path", "name"],
 ];
 const REFERENCE: [&[&str]; 2] = [
     &["reference", "ref", "ref_img", "ref_img_path", "reference_image", "reference_path", "ref_path"],
