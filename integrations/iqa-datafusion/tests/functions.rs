@@ -39,7 +39,7 @@ async fn contents_give_the_scores_of_files_bit_for_bit_and_a_bad_picture_is_null
             match row {
                 7 => assert!(why.as_ref().is_some_and(|why| why.contains("truncated")), "{why:?}"),
                 12 => {
-                    assert!(why.as_ref().is_some_and(|why| why.contains("reference: not a PNG")), "{why:?}")
+                    assert!(why.as_ref().is_some_and(|why| why.contains("reference: not a PNG")), "{why:?}");
                 }
                 _ => assert_eq!(*why, None, "{row}"),
             }
