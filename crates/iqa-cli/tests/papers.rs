@@ -23,44 +23,65 @@ fn versions(original: &RgbImage) -> impl Iterator<Item = RgbImage> {
     })
 }
 
-/// TID2013 with some of its types and references.
-fn tid2013(folder: &Path, references: u32, side: u32) -> PathBuf {
-    let set = folder.join("tid2013");
-    for part in ["reference_images", "distorted_images"] {
-        create_dir_all(set.join(part)).expect("makes it");
-    }
-    let mut labels = String::new();
-    for reference in 1..=references {
-        let original = textured(side, side, reference);
-        original.save(set.join(format!("reference_images/I{reference:02}.BMP"))).expect("saves");
+/// A set of some references in five versions each: files by the names that `reference` and `distorted` give, and the rows of
+/// `label`, with a number that falls from level to level, below a header.
+fn published(
+    set: PathBuf,
+    (references, side): (u32, u32),
+    reference: impl Fn(u32) -> String,
+    distorted: impl Fn(u32, u32) -> String,
+    (labels, header): (&str, &str),
+    label: impl Fn(u32, u32, f64) -> String,
+) -> PathBuf {
+    let save = |picture: &RgbImage, name: String| {
+        let path = set.join(name);
+        create_dir_all(path.parent().expect("a folder")).expect("makes it");
+        picture.save(path).expect("saves");
+    };
+    let mut rows = header.to_owned();
+    for number in 1..=references {
+        let original = textured(side, side, number);
+        save(&original, reference(number));
         for (level, picture) in (1..).zip(versions(&original)) {
-            let name = format!("i{reference:02}_07_{level}.bmp");
-            picture.save(set.join("distorted_images").join(&name)).expect("saves");
-            let mos = 7.5 - f64::from(level) + 0.1 * f64::from(reference);
-            writeln!(labels, "{mos:.5} {name}").expect("text");
+            save(&picture, distorted(number, level));
+            writeln!(
+                rows,
+                "{}",
+                label(number, level, 1.0 - 0.15 * f64::from(level) + 0.01 * f64::from(number))
+            )
+            .expect("text");
         }
     }
-    std::fs::write(set.join("mos_with_names.txt"), labels).expect("writes");
+    std::fs::write(set.join(labels), rows).expect("writes");
     set
 }
 
-/// KADID-10k likewise.
+/// TID2013 with one of its types.
+fn tid2013(folder: &Path, references: u32, side: u32) -> PathBuf {
+    let name = |reference: u32, level: u32| format!("i{reference:02}_07_{level}.bmp");
+    published(
+        folder.join("tid2013"),
+        (references, side),
+        |reference| format!("reference_images/I{reference:02}.BMP"),
+        |reference, level| format!("distorted_images/{}", name(reference, level)),
+        ("mos_with_names.txt", ""),
+        |reference, level, quality| format!("{:.5} {}", 8.0 * quality, name(reference, level)),
+    )
+}
+
+/// KADID-10k with one of its types.
 fn kadid10k(folder: &Path, references: u32, side: u32) -> PathBuf {
-    let set = folder.join("kadid10k");
-    create_dir_all(set.join("images")).expect("makes it");
-    let mut labels = String::from("dist_img,ref_img,dmos,var\n");
-    for reference in 1..=references {
-        let original = textured(side, side, reference);
-        original.save(set.join(format!("images/I{reference:02}.png"))).expect("saves");
-        for (level, picture) in (1..).zip(versions(&original)) {
-            let name = format!("I{reference:02}_22_{level:02}.png");
-            picture.save(set.join("images").join(&name)).expect("saves");
-            let mos = 4.8 - 0.7 * f64::from(level) - 0.05 * f64::from(reference);
-            writeln!(labels, "{name},I{reference:02}.png,{mos:.2},0.5").expect("text");
-        }
-    }
-    std::fs::write(set.join("dmos.csv"), labels).expect("writes");
-    set
+    let name = |reference: u32, level: u32| format!("I{reference:02}_22_{level:02}.png");
+    published(
+        folder.join("kadid10k"),
+        (references, side),
+        |reference| format!("images/I{reference:02}.png"),
+        |reference, level| format!("images/{}", name(reference, level)),
+        ("dmos.csv", "dist_img,ref_img,dmos,var\n"),
+        |reference, level, quality| {
+            format!("{},I{reference:02}.png,{:.2},0.5", name(reference, level), 1.0 + 4.0 * quality)
+        },
+    )
 }
 
 /// Weights of VGG16 as torchvision names them, random.
