@@ -49,7 +49,7 @@ fn draw(
     let mut chart = ChartBuilder::on(&area)
         .margin(12)
         .x_label_area_size(36)
-        .y_label_area_size(56)
+        .y_label_area_size(72)
         .build_cartesian_2d(places, heights)?;
     chart.configure_mesh().x_desc(over).y_desc("loss").draw()?;
     for Curve { name, color, points } in curves {
