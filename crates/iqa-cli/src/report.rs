@@ -34,7 +34,7 @@ pub(crate) struct Options {
     #[arg(long, conflicts_with_all = ["distorted", "reference", "pairs", "recursive", "model", "weights", "no_thumbnails"])]
     evaluation: Option<PathBuf>,
     /// The folder of the images of an evaluation: those on which model and people disagree most are then shown.
-    #[arg(long, requires = "evaluation")]
+    #[arg(long)]
     images: Option<PathBuf>,
     /// The page. Only a page, or an empty file, is replaced.
     #[arg(long)]
@@ -54,6 +54,9 @@ pub(crate) struct Options {
 /// Whether every image was scored.
 pub(crate) fn run(options: &Options) -> Result<bool, Box<dyn Error>> {
     let output = &options.output;
+    if options.images.is_some() && options.evaluation.is_none() {
+        return Err("--images is for --evaluation: scored images are shown as they are".into());
+    }
     // Before the work.
     Page::check_target(output)?;
     let (page, complete) = match &options.evaluation {

@@ -257,7 +257,12 @@ fn a_page_of_an_evaluation_has_its_figures_and_what_is_furthest_apart() {
     assert_eq!(shown(&html), 10);
     let name = named[0][0].replace("&lt;", "<").replace("&gt;", ">");
     textured(64, 64, 9).save(root.join(name)).expect("saves");
-    assert_eq!(shown(&page(root, &with, 0)), 9);
+    let html = page(root, &with, 0);
+    assert_eq!(shown(&html), 9);
+    assert!(html.contains("1 of these images are not in the folder"));
+    let output = report(root, &["r0.png", "--images", ".", "--output", "page.html"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("--images is for --evaluation"), "{}", stderr(&output));
 }
 
 #[test]

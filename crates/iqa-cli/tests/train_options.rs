@@ -136,6 +136,15 @@ const CASES: &[Case] = &[
     ("gsn-ablation", "gsn", &[&["gsn-ablation", "cdc_mse"]], Refused("another recipe (loss differs)")),
     ("gsn-loss", "gsn", &[&["gsn-loss", "mae"]], Refused("another recipe (loss differs)")),
     ("gsn-order", "gsn", &[&["gsn-order", "3"]], Refused("another recipe (loss differs)")),
+    ("gsn-order", "gsn", &[&["gsn-order", "2"]], Harmless),
+    ("gsn-order", "gsn", &[&["gsn-order", "9"]], Refused("expected a number from 1 to 8")),
+    (
+        "gsn-order",
+        "gsn",
+        &[&["gsn-order", "3"], &["gsn-loss", "mae"]],
+        Refused("--gsn-order is for the pair loss"),
+    ),
+    ("start-from", "gsn", &[&["start-from", "bundled"]], Refused("only weights of WaDIQaM come with")),
     ("gsn-fusion", "gsn", &[&["gsn-fusion", "4"]], Refused("another recipe (model differs)")),
     ("gsn-flat", "gsn", &[&["gsn-flat", "0.5"]], Refused("another recipe (schedule differs)")),
     (

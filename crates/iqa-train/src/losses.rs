@@ -17,7 +17,7 @@ const NORM_EPSILON: f64 = 1e-8;
 const LEAST_NORM: f64 = 1e-12;
 
 /// The highest order of a norm: of higher ones powers of 32-bit floats leave nothing.
-const MAX_ORDER: f64 = 8.0;
+pub const MAX_ORDER: f64 = 8.0;
 
 /// Mean squared error.
 pub fn mse(predictions: Tensor<1>, targets: Tensor<1>) -> Tensor<1> {
@@ -236,15 +236,16 @@ impl QualityLoss {
         Self(Vec::new()).with(0.1, Term::NormInNorm)
     }
 
-    /// The same with the norm of the pair loss of another order.
-    #[must_use]
-    pub fn with_order(mut self, q: f64) -> Self {
-        for weighted in &mut self.0 {
-            if let Term::NormInNorm | Term::NormInNormOfOrder { .. } = weighted.term {
-                weighted.term = Term::NormInNormOfOrder { q };
-            }
-        }
-        self
+    /// The same with the norm of the pair loss of another order; `None` without a pair loss.
+    pub fn with_order(mut self, q: f64) -> Option<Self> {
+        let mut pairs = self
+            .0
+            .iter_mut()
+            .filter(|weighted| matches!(weighted.term, Term::NormInNorm | Term::NormInNormOfOrder { .. }));
+        let term = if q == 2.0 { Term::NormInNorm } else { Term::NormInNormOfOrder { q } };
+        pairs.next()?.term = term;
+        pairs.for_each(|weighted| weighted.term = term);
+        Some(self)
     }
 
     /// Its terms, in the order in which they are summed.

@@ -223,6 +223,10 @@ fn a_generator_from_elsewhere_gets_a_regressor_and_an_oracle() {
     }
     let nothing = HiqaRecipe { rung: Rung::Baseline, ..from };
     assert!(matches!(nothing.validate(), Err(TrainError::InvalidRecipe { field: "start_from", .. })));
+    assert!(by_name.weights_remark().is_none());
+    assert!(open("hiqa_oracle", &plug).expect("opens").weights_remark().is_some());
+    let nothing = HiqaRecipe { rung: Rung::Baseline, ..oracle.clone() };
+    assert!(matches!(nothing.validate(), Err(TrainError::InvalidRecipe { field: "plug_in", .. })));
     let without = HiqaRecipe { plug_in: None, ..oracle };
     assert!(matches!(without.validate(), Err(TrainError::InvalidRecipe { field: "plug_in", .. })));
     let wider = HiqaRecipe { generator: plug_in.generator.clone().with_width(8), ..plug_in };

@@ -11,6 +11,7 @@ use iqa_models::datasets::augment::PairAugment;
 use iqa_models::heads::gsn::{Gsn, GsnConfig, ScoreOptions};
 use iqa_models::nn::Precision;
 use iqa_models::train::gsn::{Ablation, GsnRecipe, train};
+use iqa_models::train::losses::MAX_ORDER;
 use iqa_models::train::{QualityLoss, Schedule, Term};
 
 use crate::train::report::report;
@@ -30,7 +31,7 @@ pub(crate) struct GsnOptions {
     #[arg(long, value_enum, conflicts_with = "gsn_ablation")]
     gsn_loss: Option<LossName>,
     /// Order of the norm in the pair loss, from 1 to 8 (default: the second; the paper leaves it open).
-    #[arg(long)]
+    #[arg(long, value_parser = order)]
     gsn_order: Option<f64>,
     /// Channels that the levels are reduced to as they are fused (default: the preset's, 128 at full width; the paper's figure
     /// may also be read as 64).
@@ -40,6 +41,11 @@ pub(crate) struct GsnOptions {
     /// fall, as none is printed).
     #[arg(long, value_parser = share)]
     gsn_flat: Option<f64>,
+}
+
+fn order(text: &str) -> Result<f64, String> {
+    let within = |order: &f64| (1.0..=MAX_ORDER).contains(order);
+    text.parse().ok().filter(within).ok_or_else(|| format!("expected a number from 1 to {MAX_ORDER}"))
 }
 
 fn share(text: &str) -> Result<f64, String> {
@@ -75,7 +81,7 @@ enum Cell {
 }
 
 impl GsnOptions {
-    fn recipe(&self, common: &Common) -> GsnRecipe {
+    fn recipe(&self, common: &Common) -> Result<GsnRecipe, Box<dyn Error>> {
         let model = GsnConfig::new();
         let mut recipe = match common.preset {
             Preset::Fast => GsnRecipe::fast(model),
@@ -87,7 +93,7 @@ impl GsnOptions {
             recipe.model = GsnConfig { crop, grid, pair_fusion, ..GsnConfig::new().scaled(width) };
         }
         select(&mut recipe.model.fusion, self.gsn_fusion);
-        recipe.start_from.clone_from(&common.start_from);
+        recipe.start_from = common.earlier_weights()?;
         if let Some(flat_fraction) = self.gsn_flat {
             recipe.schedule = Schedule::FlatCosine { flat_fraction };
         }
@@ -105,9 +111,10 @@ impl GsnOptions {
             Some(Cell::CdcMseKl) => recipe.ablation(Ablation::CdcMseKl),
         };
         if let Some(q) = self.gsn_order {
-            recipe.loss = recipe.loss.with_order(q);
+            let loss = recipe.loss.with_order(q);
+            recipe.loss = loss.ok_or("--gsn-order is for the pair loss, which --gsn-loss mae leaves out")?;
         }
-        recipe
+        Ok(recipe)
     }
 
     pub(crate) fn run(
@@ -117,7 +124,7 @@ impl GsnOptions {
         output: &Path,
         device: &Device,
     ) -> Result<String, Box<dyn Error>> {
-        let recipe = self.recipe(common);
+        let recipe = self.recipe(common)?;
         // The recipe flips and crops.
         let training = source.training(PairAugment::default())?;
         let validation = source.validation()?;

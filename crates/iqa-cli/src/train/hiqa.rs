@@ -151,7 +151,7 @@ impl HiqaOptions {
         recipe.seed = common.seed;
         recipe.rung = self.rung.into();
         recipe.plug_in.clone_from(&self.plug_in);
-        recipe.start_from.clone_from(&common.start_from);
+        recipe.start_from = common.earlier_weights()?;
         if self.oracle {
             recipe.map_source = MapSource::Reference;
         }

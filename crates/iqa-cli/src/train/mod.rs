@@ -8,7 +8,7 @@ mod source;
 mod wadiqam;
 
 use std::error::Error;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::options::Known;
 use clap::parser::ValueSource;
@@ -17,6 +17,7 @@ use gsn::GsnOptions;
 use hiqa::HiqaOptions;
 use iqa_models::core::write_atomically;
 use iqa_models::nn::device_by_name;
+use iqa_models::train::wadiqam::BUNDLED;
 use iqa_models::train::{EpochLog, Outcome};
 use multi_branch::MultiBranchOptions;
 use source::{SourceOptions, Sources};
@@ -107,6 +108,16 @@ struct Common {
     /// Seed of the whole run.
     #[arg(long, default_value_t = 1)]
     seed: u64,
+}
+
+impl Common {
+    /// The file of `--start-from`, for a recipe of which nothing is bundled.
+    fn earlier_weights(&self) -> Result<Option<PathBuf>, Box<dyn Error>> {
+        if self.start_from.as_deref() == Some(Path::new(BUNDLED)) {
+            return Err("--start-from bundled: only weights of WaDIQaM come with the program".into());
+        }
+        Ok(self.start_from.clone())
+    }
 }
 
 /// What the caller asked for in place of the preset's.

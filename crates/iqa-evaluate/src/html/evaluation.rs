@@ -254,7 +254,13 @@ fn of_images(
             cells.insert(0, shown(ranked.row, files)?);
         }
     }
+    let not_there = most.rows.iter().filter(|cells| matches!(cells[0], Cell::Missing)).count();
     let mut most = Section::table("Where model and people disagree most", most);
+    if files.is_some() && not_there > 0 {
+        most.about.push(format!(
+            "{not_there} of these images are not in the folder that was given, or have another content than was scored."
+        ));
+    }
     most.about.push(format!(
         "Place 1 is the best of {}. Above zero the model ranks the image better than people do, below zero worse.",
         rows.len()

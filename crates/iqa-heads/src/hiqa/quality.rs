@@ -64,6 +64,9 @@ impl HiqaModel {
     }
 }
 
+/// Of weights that a user may have taken for the oracle's.
+const NOT_OF_TRUE_REFERENCES: &str = "the regressor has not learned from discrepancies to true references, which it is given here (`--oracle` trains one)";
+
 fn wrong(path: PathBuf, expected: &'static str, found: &str) -> HeadError {
     HeadError::WrongModel { path, expected: expected.into(), found: found.into() }
 }
@@ -71,6 +74,11 @@ fn wrong(path: PathBuf, expected: &'static str, found: &str) -> HeadError {
 impl QualityModel for HiqaModel {
     fn name(&self) -> &str {
         if self.oracle { "hiqa_oracle" } else { "hiqa" }
+    }
+
+    fn remark(&self) -> Option<&str> {
+        let learned = self.network.config().map_source;
+        (self.oracle && learned != Some(MapSource::Reference)).then_some(NOT_OF_TRUE_REFERENCES)
     }
 
     fn spec(&self) -> ScoreSpec {

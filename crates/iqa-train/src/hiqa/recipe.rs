@@ -460,11 +460,14 @@ impl Recipe for HiqaRecipe {
         if !(0.0..=45.0).contains(&self.rotation) {
             return invalid("rotation", self.rotation.to_string(), "0 to 45 degrees");
         }
+        if let Some(path) = self.plug_in.as_ref().filter(|_| self.rung == Rung::Baseline) {
+            return invalid("plug_in", path.display().to_string(), "none: the baseline has no generator");
+        }
         let joint = self.phases().iter().any(|&(phase, _)| phase == Phase::Joint);
         if let Some(path) = self.start_from.as_ref().filter(|_| !joint) {
             return invalid("start_from", path.display().to_string(), "none: no generator is trained");
         }
-        if self.map_source == MapSource::Reference && self.plug_in.is_none() && self.rung > Rung::Baseline {
+        if self.map_source == MapSource::Reference && self.plug_in.is_none() {
             return invalid(
                 "plug_in",
                 "none".into(),

@@ -221,7 +221,8 @@ fn table(pca: &FeaturePca, images: usize, full: Point, points: &[Point]) -> Resu
     for point in points {
         let kept = pca.variances()[..point.components].iter().sum::<f64>() / total;
         let Point { components, srcc, plcc } = point;
-        writeln!(text, "| {components} | {:.1} % | {srcc:.4} | {plcc:.4} |", 100.0 * kept)?;
+        // The sum of none is -0.
+        writeln!(text, "| {components} | {:.1} % | {srcc:.4} | {plcc:.4} |", 100.0 * kept.abs())?;
     }
     writeln!(text, "| the reference itself | | {:.4} | {:.4} |", full.srcc, full.plcc)?;
     Ok(text)
