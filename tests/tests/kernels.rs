@@ -5,10 +5,12 @@ use burn::module::{Module, Param, RunningState};
 use burn::nn::conv::{Conv2d as BurnConv2d, Conv2dConfig};
 use burn::nn::{BatchNorm, BatchNormConfig, PaddingConfig2d};
 use burn::tensor::activation::relu;
-use burn::tensor::module::{avg_pool2d, conv2d, max_pool2d};
+use burn::tensor::module::{
+    avg_pool2d, batch_norm as module_batch_norm, batch_norm_train, conv2d, max_pool2d,
+};
 use burn::tensor::ops::{AvgPoolOptions, ConvOptions, MaxPoolOptions};
 use burn::tensor::{Device, Tensor, TensorData};
-use iqa_kernels::{Conv2d, add_relu, average_pool, channels_first, channels_last, max_pool};
+use iqa_kernels::{Conv2d, Norm, add_relu, average_pool, channels_first, channels_last, max_pool};
 use iqa_models::PatchMap;
 use iqa_models::heads::wadiqam::{ScoreOptions, Wadiqam, WadiqamConfig, cut_patches};
 use iqa_models::nn::BatchNorm2d;
@@ -196,6 +198,62 @@ fn batch_norm(channels: usize, device: &Device) -> BatchNorm {
 fn ours(norm: BatchNorm) -> BatchNorm2d {
     let BatchNorm { gamma: weight, beta: bias, running_mean, running_var, epsilon, .. } = norm;
     BatchNorm2d { weight, bias, running_mean, running_var, epsilon }
+}
+
+/// Against Burn's own operations, which differentiate themselves: by the statistics of the batch and by given ones.
+#[test]
+fn a_normalisation_and_its_gradients_are_those_of_burn() {
+    let device = Device::flex().autodiff();
+    for (shape, relu_follows) in [([2, 5, 7, 6], false), ([3, 40, 33, 31], true), ([1, 3, 1, 1], false)] {
+        for by_batch in [true, false] {
+            let norm = ours(batch_norm(shape[1], &device));
+            let leaf = |tensor: Tensor<1>| tensor.detach().require_grad();
+            let run = |ours: bool| {
+                let x = input(shape, &device).require_grad();
+                let [weight, bias] = [&norm.weight, &norm.bias].map(|vector| leaf(vector.val()));
+                let [mean, variance] = [&norm.running_mean, &norm.running_var].map(RunningState::value);
+                let parameters = Norm {
+                    weight: weight.clone(),
+                    bias: bias.clone(),
+                    epsilon: norm.epsilon,
+                    relu: relu_follows,
+                };
+                let theirs = |y| if relu_follows { relu(y) } else { y };
+                let epsilon = norm.epsilon;
+                let (y, statistics) = match (ours, by_batch) {
+                    (true, true) => {
+                        let found = parameters.by_batch(x.clone());
+                        (found.output, vec![found.mean, found.variance])
+                    }
+                    (true, false) => (parameters.by(x.clone(), mean, variance), vec![]),
+                    (false, true) => {
+                        let found = batch_norm_train(x.clone(), weight.clone(), bias.clone(), epsilon);
+                        (theirs(found.output), vec![found.mean, found.variance])
+                    }
+                    (false, false) => {
+                        let (weight, bias) = (weight.clone(), bias.clone());
+                        (theirs(module_batch_norm(x.clone(), weight, bias, mean, variance, epsilon)), vec![])
+                    }
+                };
+                let gradients = (y.clone() * input(shape, &device).cos()).sum().backward();
+                let of = |vector: &Tensor<1>| values(vector.grad(&gradients).expect("a gradient"));
+                let x = values(x.grad(&gradients).expect("a gradient"));
+                let mut found =
+                    vec![("y", values(y)), ("x", x), ("weight", of(&weight)), ("bias", of(&bias))];
+                found.extend(statistics.into_iter().map(|vector| ("statistics", values(vector))));
+                found
+            };
+            for ((what, found), (_, expected)) in run(true).into_iter().zip(run(false)) {
+                // Of one pixel nothing is left but the bias.
+                if expected.iter().all(|value| value.abs() < 1e-6) {
+                    assert!(found.iter().all(|value| value.abs() < 1e-6), "{what} of {shape:?}");
+                } else {
+                    let what = format!("{what} of {shape:?}, by batch {by_batch}");
+                    assert_close(&what, &found, &expected, Tolerance::BACKWARD);
+                }
+            }
+        }
+    }
 }
 
 #[test]

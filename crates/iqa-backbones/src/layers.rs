@@ -3,7 +3,6 @@
 use burn::module::Module;
 use burn::nn::conv::Conv2dConfig;
 use burn::nn::{Initializer, PaddingConfig2d};
-use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
 use iqa_kernels::Conv2d;
 use iqa_nn::{BatchNorm2d, Statistics};
@@ -79,7 +78,7 @@ impl ConvNorm {
     pub(crate) fn forward_relu(&self, x: Tensor<4>, statistics: Statistics) -> Tensor<4> {
         match &self.bn {
             None => self.conv.forward_relu(x),
-            Some(bn) => relu(bn.forward(self.conv.forward(x), statistics)),
+            Some(bn) => bn.forward_relu(self.conv.forward(x), statistics),
         }
     }
 

@@ -15,13 +15,14 @@
 //! Vectors come from [`pulp`], without `unsafe`; the one module that has some (`memory`) makes results tensors without a
 //! copy. Their memory goes to later results when they are dropped ([`cpu::Buffer`]).
 //!
-//! Between convolutions [`max_pool`], [`average_pool`] and [`add_relu`] keep images in that order too.
+//! Between convolutions [`Norm`], [`max_pool`], [`average_pool`] and [`add_relu`] keep images in that order too.
 
 pub mod cpu;
 mod layout;
 #[cfg(feature = "flex")]
 mod memory;
 mod module;
+mod normalise;
 #[cfg(feature = "flex")]
 mod ops;
 mod pool;
@@ -29,5 +30,6 @@ mod residual;
 
 pub use layout::{channels_first, channels_last};
 pub use module::Conv2d;
+pub use normalise::{BatchNormed, Norm};
 pub use pool::{average_pool, max_pool};
 pub use residual::add_relu;

@@ -120,6 +120,12 @@ pub(crate) fn image(values: Buffer, size: Size) -> FlexTensor {
     tensor(memory::bytes(values), [images, height, width, channels]).permute(&[0, 3, 1, 2])
 }
 
+/// Values as a tensor `[values]`.
+pub(crate) fn vector(values: Vec<f32>) -> FlexTensor {
+    let shape = [values.len()];
+    tensor(Bytes::from_elems(values), shape)
+}
+
 fn tensor<const D: usize>(values: Bytes, shape: [usize; D]) -> FlexTensor {
     FlexTensor::new(values, Layout::contiguous(Shape::from(shape)), DType::F32)
 }
@@ -252,8 +258,7 @@ mod autodiff {
             let gradient = Image { size, values: unfinished.map_or(above.values, Values::Moved) };
             if let Some(node) = node_bias {
                 let sums = cpu::bias_gradient(&gradient.values, gradient.size);
-                let shape = [sums.len()];
-                grads.register::<Flex>(node.id, tensor(Bytes::from_elems(sums), shape));
+                grads.register::<Flex>(node.id, vector(sums));
             }
             if let Some(node) = node_weight {
                 let x = Image::of(&x);

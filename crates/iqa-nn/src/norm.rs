@@ -2,9 +2,8 @@
 
 use burn::module::{Module, Param, RunningState};
 use burn::nn::Initializer;
-use burn::tensor::module::{batch_norm, batch_norm_train};
 use burn::tensor::{Device, Tensor, TensorData};
-use iqa_kernels::Conv2d;
+use iqa_kernels::{Conv2d, Norm};
 
 /// PyTorch's defaults.
 const EPSILON: f64 = 1e-5;
@@ -60,46 +59,34 @@ impl BatchNorm2d {
         self
     }
 
-    /// Normalises images, or anything else with channels.
+    /// Normalises images.
     ///
     /// # Shapes
-    /// - `input`: `[n, channels, ...]`; returns the same
-    pub fn forward<const D: usize>(&self, input: Tensor<D>, statistics: Statistics) -> Tensor<D> {
-        let (weight, bias) = (self.weight.val(), self.bias.val());
-        if statistics == Statistics::Running {
-            let (mean, variance) = (self.running_mean.value_sync(), self.running_var.value_sync());
-            return batch_norm(input, weight, bias, mean, variance, self.epsilon);
-        }
-        let count = input.shape().num_elements() / weight.dims()[0];
-        let found = batch_norm_train(input, weight, bias, self.epsilon);
-        self.track(statistics, found.mean, found.variance, count);
-        found.output
+    /// - `input`: `[n, channels, height, width]`; returns the same
+    ///
+    /// # Panics
+    /// When the channels are of another number.
+    pub fn forward(&self, input: Tensor<4>, statistics: Statistics) -> Tensor<4> {
+        self.run(input, statistics, false)
     }
 
-    /// [`Self::forward`] for images whose channels come last, and with sums of more digits: along rows, columns and
-    /// images, one after the other.
+    /// [`Self::forward`], negative values set to zero.
     ///
-    /// Sums in single precision over all places at once lose digits, and deep layers that normalise few values multiply
-    /// what is lost (HIQA's parity with PyTorch was 1e-2 with them). An autodiff device keeps more tensors for it.
-    ///
-    /// # Shapes
-    /// - `input`: `[n, height, width, channels]`; returns the same
-    pub fn forward_channels_last(&self, input: Tensor<4>, statistics: Statistics) -> Tensor<4> {
-        let [n, height, width, channels] = input.dims();
-        let count = n * height * width;
-        let rows: Tensor<2> = input.reshape([count, channels]);
-        let rows = if statistics == Statistics::Running {
-            let (mean, variance) = (self.running_mean.value_sync(), self.running_var.value_sync());
-            self.scaled(rows - mean.unsqueeze(), variance)
-        } else {
-            let mean = mean_by_channel(rows.clone(), n, height, width);
-            let centred = rows - mean.clone();
-            let variance = mean_by_channel(centred.clone().powi_scalar(2), n, height, width);
-            let variance: Tensor<1> = variance.reshape([channels]);
-            self.track(statistics, mean.reshape([channels]), variance.clone(), count);
-            self.scaled(centred, variance)
-        };
-        rows.reshape([n, height, width, channels])
+    /// # Panics
+    /// As [`Self::forward`].
+    pub fn forward_relu(&self, input: Tensor<4>, statistics: Statistics) -> Tensor<4> {
+        self.run(input, statistics, true)
+    }
+
+    fn run(&self, input: Tensor<4>, statistics: Statistics, relu: bool) -> Tensor<4> {
+        let norm = Norm { weight: self.weight.val(), bias: self.bias.val(), epsilon: self.epsilon, relu };
+        if statistics == Statistics::Running {
+            return norm.by(input, self.running_mean.value_sync(), self.running_var.value_sync());
+        }
+        let count = input.shape().num_elements() / norm.weight.dims()[0];
+        let found = norm.by_batch(input);
+        self.track(statistics, found.mean, found.variance, count);
+        found.output
     }
 
     /// The `scale` and `shift`, `[channels]` each, that normalise by the running statistics.
@@ -149,12 +136,6 @@ impl BatchNorm2d {
         folded
     }
 
-    /// `[count, channels]` less their mean, by a variance of `[channels]`.
-    fn scaled(&self, centred: Tensor<2>, variance: Tensor<1>) -> Tensor<2> {
-        let scale = self.weight.val() / (variance + self.epsilon).sqrt();
-        centred * scale.unsqueeze() + self.bias.val().unsqueeze()
-    }
-
     /// Takes up the mean and the biased variance, `[channels]`, of so many values a channel, if asked for. PyTorch refuses
     /// a batch of one value a channel; here its variance counts as 0.
     fn track(&self, statistics: Statistics, mean: Tensor<1>, variance: Tensor<1>, count: usize) {
@@ -169,14 +150,6 @@ impl BatchNorm2d {
             let _ = running.value_sync();
         }
     }
-}
-
-/// Mean over places and images, `[n * height * width, channels]` to `[1, channels]`, along rows, columns and images.
-fn mean_by_channel(x: Tensor<2>, n: usize, height: usize, width: usize) -> Tensor<2> {
-    let [_, channels] = x.dims();
-    let rows: Tensor<3> = x.reshape([n * height, width, channels]).mean_dim(1);
-    let images: Tensor<3> = rows.reshape([n, height, channels]).mean_dim(1);
-    images.reshape([n, channels]).mean_dim(0)
 }
 
 fn read<const D: usize>(values: Tensor<D>) -> Vec<f64> {

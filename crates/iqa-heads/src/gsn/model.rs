@@ -2,7 +2,6 @@
 
 use burn::module::Module;
 use burn::nn::Linear;
-use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
 use iqa_core::ScoreSpec;
 use iqa_kernels::Conv2d;
@@ -42,12 +41,7 @@ impl NormedConv {
     }
 
     fn forward_training(&self, x: Tensor<4>) -> Tensor<4> {
-        let x = self.conv.forward(x);
-        let [n, channels, height, width] = x.dims();
-        // Pixels in rows: channels lie last in memory between this workspace's convolutions.
-        let rows: Tensor<2> = x.permute([0, 2, 3, 1]).reshape([n * height * width, channels]);
-        let rows = self.norm.forward(rows, Statistics::BatchAndTrack);
-        relu(rows.reshape([n, height, width, channels]).permute([0, 3, 1, 2]))
+        self.norm.forward_relu(self.conv.forward(x), Statistics::BatchAndTrack)
     }
 
     /// Both in one convolution, by the running statistics; the ReLU is left to the caller.

@@ -9,7 +9,7 @@ use iqa_kernels::{Conv2d, channels_last};
 use iqa_nn::{BatchNorm2d, Statistics};
 
 use super::config::{DiscriminatorConfig, PATCH_MULTIPLE};
-use super::layers::{conv, convolve};
+use super::layers::{conv, convolve, normalise};
 
 /// Slope of the leaky ReLUs below zero (DCGAN).
 const SLOPE: f64 = 0.2;
@@ -83,7 +83,7 @@ impl Discriminator {
         for (layer, conv) in self.convs.iter().enumerate() {
             x = convolve(conv, x);
             if layer > 0 {
-                x = self.norms[layer - 1].forward_channels_last(x, statistics);
+                x = normalise(&self.norms[layer - 1], x, statistics);
             }
             x = leaky_relu(x, SLOPE);
         }

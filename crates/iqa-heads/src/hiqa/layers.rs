@@ -6,13 +6,16 @@
 use burn::module::Module;
 use burn::nn::PaddingConfig2d;
 use burn::nn::conv::Conv2dConfig;
-use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
 use iqa_kernels::{Conv2d, add_relu, channels_first, channels_last, max_pool};
 use iqa_nn::{BatchNorm2d, Statistics};
 
 pub(super) fn convolve(conv: &Conv2d, x: Tensor<4>) -> Tensor<4> {
     channels_last(conv.forward(channels_first(x)))
+}
+
+pub(super) fn normalise(norm: &BatchNorm2d, x: Tensor<4>, statistics: Statistics) -> Tensor<4> {
+    channels_last(norm.forward(channels_first(x), statistics))
 }
 
 /// A convolution of a square kernel, padded so that stride 1 keeps the size (up to the last row for even kernels).
@@ -66,11 +69,12 @@ impl ConvNorm {
     }
 
     pub(super) fn forward(&self, x: Tensor<4>, statistics: Statistics) -> Tensor<4> {
-        relu(self.without_relu(x, statistics))
+        let x = self.conv.forward(channels_first(x));
+        channels_last(self.norm.forward_relu(x, statistics))
     }
 
     pub(super) fn without_relu(&self, x: Tensor<4>, statistics: Statistics) -> Tensor<4> {
-        self.norm.forward_channels_last(convolve(&self.conv, x), statistics)
+        normalise(&self.norm, convolve(&self.conv, x), statistics)
     }
 }
 
@@ -105,7 +109,7 @@ impl Residual {
     }
 
     pub(super) fn forward(&self, x: Tensor<4>, statistics: Statistics) -> Tensor<4> {
-        let active = |norm: &BatchNorm2d, x| relu(norm.forward_channels_last(x, statistics));
+        let active = |norm: &BatchNorm2d, x| channels_last(norm.forward_relu(channels_first(x), statistics));
         let y = convolve(&self.conv1, active(&self.norm1, x.clone()));
         let y = convolve(&self.conv2, active(&self.norm2, y));
         let y = convolve(&self.conv3, active(&self.norm3, y));

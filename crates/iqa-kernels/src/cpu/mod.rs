@@ -9,6 +9,7 @@ mod buffers;
 mod direct;
 mod gradient;
 mod max_pool;
+mod normalise;
 mod pool;
 mod simd;
 mod weights;
@@ -20,6 +21,7 @@ pub use average_pool::{average_pool, average_pool_backward};
 pub use buffers::Buffer;
 pub use gradient::{bias_gradient, weight_gradient};
 pub use max_pool::{Window, max_pool, max_pool_backward};
+pub use normalise::{Normalisation, NormalisationGradients, channel_statistics};
 pub use pool::{add_relu, max_pool2, max_pool2_backward, relu_backward};
 pub use weights::{PackedWeights, Weights, transposed};
 
