@@ -29,6 +29,7 @@ use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use iqa_models::available_devices;
+use iqa_models::nn::keep_freed_memory;
 use output::{Verbosity, finish};
 
 /// Most threads that may be asked for.
@@ -86,6 +87,7 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    keep_freed_memory();
     let program = match config::apply(Cli::command()) {
         Ok(program) => program,
         Err(error) => return finish(Err(error)),

@@ -12,11 +12,13 @@
 //! Weights are kept twice: as they are, and in the order of the kernels, which for Winograd's takes four times the memory
 //! (F(4x4)) or not quite twice (F(2x2)).
 //!
-//! Vectors come from [`pulp`], without `unsafe`; the one module that has some (`memory`) makes results tensors without a
-//! copy. Their memory goes to later results when they are dropped ([`cpu::Buffer`]).
+//! Vectors come from [`pulp`], without `unsafe`; of the two modules that have some, `memory` makes results tensors without a
+//! copy, whose memory goes to later results when they are dropped ([`cpu::Buffer`]), and `allocator` is
+//! [`keep_freed_memory`].
 //!
 //! Between convolutions [`Norm`], [`max_pool`], [`average_pool`] and [`add_relu`] keep images in that order too.
 
+mod allocator;
 pub mod cpu;
 mod layout;
 #[cfg(feature = "flex")]
@@ -28,6 +30,7 @@ mod ops;
 mod pool;
 mod residual;
 
+pub use allocator::keep_freed_memory;
 pub use layout::{channels_first, channels_last};
 pub use module::Conv2d;
 pub use normalise::{BatchNormed, Norm};

@@ -1,7 +1,7 @@
 //! Results as tensors without a copy; their memory comes back when the last tensor is dropped, whoever drops it
 //! ([`cpu::Buffer`]).
 //!
-//! The only `unsafe` of the workspace: Burn asks for it where memory is not from its own allocation.
+//! `unsafe`, because Burn asks for it where memory is not from its own allocation.
 #![allow(unsafe_code)]
 
 use std::mem::MaybeUninit;

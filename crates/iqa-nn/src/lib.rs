@@ -22,6 +22,7 @@ pub use device::{DEVICE_NAMES, available_devices, device_by_name, device_with_fl
 pub use entry::{Accuracy, Chosen, MakeNetwork, ModelInfo, OptionInfo, Source, WeightSource};
 pub use error::NnError;
 pub use identity::Identity;
+pub use iqa_kernels::keep_freed_memory;
 pub use model_error::ModelError;
 pub use norm::{BatchNorm2d, Statistics};
 pub use provenance::TrainingSource;

@@ -4,6 +4,8 @@
 //! pixels it keeps, what is beyond the edge. They run along slices of rows, for which an `Array2` within [`Plane`] was
 //! tried: more code, and no faster.
 
+use std::ops::Range;
+
 use image::RgbImage;
 use ndarray::{ArrayView2, ArrayView3};
 use rayon::prelude::*;
@@ -116,6 +118,12 @@ impl Plane {
         &self.values[y * self.width..(y + 1) * self.width]
     }
 
+    /// Some rows, copied.
+    pub(super) fn rows(&self, rows: Range<usize>) -> Self {
+        let values = self.values[rows.start * self.width..rows.end * self.width].to_vec();
+        Self { width: self.width, height: rows.len(), values }
+    }
+
     /// A plane of another size, row by row in parallel.
     pub(super) fn from_rows(width: usize, height: usize, fill: impl Fn(usize, &mut [f64]) + Sync) -> Self {
         let mut values = vec![0.0; width * height];
@@ -175,7 +183,7 @@ impl Plane {
     /// Length of the gradient, from a central difference in one direction and `smoothing` in the other, with zeros
     /// beyond the edge (MATLAB's `conv2` with `'same'`).
     pub(super) fn gradient_magnitude(&self, smoothing: [f64; 3]) -> Self {
-        let padded = self.padded(1, |_, _| None);
+        let padded = self.bordered();
         Self::from_rows(self.width, self.height, |y, out| {
             let rows = [padded.row(y), padded.row(y + 1), padded.row(y + 2)];
             for (x, out) in out.iter_mut().enumerate() {
@@ -189,26 +197,11 @@ impl Plane {
         })
     }
 
-    /// The plane with `margin` more pixels on each side: those that `inside` maps to an index, else zeros.
-    pub(super) fn padded(
-        &self,
-        margin: usize,
-        inside: impl Fn(isize, usize) -> Option<usize> + Sync,
-    ) -> Self {
-        let width = self.width + 2 * margin;
-        Self::from_rows(width, self.height + 2 * margin, |y, out| {
-            let y = y as isize - margin as isize;
-            let row = if (0..self.height as isize).contains(&y) {
-                Some(y as usize)
-            } else {
-                inside(y, self.height)
-            };
-            let Some(row) = row.map(|y| self.row(y)) else { return };
-            out[margin..margin + self.width].copy_from_slice(row);
-            for x in 0..margin {
-                let (left, right) = (x as isize - margin as isize, (self.width + x) as isize);
-                out[x] = inside(left, self.width).map_or(0.0, |x| row[x]);
-                out[margin + self.width + x] = inside(right, self.width).map_or(0.0, |x| row[x]);
+    /// The plane with a pixel of zeros more on each side.
+    fn bordered(&self) -> Self {
+        Self::from_rows(self.width + 2, self.height + 2, |y, out| {
+            if (1..=self.height).contains(&y) {
+                out[1..=self.width].copy_from_slice(self.row(y - 1));
             }
         })
     }

@@ -1,9 +1,11 @@
+use std::ops::Range;
+
 use nalgebra::{SMatrix, SVector};
 use rayon::prelude::*;
 
 use super::plane::{Plane, add_scaled};
 use super::same_size;
-use super::steerable::{LEVELS, bands, reflected};
+use super::steerable::{LEVELS, Orientation, Pyramid, strip_rows};
 use super::vifp::ratio;
 use crate::MetricsError;
 
@@ -32,42 +34,61 @@ pub(super) const MINIMUM: usize = 72;
 /// [`MetricsError::SizeMismatch`], [`MetricsError::TooSmall`] below 72 pixels.
 pub fn vif(distorted: &Plane, reference: &Plane) -> Result<f64, MetricsError> {
     same_size("vif", distorted.size(), reference.size(), MINIMUM)?;
-    let (d, r) = rayon::join(|| bands(distorted), || bands(reference));
-    let (preserved, whole) = d
-        .par_iter()
-        .zip(&r)
-        .enumerate()
-        .map(|(index, (d, r))| band_information(d, r, index / 2))
+    let (d, r) = rayon::join(|| Pyramid::new(distorted), || Pyramid::new(reference));
+    let all: Vec<(usize, Orientation)> = (0..LEVELS)
+        .flat_map(|level| [Orientation::Horizontal, Orientation::Vertical].map(|of| (level, of)))
+        .collect();
+    let (preserved, whole) = all
+        .into_par_iter()
+        .map(|(level, orientation)| band_information(&d, &r, level, orientation))
         .collect::<Vec<_>>()
         .into_iter()
         .fold((0.0, 0.0), |(a, b), (preserved, whole)| (a + preserved, b + whole));
     Ok(ratio(preserved, whole, distorted, reference))
 }
 
-/// Bits that the distorted and the reference band carry about the source; `level` 0 is the finest.
-fn band_information(distorted: &Plane, reference: &Plane, level: usize) -> (f64, f64) {
+/// Bits that the distorted and the reference band carry about the source; `level` 0 is the finest. Some rows of blocks at
+/// a time.
+fn band_information(
+    distorted: &Pyramid<'_>,
+    reference: &Pyramid<'_>,
+    level: usize,
+    orientation: Orientation,
+) -> (f64, f64) {
     // From 17 coefficients at the finest level to 3 at the coarsest.
     let window = (1usize << (LEVELS - level)) + 1;
-    let (d, r) = (whole_blocks(distorted), whole_blocks(reference));
-    let source = Source::new(&r);
+    let (width, height) = reference.size(level);
+    // Cut to whole blocks.
+    let (columns, rows) = (width / BLOCK, height / BLOCK);
+    let source = Source::new(columns * BLOCK, rows * BLOCK, |rows| reference.band(level, orientation, rows));
     let margin = (window / 2).div_ceil(BLOCK);
-    let (columns, rows) = (r.width() / BLOCK, r.height() / BLOCK);
     let count = (window * window) as f64;
-    let product = |a: &Plane, b: &Plane| window_sums(&a.zip(b, |a, b| a * b), window);
-    let (sum_d, sum_r) = (window_sums(&d, window), window_sums(&r, window));
-    let (dd, rr, dr) = (product(&d, &d), product(&r, &r), product(&d, &r));
+    let last = rows.saturating_sub(margin);
+    let step = strip_rows(width).div_ceil(BLOCK);
     let (mut preserved, mut whole) = (0.0, 0.0);
-    for y in margin..rows.saturating_sub(margin) {
-        for x in margin..columns.saturating_sub(margin) {
-            let at = y * columns + x;
-            let covariance = dr[at] - sum_d[at] * sum_r[at] / count;
-            let var_r = (rr[at] - sum_r[at] * sum_r[at] / count).max(0.0);
-            let var_d = (dd[at] - sum_d[at] * sum_d[at] / count).max(0.0);
-            let (gain, noise) = channel(var_d, var_r, covariance, count);
-            let scale = source.scale(&r, x, y);
-            for eigenvalue in &source.eigenvalues {
-                preserved += (1.0 + gain * gain * scale * eigenvalue / (noise + NOISE)).log2();
-                whole += (1.0 + scale * eigenvalue / NOISE).log2();
+    for first in (margin..last).step_by(step) {
+        let blocks = first..last.min(first + step);
+        // From the first row under the first window to the last under the last.
+        let top = blocks.start * BLOCK + BLOCK / 2 - window / 2;
+        let bottom = (blocks.end - 1) * BLOCK + BLOCK / 2 + window / 2 + 1;
+        let [d, r] = [distorted, reference].map(|pyramid| pyramid.band(level, orientation, top..bottom));
+        let sums =
+            |plane: &Plane| window_sums(plane, blocks.len(), margin..columns.saturating_sub(margin), window);
+        let product = |a: &Plane, b: &Plane| sums(&a.zip(b, |a, b| a * b));
+        let (sum_d, sum_r) = (sums(&d), sums(&r));
+        let (dd, rr, dr) = (product(&d, &d), product(&r, &r), product(&d, &r));
+        for (index, y) in blocks.enumerate() {
+            for x in margin..columns.saturating_sub(margin) {
+                let of = |sums: &Plane| sums.row(index)[x - margin];
+                let covariance = of(&dr) - of(&sum_d) * of(&sum_r) / count;
+                let var_r = (of(&rr) - of(&sum_r) * of(&sum_r) / count).max(0.0);
+                let var_d = (of(&dd) - of(&sum_d) * of(&sum_d) / count).max(0.0);
+                let (gain, noise) = channel(var_d, var_r, covariance, count);
+                let scale = source.scale(&r, x * BLOCK, y * BLOCK - top);
+                for eigenvalue in &source.eigenvalues {
+                    preserved += (1.0 + gain * gain * scale * eigenvalue / (noise + NOISE)).log2();
+                    whole += (1.0 + scale * eigenvalue / NOISE).log2();
+                }
             }
         }
     }
@@ -94,28 +115,31 @@ struct Source {
 }
 
 impl Source {
-    /// The covariance of all blocks, overlapping ones too.
-    fn new(band: &Plane) -> Self {
-        let (width, height) = (band.width() + 1 - BLOCK, band.height() + 1 - BLOCK);
-        let count = (width * height) as f64;
-        let shifted = |k: usize, y: usize| &band.row(y + k / BLOCK)[k % BLOCK..k % BLOCK + width];
-        let mut means = [0.0; BLOCK_SIZE];
-        for (k, mean) in means.iter_mut().enumerate() {
-            *mean = (0..height).map(|y| shifted(k, y).iter().sum::<f64>()).sum::<f64>() / count;
-        }
-        let mut covariance = SMatrix::<f64, BLOCK_SIZE, BLOCK_SIZE>::zeros();
-        for i in 0..BLOCK_SIZE {
-            for j in 0..=i {
-                let sum: f64 = (0..height)
-                    .map(|y| {
+    /// The covariance of all blocks, overlapping ones too, of a band of that size; `band` gives rows of it.
+    fn new(width: usize, height: usize, band: impl Fn(Range<usize>) -> Plane) -> Self {
+        let (across, down) = (width + 1 - BLOCK, height + 1 - BLOCK);
+        let count = (across * down) as f64;
+        // Bands have no mean to speak of, so that nothing is lost in the difference of plain moments.
+        let mut sums = [0.0; BLOCK_SIZE];
+        let mut products = SMatrix::<f64, BLOCK_SIZE, BLOCK_SIZE>::zeros();
+        let step = strip_rows(width);
+        for first in (0..down).step_by(step) {
+            let blocks = down.min(first + step) - first;
+            let strip = band(first..first + blocks + BLOCK - 1);
+            let shifted = |k: usize, y: usize| &strip.row(y + k / BLOCK)[k % BLOCK..k % BLOCK + across];
+            for y in 0..blocks {
+                for i in 0..BLOCK_SIZE {
+                    sums[i] += shifted(i, y).iter().sum::<f64>();
+                    for j in 0..=i {
                         let pairs = shifted(i, y).iter().zip(shifted(j, y));
-                        pairs.map(|(a, b)| (a - means[i]) * (b - means[j])).sum::<f64>()
-                    })
-                    .sum();
-                covariance[(i, j)] = sum / count;
-                covariance[(j, i)] = sum / count;
+                        products[(i, j)] += pairs.map(|(a, b)| a * b).sum::<f64>();
+                    }
+                }
             }
         }
+        let covariance = SMatrix::<f64, BLOCK_SIZE, BLOCK_SIZE>::from_fn(|i, j| {
+            products[(i.max(j), i.min(j))] / count - sums[i] / count * (sums[j] / count)
+        });
         let decomposition = covariance.symmetric_eigen();
         // Directions without variance hold nothing; the published program has no finite score then.
         let least = decomposition.eigenvalues.max() * BLOCK_SIZE as f64 * f64::EPSILON;
@@ -127,35 +151,24 @@ impl Source {
         }
     }
 
-    /// The squared scale of the block at `(x, y)`, counted in blocks.
+    /// The squared scale of the block whose first coefficient is at `(x, y)`.
     fn scale(&self, band: &Plane, x: usize, y: usize) -> f64 {
-        let block = SVector::<f64, BLOCK_SIZE>::from_fn(|k, _| {
-            band.row(y * BLOCK + k / BLOCK)[x * BLOCK + k % BLOCK]
-        });
+        let block = SVector::<f64, BLOCK_SIZE>::from_fn(|k, _| band.row(y + k / BLOCK)[x + k % BLOCK]);
         (self.inverse * block).dot(&block) / BLOCK_SIZE as f64
     }
 }
 
-/// A band cut to whole blocks.
-fn whole_blocks(band: &Plane) -> Plane {
-    let (width, height) = (band.width() / BLOCK * BLOCK, band.height() / BLOCK * BLOCK);
-    Plane::from_rows(width, height, |y, out| out.copy_from_slice(&band.row(y)[..width]))
-}
-
-/// Sums over windows round the middle of each block, reflected about the edge pixels.
-fn window_sums(band: &Plane, window: usize) -> Vec<f64> {
-    let margin = window / 2;
-    let padded = band.padded(margin, reflected);
-    let (columns, rows) = (band.width() / BLOCK, band.height() / BLOCK);
-    let sums = Plane::from_rows(columns, rows, |y, out| {
-        let mut column = vec![0.0; padded.width()];
+/// Sums over windows round the middle of each of those blocks, of as many rows of blocks as are asked for; the first row
+/// of the band is the first under the first window.
+fn window_sums(band: &Plane, rows: usize, columns: Range<usize>, window: usize) -> Plane {
+    Plane::from_rows(columns.len(), rows, |y, out| {
+        let mut column = vec![0.0; band.width()];
         for k in 0..window {
-            add_scaled(&mut column, padded.row(y * BLOCK + BLOCK / 2 + k), 1.0);
+            add_scaled(&mut column, band.row(y * BLOCK + k), 1.0);
         }
-        for (x, out) in out.iter_mut().enumerate() {
-            let first = x * BLOCK + BLOCK / 2;
+        for (x, out) in columns.clone().zip(out) {
+            let first = x * BLOCK + BLOCK / 2 - window / 2;
             *out = column[first..first + window].iter().sum();
         }
-    });
-    sums.values().to_vec()
+    })
 }
