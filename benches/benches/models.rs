@@ -132,8 +132,8 @@ fn multi_branch_step(config: MultiBranchConfig, device: &Device) -> Box<dyn FnMu
     let (distorted, reference) = (images(4, 128, 1, device), images(4, 128, 50, device));
     let model = config.init(config.frp().init(device), device);
     // The frozen branch is computed once a run, not once a step.
-    let frozen = model.frozen_difference(distorted.clone(), reference.clone());
-    let batch = PairBatch { distorted, reference, frozen };
+    let frozen = model.frozen_features(distorted.clone(), reference.clone());
+    let batch = PairBatch { distorted, reference: Some(reference), frozen };
     step(model, move |model| model.forward_training(vec![batch.clone()]))
 }
 

@@ -138,8 +138,8 @@ fn multi_branch(config: MultiBranchConfig, device: &Device) -> Outcome {
         model.score_tensor(distorted, Some(reference)).expect("scores")
     };
     let learn = |model: &MultiBranch, distorted: Tensor<4>, reference: Tensor<4>| {
-        let frozen = model.frozen_difference(distorted.clone(), reference.clone());
-        model.forward_training(vec![PairBatch { distorted, reference, frozen }])
+        let frozen = model.frozen_features(distorted.clone(), reference.clone());
+        model.forward_training(vec![PairBatch { distorted, reference: Some(reference), frozen }])
     };
     outcome(
         model,

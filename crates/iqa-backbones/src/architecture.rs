@@ -3,7 +3,7 @@
 use burn::tensor::{Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
-use crate::{FeatureInfo, inception, resnet, sequential};
+use crate::{FeatureInfo, efficientnet, inception, resnet, sequential};
 
 /// A network of this crate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -26,14 +26,25 @@ pub enum Architecture {
     /// AlexNet as torchvision has it, on one GPU.
     #[serde(rename = "alexnet")]
     AlexNet,
+    /// EfficientNet-Lite0: inverted residuals without attention, for small devices.
+    #[serde(rename = "efficientnet_lite0")]
+    EfficientNetLite0,
 }
 
 impl Architecture {
     /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::Vgg16, Self::Vgg19, Self::ResNet18, Self::ResNet50, Self::InceptionV3, Self::AlexNet];
+    pub const ALL: [Self; 7] = [
+        Self::Vgg16,
+        Self::Vgg19,
+        Self::ResNet18,
+        Self::ResNet50,
+        Self::InceptionV3,
+        Self::AlexNet,
+        Self::EfficientNetLite0,
+    ];
 
-    /// torchvision's name: `vgg16`, `vgg19`, `resnet18`, `resnet50`, `inception_v3` or `alexnet`.
+    /// torchvision's name: `vgg16`, `vgg19`, `resnet18`, `resnet50`, `inception_v3` or `alexnet`; `efficientnet_lite0`,
+    /// which torchvision does not have.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Vgg16 => "vgg16",
@@ -42,19 +53,21 @@ impl Architecture {
             Self::ResNet50 => "resnet50",
             Self::InceptionV3 => "inception_v3",
             Self::AlexNet => "alexnet",
+            Self::EfficientNetLite0 => "efficientnet_lite0",
         }
     }
 
     /// Every layer that can be tapped, first to last, at full width.
     ///
     /// Names are torchvision's: `features.8` (VGG: convolutions, ReLUs and pools each have a number), `relu`,
-    /// `maxpool` and `layer1` (ResNet), `Conv2d_2b_3x3` and `Mixed_6e` (Inception).
+    /// `maxpool` and `layer1` (ResNet), `Conv2d_2b_3x3` and `Mixed_6e` (Inception); `blocks.4` is EfficientNet's fifth block.
     pub fn layers(self) -> Vec<FeatureInfo> {
         match self {
             Self::Vgg16 | Self::Vgg19 | Self::AlexNet => sequential::layers(self),
             Self::ResNet18 => resnet::layers(resnet::RESNET18),
             Self::ResNet50 => resnet::layers(resnet::RESNET50),
             Self::InceptionV3 => inception::layers(),
+            Self::EfficientNetLite0 => efficientnet::layers(),
         }
     }
 
@@ -70,13 +83,14 @@ impl Architecture {
         (0..layers.len()).filter(|&index| last(index)).map(|index| layers[index].clone()).collect()
     }
 
-    /// What the weights of torchvision expect of an image in `[0, 1]`.
+    /// What the published weights expect of an image in `[0, 1]`.
     ///
     /// ImageNet's mean and deviation; for Inception, whose weights come from TensorFlow, one half and one half,
-    /// which is torchvision's own normalisation followed by its `transform_input`.
+    /// which is torchvision's own normalisation followed by its `transform_input`; for EfficientNet-Lite 127 and 128 of 255.
     pub const fn normalisation(self) -> Normalisation {
         match self {
             Self::InceptionV3 => Normalisation { mean: [0.5; 3], std: [0.5; 3] },
+            Self::EfficientNetLite0 => Normalisation { mean: [127.0 / 255.0; 3], std: [128.0 / 255.0; 3] },
             _ => Normalisation { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] },
         }
     }
@@ -85,7 +99,7 @@ impl Architecture {
     pub(crate) fn minimum_size(self, layer: &FeatureInfo) -> usize {
         match self {
             Self::Vgg16 | Self::Vgg19 | Self::AlexNet => sequential::minimum_size(self, &layer.name),
-            Self::ResNet18 | Self::ResNet50 => 1,
+            Self::ResNet18 | Self::ResNet50 | Self::EfficientNetLite0 => 1,
             Self::InceptionV3 => inception::minimum_size(&layer.name),
         }
     }
@@ -176,8 +190,16 @@ mod tests {
             ("features.11", 256, 16),
             ("features.12", 256, 32),
         ];
-        let expected: [&[(&str, usize, usize)]; 6] =
-            [&vgg16, &vgg19, &resnet18, &resnet50, &inception, &alexnet];
+        // timm's `tf_efficientnet_lite0` numbers stages, `blocks.0`, `blocks.1`, `blocks.2`, `blocks.4`, `blocks.6`.
+        let lite = [
+            ("blocks.0", 16, 2),
+            ("blocks.2", 24, 4),
+            ("blocks.4", 40, 8),
+            ("blocks.10", 112, 16),
+            ("blocks.15", 320, 32),
+        ];
+        let expected: [&[(&str, usize, usize)]; 7] =
+            [&vgg16, &vgg19, &resnet18, &resnet50, &inception, &alexnet, &lite];
         for (architecture, expected) in Architecture::ALL.into_iter().zip(expected) {
             let found = architecture.deepest_layers();
             let found: Vec<_> =

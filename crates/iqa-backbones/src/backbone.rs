@@ -4,12 +4,12 @@ use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use iqa_nn::Statistics;
 
-use crate::{BackboneConfig, InceptionV3, ResNet, Sequential};
+use crate::{BackboneConfig, EfficientNet, InceptionV3, ResNet, Sequential};
 
 /// What a tapped layer gives (timm's `feature_info`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FeatureInfo {
-    /// torchvision's name of the layer.
+    /// Name of the layer ([`Architecture::layers`](crate::Architecture::layers)).
     pub name: String,
     /// Channels of its output.
     pub channels: usize,
@@ -67,6 +67,8 @@ pub enum Backbone {
     ResNet(ResNet),
     /// Inception-v3.
     Inception(InceptionV3),
+    /// EfficientNet-Lite0.
+    EfficientNet(EfficientNet),
 }
 
 impl Backbone {
@@ -76,6 +78,7 @@ impl Backbone {
             Self::Sequential(network) => &network.config,
             Self::ResNet(network) => &network.config,
             Self::Inception(network) => &network.config,
+            Self::EfficientNet(network) => &network.config,
         }
     }
 
@@ -85,6 +88,7 @@ impl Backbone {
             Self::Sequential(network) => network.device(),
             Self::ResNet(network) => network.device(),
             Self::Inception(network) => network.device(),
+            Self::EfficientNet(network) => network.device(),
         }
     }
 
@@ -94,6 +98,7 @@ impl Backbone {
             Self::Sequential(_) => false,
             Self::ResNet(network) => network.is_fused(),
             Self::Inception(network) => network.is_fused(),
+            Self::EfficientNet(network) => network.is_fused(),
         }
     }
 }
@@ -104,6 +109,7 @@ impl FeatureExtractor for Backbone {
             Self::Sequential(network) => network.plan.feature_info(),
             Self::ResNet(network) => network.plan.feature_info(),
             Self::Inception(network) => network.plan.feature_info(),
+            Self::EfficientNet(network) => network.plan.feature_info(),
         }
     }
 
@@ -113,6 +119,7 @@ impl FeatureExtractor for Backbone {
             Self::Sequential(network) => network.features_by(images, statistics),
             Self::ResNet(network) => network.features_by(images, statistics),
             Self::Inception(network) => network.features_by(images, statistics),
+            Self::EfficientNet(network) => network.features_by(images, statistics),
         }
     }
 
@@ -121,6 +128,7 @@ impl FeatureExtractor for Backbone {
             Self::Sequential(network) => Self::Sequential(network),
             Self::ResNet(network) => Self::ResNet(network.fuse()),
             Self::Inception(network) => Self::Inception(network.fuse()),
+            Self::EfficientNet(network) => Self::EfficientNet(network.fuse()),
         }
     }
 }

@@ -3,7 +3,9 @@
 use burn::config::Config;
 use burn::tensor::Device;
 
-use crate::{Architecture, Backbone, BackboneError, FeatureInfo, InceptionV3, ResNet, Sequential};
+use crate::{
+    Architecture, Backbone, BackboneError, EfficientNet, FeatureInfo, InceptionV3, ResNet, Sequential,
+};
 
 /// Configuration of a [`Backbone`].
 ///
@@ -82,6 +84,7 @@ impl BackboneConfig {
                 Backbone::ResNet(ResNet::new(self, plan, device))
             }
             Architecture::InceptionV3 => Backbone::Inception(InceptionV3::new(self, plan, device)),
+            Architecture::EfficientNetLite0 => Backbone::EfficientNet(EfficientNet::new(self, plan, device)),
         }
     }
 

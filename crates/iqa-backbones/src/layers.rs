@@ -59,6 +59,25 @@ impl ConvNorm {
         }
     }
 
+    /// Padded as TensorFlow's `SAME`; with `groups`, each group of channels by itself.
+    pub(crate) fn same(
+        channels: [usize; 2],
+        kernel: usize,
+        stride: usize,
+        groups: usize,
+        epsilon: f64,
+        device: &Device,
+    ) -> Self {
+        let conv = Conv2dConfig::new(channels, [kernel; 2])
+            .with_stride([stride; 2])
+            .with_groups(groups)
+            .with_padding(PaddingConfig2d::Same)
+            .with_bias(false)
+            .with_initializer(kaiming_fan_out())
+            .init(device);
+        Self { conv: conv.into(), bn: Some(BatchNorm2d::new(channels[1], device).with_epsilon(epsilon)) }
+    }
+
     pub(crate) fn is_fused(&self) -> bool {
         self.bn.is_none()
     }
@@ -79,6 +98,14 @@ impl ConvNorm {
         match &self.bn {
             None => self.conv.forward_relu(x),
             Some(bn) => bn.forward_relu(self.conv.forward(x), statistics),
+        }
+    }
+
+    /// Between two ReLUs that end at 6.
+    pub(crate) fn between_relu6(&self, x: Tensor<4>, statistics: Statistics) -> Tensor<4> {
+        match &self.bn {
+            None => self.conv.between_relu6(x),
+            Some(_) => self.forward(x.clamp(0.0, 6.0), statistics).clamp(0.0, 6.0),
         }
     }
 

@@ -52,7 +52,10 @@ fn table(architecture: Architecture) -> Vec<(Layer, usize)> {
             let layers = |(channels, geometry, pool)| block(channels, 1, geometry, pool);
             blocks.into_iter().flat_map(layers).collect()
         }
-        Architecture::ResNet18 | Architecture::ResNet50 | Architecture::InceptionV3 => Vec::new(),
+        Architecture::ResNet18
+        | Architecture::ResNet50
+        | Architecture::InceptionV3
+        | Architecture::EfficientNetLite0 => Vec::new(),
     }
 }
 

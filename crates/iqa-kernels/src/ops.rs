@@ -30,6 +30,42 @@ pub(crate) fn convolve(x: Tensor<4>, weight: Tensor<4>, bias: Tensor<1>, options
     Tensor::from_dispatch(<Dispatch as ConvOps>::convolve(x, weight, bias, options))
 }
 
+/// `relu6(convolution(relu6(x)))` of each channel by itself, for a device without autodiff.
+pub(crate) fn depthwise_relu6(
+    x: Tensor<4>,
+    weight: Tensor<4>,
+    bias: Tensor<1>,
+    geometry: Geometry,
+) -> Tensor<4> {
+    let [x, weight, bias] = [x.into_dispatch(), weight.into_dispatch(), bias.into_dispatch()];
+    Tensor::from_dispatch(<Dispatch as DepthwiseOps>::depthwise_relu6(x, weight, bias, geometry))
+}
+
+/// The operation; see [`ConvOps`].
+#[backend_extension(Flex)]
+pub(crate) trait DepthwiseOps: Backend {
+    fn depthwise_relu6(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        geometry: Geometry,
+    ) -> FloatTensor<Self>;
+}
+
+impl DepthwiseOps for Flex {
+    fn depthwise_relu6(
+        x: FlexTensor,
+        weight: FlexTensor,
+        bias: FlexTensor,
+        geometry: Geometry,
+    ) -> FlexTensor {
+        let x = Image::of(&x);
+        let (found, size) =
+            cpu::depthwise_relu6(&x.values, x.size, &values(&weight), &values(&bias), &geometry);
+        image(found, size)
+    }
+}
+
 /// All that a convolution needs beside its tensors.
 #[derive(Debug, Clone)]
 pub(crate) struct Options {

@@ -53,7 +53,7 @@ pub struct PretrainedFile {
 const TORCHVISION_TERMS: &str =
     "torchvision (BSD 3-Clause); trained on ImageNet-1k, whose images are for research";
 
-/// Torchvision's weights of the networks in [`Architecture::ALL`], trained on ImageNet-1k (`IMAGENET1K_V1` there).
+/// Torchvision's weights of its networks in [`Architecture::ALL`], trained on ImageNet-1k (`IMAGENET1K_V1` there).
 pub static TORCHVISION: [PretrainedFile; 6] = [
     PretrainedFile {
         name: "vgg16.tv_in1k",
@@ -101,8 +101,11 @@ pub static TORCHVISION: [PretrainedFile; 6] = [
 
 impl PretrainedFile {
     /// Torchvision's weights of a network.
-    pub fn torchvision(architecture: Architecture) -> &'static Self {
-        &TORCHVISION[architecture as usize]
+    ///
+    /// # Errors
+    /// [`BackboneError::UnknownPretrained`] for EfficientNet-Lite0, which torchvision does not have.
+    pub fn torchvision(architecture: Architecture) -> Result<&'static Self, BackboneError> {
+        pretrained_by_name(&format!("{architecture}.tv_in1k"))
     }
 }
 
@@ -284,7 +287,7 @@ mod tests {
     fn the_table_agrees_with_itself() {
         for (architecture, file) in Architecture::ALL.into_iter().zip(&TORCHVISION) {
             assert_eq!(file.name, format!("{architecture}.tv_in1k"));
-            assert_eq!(PretrainedFile::torchvision(architecture), file);
+            assert_eq!(PretrainedFile::torchvision(architecture).expect("is there"), file);
             assert!(file.url.ends_with(&format!("/{}", file.file_name)), "{}", file.name);
             assert!(file.file_name.ends_with(&format!("-{}.pth", file.sha256)), "{}", file.name);
             assert!(file.file_name.starts_with(architecture.as_str()), "{}", file.name);

@@ -122,7 +122,7 @@ impl HiqaOptions {
             (Some(weights), _) => Perceptual::vgg19(weights.clone()),
             (None, Some(weights)) => Perceptual::vgg16(weights.clone()),
             (None, None) if wanted => {
-                let file = PretrainedFile::torchvision(Architecture::Vgg19);
+                let file = PretrainedFile::torchvision(Architecture::Vgg19)?;
                 let found = PretrainedSource::from_env().locate_observed(file, &Terminal::new());
                 let found = found.map_err(|error| {
                     format!("the perceptual loss needs VGG19: {error} (or give --vgg19, --vgg16 or --no-vgg)")

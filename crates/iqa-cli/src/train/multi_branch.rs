@@ -79,6 +79,10 @@ enum Part {
     Frp,
     FrpFrnp,
     All,
+    /// The frozen features of the bundled small network, of pairs; only a perceptron learns
+    FrozenAll,
+    /// The same of images without a reference
+    FrozenNr,
 }
 
 impl From<Part> for Branches {
@@ -87,6 +91,8 @@ impl From<Part> for Branches {
             Part::Frp => Self::Frp,
             Part::FrpFrnp => Self::FrpFrnp,
             Part::All => Self::All,
+            Part::FrozenAll => Self::FrozenAll,
+            Part::FrozenNr => Self::FrozenNr,
         }
     }
 }
@@ -108,16 +114,21 @@ struct Row {
 impl MultiBranchOptions {
     /// The model of a preset, but for what the recipes change in it.
     fn config(&self, common: &Common) -> MultiBranchConfig {
+        let branches = Branches::from(self.branches);
+        if branches.has_frozen_nr() {
+            return MultiBranchConfig::lite(branches);
+        }
         let preset = match common.preset {
             Preset::Small => MultiBranchConfig::small(),
             Preset::Fast | Preset::Paper => MultiBranchConfig::vgg16(),
         };
         let architecture = self.backbone.map_or(preset.architecture, Architecture::from);
-        MultiBranchConfig { architecture, branches: self.branches.into(), ..preset }
+        MultiBranchConfig { architecture, branches, ..preset }
     }
 
     fn recipe(&self, config: MultiBranchConfig, common: &Common, seed: u64) -> MultiBranchRecipe {
         let mut recipe = match common.preset {
+            _ if config.branches.has_frozen_nr() => MultiBranchRecipe::lite(config),
             Preset::Fast => MultiBranchRecipe::fast(config),
             Preset::Small => MultiBranchRecipe::small(config),
             Preset::Paper => MultiBranchRecipe::paper(config),
@@ -148,17 +159,21 @@ impl MultiBranchOptions {
             let frnp = earlier.frnp().cloned();
             return frnp.ok_or_else(|| format!("{}: has no branch that learned", path.display()).into());
         }
+        if config.architecture == Architecture::EfficientNetLite0 {
+            let path = self.frp.as_ref().ok_or("no weights")?;
+            return Ok(Backbone::load(path, &config.frp(), device)?);
+        }
         let source = match &self.frp {
             Some(path) => PretrainedSource::from_path(path),
             None => PretrainedSource::from_env(),
         };
         let path =
-            source.locate_observed(PretrainedFile::torchvision(config.architecture), &Terminal::new())?;
+            source.locate_observed(PretrainedFile::torchvision(config.architecture)?, &Terminal::new())?;
         Ok(Backbone::load(path, &config.frp(), device)?)
     }
 
     fn augment(&self) -> PairAugment {
-        let flip = !self.no_flips;
+        let flip = !self.no_flips && !Branches::from(self.branches).has_frozen_nr();
         PairAugment { horizontal_flip: flip, vertical_flip: flip, crop: None }
     }
 

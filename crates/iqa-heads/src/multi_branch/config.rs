@@ -5,13 +5,15 @@ use burn::nn::LinearConfig;
 use burn::tensor::Device;
 use iqa_backbones::{Architecture, Backbone, BackboneConfig};
 use iqa_core::{Direction, ReferenceNeed, ScoreSpec};
+use iqa_nn::BatchNorm2d;
 use serde::{Deserialize, Serialize};
 
 use super::model::MultiBranch;
 use crate::HeadError;
 use crate::bounds::{self, LAYERS, WIDTH};
 
-/// Which branches take part (the ablation of the paper's Table 2).
+/// Which branches take part: the ablation of the paper's Table 2, and two settings of ours in which the perceptron alone
+/// learns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Branches {
@@ -21,19 +23,34 @@ pub enum Branches {
     FrpFrnp,
     /// Both and the no-reference branch: the paper's model.
     All,
+    /// Differences in the frozen network, and its features of the distorted image alone.
+    FrozenAll,
+    /// The frozen network's features of the image alone: without a reference.
+    FrozenNr,
 }
 
 impl Branches {
     /// The settings of Table 2, in its order.
     pub const ALL: [Self; 3] = [Self::Frp, Self::FrpFrnp, Self::All];
 
-    /// How many there are.
-    pub const fn count(self) -> usize {
-        match self {
-            Self::Frp => 1,
-            Self::FrpFrnp => 2,
-            Self::All => 3,
-        }
+    /// Whether there are differences to a reference in the frozen network.
+    pub const fn has_frp(self) -> bool {
+        !matches!(self, Self::FrozenNr)
+    }
+
+    /// Whether the difference branch learns.
+    pub const fn has_frnp(self) -> bool {
+        matches!(self, Self::FrpFrnp | Self::All)
+    }
+
+    /// Whether the no-reference branch learns.
+    pub const fn has_nr(self) -> bool {
+        matches!(self, Self::All)
+    }
+
+    /// Whether there are the frozen network's features of the distorted image alone.
+    pub const fn has_frozen_nr(self) -> bool {
+        matches!(self, Self::FrozenAll | Self::FrozenNr)
     }
 }
 
@@ -46,6 +63,9 @@ pub enum TapRule {
     /// The output of the first four pools.
     AfterPool,
 }
+
+/// Where EfficientNet-Lite0 is tapped.
+const LITE_TAPS: [&str; 6] = ["blocks.0", "blocks.2", "blocks.4", "blocks.7", "blocks.10", "blocks.11"];
 
 /// Configuration of [`MultiBranch`].
 #[derive(Config, Debug, PartialEq)]
@@ -73,6 +93,10 @@ pub struct MultiBranchConfig {
     /// Nominal range of the score: that of the data's opinion scores, 1 to 5 for KADID-10k.
     #[config(default = "(1.0, 5.0)")]
     pub range: (f64, f64),
+    /// Larger pictures are looked at in overlapping tiles of that side, the features of which are averaged; only where no
+    /// branch learns. `None`: whole, as in the paper.
+    #[config(default = "None")]
+    pub tile: Option<usize>,
 }
 
 impl MultiBranchConfig {
@@ -104,6 +128,18 @@ impl MultiBranchConfig {
         }
     }
 
+    /// A perceptron over EfficientNet-Lite0, which stays as it is: small enough to be bundled with its ImageNet weights.
+    /// Scores from 0 to 1; pictures beyond 512x512 in tiles. For [`Branches::FrozenAll`] and [`Branches::FrozenNr`].
+    pub fn lite(branches: Branches) -> Self {
+        Self {
+            branches,
+            hidden: vec![64],
+            range: (0.0, 1.0),
+            tile: Some(512),
+            ..Self::new(Architecture::EfficientNetLite0)
+        }
+    }
+
     /// The same topology at a sixteenth of the width, for tests.
     #[must_use]
     pub fn tiny(self) -> Self {
@@ -113,7 +149,9 @@ impl MultiBranchConfig {
 
     /// What the score means.
     pub fn score_spec(&self) -> ScoreSpec {
-        ScoreSpec { direction: self.direction, range: self.range, reference: ReferenceNeed::FullReference }
+        let reference =
+            if self.branches.has_frp() { ReferenceNeed::FullReference } else { ReferenceNeed::NoReference };
+        ScoreSpec { direction: self.direction, range: self.range, reference }
     }
 
     /// The network of the frozen branch.
@@ -128,6 +166,11 @@ impl MultiBranchConfig {
 
     fn backbone(&self) -> BackboneConfig {
         let architecture = self.architecture;
+        if architecture == Architecture::EfficientNetLite0 {
+            // Each width once, as far as the first block at a thirty-second of the resolution: half of what follows
+            // would be two thirds of the weights.
+            return BackboneConfig::new(architecture, LITE_TAPS.map(str::to_owned).into());
+        }
         if self.taps == TapRule::DeepestActivation || !self.is_vgg() {
             return BackboneConfig::four_scales(architecture);
         }
@@ -149,7 +192,11 @@ impl MultiBranchConfig {
         let sum = |config: BackboneConfig| -> Result<usize, HeadError> {
             Ok(config.feature_info()?.iter().map(|tap| tap.channels).sum())
         };
-        Ok(sum(self.frp())? + (self.branches.count() - 1) * sum(self.learned())?)
+        let (frozen, learned) = (sum(self.frp())?, sum(self.learned())?);
+        let branches = self.branches;
+        // Means and deviations of the frozen features.
+        let frozen = frozen * (usize::from(branches.has_frp()) + 2 * usize::from(branches.has_frozen_nr()));
+        Ok(frozen + learned * (usize::from(branches.has_frnp()) + usize::from(branches.has_nr())))
     }
 
     /// Checks a configuration that was read from a file.
@@ -160,6 +207,10 @@ impl MultiBranchConfig {
         self.features()?;
         if self.hidden.len() > LAYERS || !self.hidden.iter().all(|width| WIDTH.contains(width)) {
             return Err(bounds::invalid("hidden", &self.hidden, "at most 64 widths from 1 to 16384"));
+        }
+        let learns = self.branches.has_frnp() || self.branches.has_nr();
+        if self.tile.is_some_and(|side| learns || !(64..=1 << 14).contains(&side)) {
+            return Err(bounds::invalid("tile", self.tile, "64 to 16384, where no branch learns"));
         }
         bounds::score_range(self.range)
     }
@@ -178,8 +229,9 @@ impl MultiBranchConfig {
         let widths: Vec<usize> = [inputs].into_iter().chain(self.hidden.iter().copied()).chain([1]).collect();
         let mlp = widths.windows(2).map(|pair| LinearConfig::new(pair[0], pair[1]).init(device)).collect();
         MultiBranch::new(
-            learned(self.branches.count() >= 2),
-            learned(self.branches == Branches::All),
+            learned(self.branches.has_frnp()),
+            learned(self.branches.has_nr()),
+            self.branches.has_frozen_nr().then(|| BatchNorm2d::new(inputs, device)),
             mlp,
             frp,
             self.clone(),

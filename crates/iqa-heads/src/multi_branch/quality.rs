@@ -49,7 +49,10 @@ impl MultiBranchModel {
 
 impl QualityModel for MultiBranchModel {
     fn name(&self) -> &str {
-        match self.network.config().architecture {
+        let config = self.network.config();
+        match config.architecture {
+            Architecture::EfficientNetLite0 if !config.branches.has_frp() => "multibranch_lite_nr",
+            Architecture::EfficientNetLite0 => "multibranch_lite",
             Architecture::Vgg16 => "multibranch_vgg16",
             Architecture::ResNet50 => "multibranch_resnet50",
             Architecture::InceptionV3 => "multibranch_inception_v3",

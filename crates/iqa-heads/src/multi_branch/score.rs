@@ -16,7 +16,8 @@ const PAIRS: usize = 4;
 #[derive(Clone, Debug)]
 pub struct PreparedReference {
     size: (u32, u32),
-    frp: Vec<Tensor<4>>,
+    /// Of each tile.
+    frp: Vec<Vec<Tensor<4>>>,
     frnp: Option<Vec<Tensor<4>>>,
 }
 
@@ -34,11 +35,12 @@ impl MultiBranch {
     /// [`ScoreError::ReferenceMissing`](iqa_nn::ScoreError::ReferenceMissing), [`ScoreError::SizeMismatch`](iqa_nn::ScoreError::SizeMismatch), [`ScoreError::TooSmall`](iqa_nn::ScoreError::TooSmall),
     /// [`ScoreError::NonFiniteScore`](iqa_nn::ScoreError::NonFiniteScore).
     pub fn score(&self, distorted: &RgbImage, reference: Option<&RgbImage>) -> Result<f64, HeadError> {
-        let reference = reference.ok_or(ScoreError::ReferenceMissing)?;
-        self.check_pair(distorted, reference)?;
+        let reference = self.wanted(reference)?;
+        self.check_pair(distorted, reference.unwrap_or(distorted))?;
         let device = self.device();
-        let [distorted, reference] = [distorted, reference].map(|image| image_to_tensor(image, &device));
-        Ok(check_finite(self.forward(distorted, reference).into_scalar::<f64>())?)
+        let tensor = |image| image_to_tensor(image, &device);
+        let score = self.forward(tensor(distorted), reference.map(tensor));
+        Ok(check_finite(score.into_scalar::<f64>())?)
     }
 
     /// Scores pairs of any sizes. Pairs of the same size go through the network together; nothing is resized.
@@ -108,10 +110,21 @@ impl MultiBranch {
         distorted: Tensor<4>,
         reference: Option<Tensor<4>>,
     ) -> Result<Tensor<1>, HeadError> {
-        let reference = reference.ok_or(ScoreError::ReferenceMissing)?;
-        let size = check_tensors(&distorted, Some(&reference))?;
+        let reference = self.wanted(reference)?;
+        let size = check_tensors(&distorted, reference.as_ref())?;
         self.check_size(size, size)?;
         Ok(self.forward(distorted, reference))
+    }
+
+    /// The reference, if the model looks at one.
+    ///
+    /// # Errors
+    /// [`ScoreError::ReferenceMissing`](iqa_nn::ScoreError::ReferenceMissing).
+    pub fn wanted<T>(&self, reference: Option<T>) -> Result<Option<T>, ScoreError> {
+        if !self.config.branches.has_frp() {
+            return Ok(None);
+        }
+        reference.ok_or(ScoreError::ReferenceMissing).map(Some)
     }
 
     /// Whether the model can take the two images.

@@ -9,7 +9,7 @@ use burn::tensor::Device;
 use iqa_backbones::{Backbone, BackboneConfig, BackboneError};
 use iqa_nn::{NamedTensors, Precision};
 
-use super::config::{Branches, MultiBranchConfig};
+use super::config::MultiBranchConfig;
 use super::model::MultiBranch;
 use crate::HeadError;
 use crate::shapes::Shapes;
@@ -31,10 +31,10 @@ fn branch_names(config: &BackboneConfig, path: &str, prefix: &str) -> Result<Nam
 /// The same of everything but the frozen branch.
 fn names(config: &MultiBranchConfig) -> Result<Names, BackboneError> {
     let mut names = Vec::new();
-    if config.branches.count() >= 2 {
+    if config.branches.has_frnp() {
         names.extend(branch_names(&config.learned(), "frnp.", "frnp.")?);
     }
-    if config.branches == Branches::All {
+    if config.branches.has_nr() {
         names.extend(branch_names(&config.learned(), "nr.", "nr.")?);
     }
     names.extend(perceptron(config, 0).names());
@@ -44,6 +44,9 @@ fn names(config: &MultiBranchConfig) -> Result<Names, BackboneError> {
 /// The parameters of the perceptron, which takes in so many features.
 fn perceptron(config: &MultiBranchConfig, features: usize) -> Shapes {
     let mut shapes = Shapes::default();
+    if config.branches.has_frozen_nr() {
+        shapes.norm("norm", features);
+    }
     let mut inputs = features;
     for (layer, &width) in config.hidden.iter().chain([&1]).enumerate() {
         shapes.linear(&format!("mlp.{layer}"), std::mem::replace(&mut inputs, width), width);
@@ -52,8 +55,8 @@ fn perceptron(config: &MultiBranchConfig, features: usize) -> Shapes {
 }
 
 impl MultiBranch {
-    /// Loads a file that [`Self::save`] wrote. Of `expected` the architecture must be the file's; all else comes from the
-    /// file.
+    /// Loads a file that [`Self::save`] wrote. Of `expected` the architecture must be the file's, and whether there is a
+    /// reference; all else comes from the file.
     ///
     /// # Errors
     /// [`HeadError::Nn`], [`HeadError::UnknownLayout`], [`HeadError::StoredConfig`], [`HeadError::WrongModel`], [`HeadError::Backbone`].
@@ -85,6 +88,13 @@ impl MultiBranch {
                 expected: format!("a multi-branch model on {}", expected.architecture),
                 found: format!("one on {}", config.architecture),
             });
+        }
+        if config.branches.has_frp() != expected.branches.has_frp() {
+            let kind = |config: &MultiBranchConfig| {
+                let with = if config.branches.has_frp() { "with" } else { "without" };
+                format!("a multi-branch model that scores {with} a reference")
+            };
+            return Err(HeadError::WrongModel { path, expected: kind(expected), found: kind(&config) });
         }
         // The branches have the widths of a known architecture.
         tensors.check_shapes(&perceptron(&config, config.features()?).0)?;

@@ -6,6 +6,7 @@
 
 mod average_pool;
 mod buffers;
+mod depthwise;
 mod direct;
 mod gradient;
 mod max_pool;
@@ -19,6 +20,7 @@ use rayon::prelude::*;
 
 pub use average_pool::{average_pool, average_pool_backward};
 pub use buffers::Buffer;
+pub use depthwise::depthwise_relu6;
 pub use gradient::{bias_gradient, weight_gradient};
 pub use max_pool::{Window, max_pool, max_pool_backward};
 pub use normalise::{Normalisation, NormalisationGradients, channel_statistics};

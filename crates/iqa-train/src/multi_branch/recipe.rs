@@ -56,6 +56,18 @@ impl MultiBranchRecipe {
         Self { steps_per_epoch: Some(100), learning_rate: 1e-3, ..Self::paper(model).with_epochs(20) }
     }
 
+    /// For a perceptron over frozen features ([`MultiBranchConfig::lite`]): the features are computed once, an epoch then
+    /// takes as long as its pictures take to be read.
+    pub fn lite(model: MultiBranchConfig) -> Self {
+        Self {
+            loss: QualityLoss::of(Term::Mse).with(0.2, Term::Plcc),
+            steps_per_epoch: Some(100),
+            images: 64,
+            learning_rate: 1e-3,
+            ..Self::paper(model).with_epochs(30)
+        }
+    }
+
     /// Another number of epochs; a falling rate then falls once an epoch.
     #[must_use]
     pub fn with_epochs(mut self, epochs: usize) -> Self {

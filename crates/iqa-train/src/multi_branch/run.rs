@@ -12,7 +12,7 @@ use iqa_backbones::Backbone;
 use iqa_core::Observer;
 use iqa_heads::HeadError;
 use iqa_heads::multi_branch::{MultiBranch, PairBatch};
-use iqa_nn::{Precision, ScoreError, image_to_tensor};
+use iqa_nn::{Precision, image_to_tensor};
 use serde::{Deserialize, Serialize};
 
 use super::cache::FrozenCache;
@@ -23,6 +23,9 @@ use crate::within::by_source;
 use crate::{
     Outcome, Plan, Recipe, Task, TrainError, TrainingPair, TrainingPairs, Validation, ValidationPairs,
 };
+
+/// Samples whose frozen features say what their mean and deviation are.
+const STANDARDISED_BY: usize = 512;
 
 /// Pairs that go through the network together in an evaluation.
 const EVALUATED_TOGETHER: usize = 8;
@@ -63,17 +66,42 @@ pub fn train(
     let device = device.clone().autodiff();
     device.seed(recipe.seed);
     let model = recipe.model.init(frp, &device);
+    // No gradient, so nothing is lost by folding its batch norms.
+    let frozen = model.clone().valid().fuse();
     let model = if run::is_begun(folder) {
         model
     } else {
-        model.with_mean(target(&recipe.model.score_spec(), training.mean_quality01()?))
+        let model = model.with_mean(target(&recipe.model.score_spec(), training.mean_quality01()?));
+        if recipe.model.branches.has_frozen_nr() {
+            model.standardised(sample_of_features(&frozen, training, recipe.images, cache)?)
+        } else {
+            model
+        }
     };
-    // No gradient, so nothing is lost by folding its batch norms.
-    let frozen = model.clone().valid().fuse();
     let data = data_key(training, validation)?;
     let task = Run { recorded, data, training, validation, frozen, cache, device: device.clone() };
     let optimiser = AdamConfig::new().with_epsilon(recipe.epsilon).init();
     run::train(&task, model, optimiser, folder, observer)
+}
+
+/// Frozen features of the samples that the run begins with, `[samples, features]`.
+fn sample_of_features(
+    frozen: &MultiBranch,
+    training: &dyn TrainingPairs,
+    images: usize,
+    cache: &FrozenCache,
+) -> Result<Tensor<2>, TrainError> {
+    let wanted = STANDARDISED_BY.min(training.samples());
+    let mut features = Vec::new();
+    let mut found = 0;
+    for step in 0..wanted.div_ceil(images) {
+        for pair in training.batch(step, images)? {
+            features.extend_from_slice(&prepare(frozen, pair, cache)?.frozen);
+            found += 1;
+        }
+    }
+    let width = features.len() / found;
+    Ok(Tensor::from_data(TensorData::new(features, [found, width]), &frozen.device()))
 }
 
 /// The recipe as checkpoints keep it: another frozen branch is another run.
@@ -106,7 +134,7 @@ fn fingerprint(frp: &Backbone) -> Result<String, TrainError> {
 /// A pair with its label and what the frozen branch says of it.
 struct Prepared {
     distorted: RgbImage,
-    reference: RgbImage,
+    reference: Option<RgbImage>,
     frozen: Arc<[f32]>,
     target: f64,
     source: usize,
@@ -115,12 +143,13 @@ struct Prepared {
 /// `frozen` is a model of which only the frozen branch is used.
 fn prepare(frozen: &MultiBranch, pair: TrainingPair, cache: &FrozenCache) -> Result<Prepared, TrainError> {
     let TrainingPair { distorted, reference, quality01, source } = pair;
-    let reference = reference.ok_or(ScoreError::ReferenceMissing)?;
-    frozen.check_pair(&distorted, &reference)?;
+    let reference = frozen.wanted(reference)?;
+    frozen.check_pair(&distorted, reference.as_ref().unwrap_or(&distorted))?;
     let device = frozen.device();
-    let kept = cache.get(&distorted, &reference, || {
-        let [a, b] = [&distorted, &reference].map(|image| image_to_tensor(image, &device));
-        frozen.frozen_difference(a, b).into_data().iter::<f32>().collect()
+    let kept = cache.get(&distorted, reference.as_ref(), || {
+        let tensor = |image| image_to_tensor(image, &device);
+        let features = frozen.frozen_features(tensor(&distorted), reference.as_ref().map(tensor));
+        features.into_data().iter::<f32>().collect()
     });
     let target = target(&frozen.score_spec(), quality01);
     Ok(Prepared { distorted, reference, frozen: kept, target, source })
@@ -132,15 +161,25 @@ fn scores(model: &MultiBranch, pairs: &[Prepared], device: &Device) -> (Tensor<1
     for pair in pairs {
         sizes.entry(pair.distorted.dimensions()).or_default().push(pair);
     }
+    let learns = model.frnp().is_some() || model.config().branches.has_nr();
+    if !learns {
+        // The pictures themselves are not looked at: all sizes at once, in their own order.
+        let frozen: Vec<f32> = pairs.iter().flat_map(|pair| pair.frozen.iter().copied()).collect();
+        let shape = [pairs.len(), frozen.len() / pairs.len()];
+        let scores = model.head(Tensor::from_data(TensorData::new(frozen, shape), device));
+        let (targets, sources) = pairs.iter().map(|pair| (pair.target, pair.source)).unzip();
+        return (scores, targets, sources);
+    }
     let batch = |pairs: &Vec<&Prepared>| {
-        let images = |image: fn(&Prepared) -> &RgbImage| {
-            Tensor::cat(pairs.iter().map(|pair| image_to_tensor(image(pair), device)).collect(), 0)
+        let images = |images: Vec<&RgbImage>| {
+            Tensor::cat(images.into_iter().map(|image| image_to_tensor(image, device)).collect(), 0)
         };
+        let references: Option<Vec<&RgbImage>> = pairs.iter().map(|pair| pair.reference.as_ref()).collect();
         let frozen: Vec<f32> = pairs.iter().flat_map(|pair| pair.frozen.iter().copied()).collect();
         let shape = [pairs.len(), frozen.len() / pairs.len()];
         PairBatch {
-            distorted: images(|pair| &pair.distorted),
-            reference: images(|pair| &pair.reference),
+            distorted: images(pairs.iter().map(|pair| &pair.distorted).collect()),
+            reference: references.map(images),
             frozen: Tensor::from_data(TensorData::new(frozen, shape), device),
         }
     };
