@@ -270,7 +270,7 @@ fn a_step_of_training_agrees_with_torchvision() {
             let expected = scalar(key);
             assert_close(key, &after.get(key).expect("there").values, &expected, Tolerance::FORWARD);
         }
-        assert_taps(&format!("{architecture}/after"), &recorded, &network, batch);
+        assert_taps(&format!("{architecture}/after"), &recorded, &network, batch, Tolerance::FORWARD);
     }
 }
 

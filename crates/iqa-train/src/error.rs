@@ -25,6 +25,15 @@ pub enum TrainError {
     /// The training data.
     #[error(transparent)]
     Dataset(#[from] DatasetError),
+    /// A file that was to hold features of a frozen branch.
+    #[error(
+        "{path}: not a file of features of this network; expected one that a run with the same `--frp` and `--branches` has written, or none",
+        path = path.display()
+    )]
+    FeatureFile {
+        /// The file.
+        path: PathBuf,
+    },
     /// There is nothing to train on.
     #[error("the {set} set is empty")]
     Empty {

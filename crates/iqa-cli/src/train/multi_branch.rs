@@ -35,6 +35,9 @@ pub(crate) struct MultiBranchOptions {
     /// README).
     #[arg(long)]
     frp: Option<PathBuf>,
+    /// Keep what the frozen branch says of each picture in this file, for this run and others; not with `--table`.
+    #[arg(long, value_name = "FILE", conflicts_with = "table")]
+    features: Option<PathBuf>,
     /// Divides the channels of the branches that learn: 1, 2, 4, 8 or 16 (default: the preset's).
     #[arg(long)]
     narrow: Option<usize>,
@@ -193,7 +196,11 @@ impl MultiBranchOptions {
         let recipe = self.recipe(self.config(common), common, common.seed);
         let frp = self.frozen(&recipe.model, common.seed, device)?;
         let (training, validation) = (source.training(self.augment())?, source.validation()?);
-        let (cache, terminal) = (FrozenCache::new(), Terminal::new());
+        let terminal = Terminal::new();
+        let cache = match &self.features {
+            Some(path) => FrozenCache::open(path, &frp, recipe.model.frozen_features()?)?,
+            None => FrozenCache::new(),
+        };
         let outcome = train(&recipe, frp, &*training, &*validation, &cache, output, device, &terminal)?;
         let shipped = shipped(&outcome);
         MultiBranch::load(&outcome.best, &recipe.model, device)?.save(&shipped, Precision::F16)?;

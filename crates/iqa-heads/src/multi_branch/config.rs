@@ -189,14 +189,20 @@ impl MultiBranchConfig {
     /// # Errors
     /// [`HeadError::Backbone`].
     pub fn features(&self) -> Result<usize, HeadError> {
-        let sum = |config: BackboneConfig| -> Result<usize, HeadError> {
-            Ok(config.feature_info()?.iter().map(|tap| tap.channels).sum())
-        };
-        let (frozen, learned) = (sum(self.frp())?, sum(self.learned())?);
         let branches = self.branches;
-        // Means and deviations of the frozen features.
-        let frozen = frozen * (usize::from(branches.has_frp()) + 2 * usize::from(branches.has_frozen_nr()));
-        Ok(frozen + learned * (usize::from(branches.has_frnp()) + usize::from(branches.has_nr())))
+        let learned = usize::from(branches.has_frnp()) + usize::from(branches.has_nr());
+        Ok(self.frozen_features()? + channels(&self.learned())? * learned)
+    }
+
+    /// Those of the frozen network.
+    ///
+    /// # Errors
+    /// [`HeadError::Backbone`].
+    pub fn frozen_features(&self) -> Result<usize, HeadError> {
+        let branches = self.branches;
+        // Means and deviations of the features themselves.
+        let times = usize::from(branches.has_frp()) + 2 * usize::from(branches.has_frozen_nr());
+        Ok(channels(&self.frp())? * times)
     }
 
     /// Checks a configuration that was read from a file.
@@ -238,4 +244,9 @@ impl MultiBranchConfig {
         )
         .with_mean(f64::midpoint(self.range.0, self.range.1))
     }
+}
+
+/// Channels of all taps.
+fn channels(config: &BackboneConfig) -> Result<usize, HeadError> {
+    Ok(config.feature_info()?.iter().map(|tap| tap.channels).sum())
 }

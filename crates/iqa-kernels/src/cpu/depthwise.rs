@@ -1,11 +1,10 @@
 //! A convolution of each channel by itself, between two ReLUs that end at 6.
 
+use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
-use super::{Buffer, Geometry, Size, buffers, simd};
+use super::{Buffer, Geometry, Size, buffers, direct, simd};
 
-/// Channels summed at once, in registers.
-const LANES: usize = 16;
 /// Where ReLU6 ends.
 const MOST: f32 = 6.0;
 
@@ -32,7 +31,7 @@ pub fn depthwise_relu6(
         return (result, output);
     }
     // `[tap, channel]`, and whole groups of channels.
-    let padded = channels.next_multiple_of(LANES);
+    let padded = channels.next_multiple_of(simd::panel());
     let mut taps = vec![0.0; area * padded];
     for (channel, kernel) in weights.chunks_exact(area).enumerate() {
         for (tap, weight) in kernel.iter().enumerate() {
@@ -45,47 +44,69 @@ pub fn depthwise_relu6(
     result.par_chunks_mut(width * channels).enumerate().for_each(|(index, row)| {
         let [image, y] = [index / height, index % height];
         let image = &x[image * input.height * input.width * channels..];
-        arch.dispatch(|| {
-            for (at, pixel) in row.chunks_exact_mut(channels).enumerate() {
-                for (group, result) in pixel.chunks_mut(LANES).enumerate() {
-                    let first = group * LANES;
-                    let mut sums = [0.0_f32; LANES];
-                    sums.copy_from_slice(&biases[first..][..LANES]);
-                    for tap_y in 0..high {
-                        let from_y = (y * geometry.stride[0] + tap_y * geometry.dilation[0])
-                            .wrapping_sub(geometry.vertical[0]);
-                        if from_y >= input.height {
-                            continue;
-                        }
-                        for tap_x in 0..wide {
-                            let from_x = (at * geometry.stride[1] + tap_x * geometry.dilation[1])
-                                .wrapping_sub(geometry.horizontal[0]);
-                            if from_x >= input.width {
-                                continue;
-                            }
-                            let from = &image[(from_y * input.width + from_x) * channels + first..];
-                            let weights = &taps[(tap_y * wide + tap_x) * padded + first..][..LANES];
-                            match from.first_chunk::<LANES>() {
-                                Some(values) if result.len() == LANES => {
-                                    for ((sum, value), weight) in sums.iter_mut().zip(values).zip(weights) {
-                                        *sum += value.clamp(0.0, MOST) * weight;
-                                    }
-                                }
-                                _ => {
-                                    let values = &from[..result.len()];
-                                    for ((sum, value), weight) in sums.iter_mut().zip(values).zip(weights) {
-                                        *sum += value.clamp(0.0, MOST) * weight;
-                                    }
-                                }
-                            }
-                        }
-                    }
-                    for (result, sum) in result.iter_mut().zip(sums) {
-                        *result = sum.clamp(0.0, MOST);
-                    }
-                }
-            }
-        });
+        arch.dispatch(Row { image, input, geometry, taps: &taps, biases: &biases, padded, y, row });
     });
     (result, output)
+}
+
+/// A row of the result.
+struct Row<'a> {
+    image: &'a [f32],
+    input: Size,
+    geometry: &'a Geometry,
+    taps: &'a [f32],
+    biases: &'a [f32],
+    /// Channels in whole groups.
+    padded: usize,
+    y: usize,
+    row: &'a mut [f32],
+}
+
+impl WithSimd for Row<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self { image, input, geometry, taps, biases, padded, y, row } = self;
+        let Size { height, width, channels, .. } = input;
+        let lanes = S::F32_LANES;
+        let [zero, most] = [0.0, MOST].map(|value| simd.splat_f32s(value));
+        let cap = |value| simd.min_f32s(simd.max_f32s(value, zero), most);
+        for (at, pixel) in row.chunks_exact_mut(channels).enumerate() {
+            // Taps inside the image.
+            let starts = [y * geometry.stride[0], at * geometry.stride[1]];
+            let inside = |axis: usize, before: usize, length: usize| {
+                let dilation = geometry.dilation[axis];
+                let first = before.saturating_sub(starts[axis]).div_ceil(dilation);
+                let end = (length + before).saturating_sub(starts[axis]).div_ceil(dilation);
+                [first, end.min(geometry.kernel[axis])]
+            };
+            let rows = inside(0, geometry.vertical[0], height);
+            let columns = inside(1, geometry.horizontal[0], width);
+            for (group, result) in pixel.chunks_mut(2 * lanes).enumerate() {
+                let first = group * 2 * lanes;
+                let mut sums = [simd::load::<S>(&biases[first..]), simd::load::<S>(&biases[first + lanes..])];
+                for tap_y in rows[0]..rows[1] {
+                    let from_y = starts[0] + tap_y * geometry.dilation[0] - geometry.vertical[0];
+                    for tap_x in columns[0]..columns[1] {
+                        let from_x = starts[1] + tap_x * geometry.dilation[1] - geometry.horizontal[0];
+                        let from = &image[(from_y * width + from_x) * channels + first..][..result.len()];
+                        let weights = &taps[(tap_y * geometry.kernel[1] + tap_x) * padded + first..];
+                        let values = if from.len() == 2 * lanes {
+                            [simd::load::<S>(from), simd::load::<S>(&from[lanes..])]
+                        } else {
+                            let (left, right) = from.split_at(from.len().min(lanes));
+                            [simd.partial_load_f32s(left), simd.partial_load_f32s(right)]
+                        };
+                        for (half, (sum, value)) in sums.iter_mut().zip(values).enumerate() {
+                            let weight = simd::load::<S>(&weights[half * lanes..]);
+                            *sum = simd.mul_add_e_f32s(cap(value), weight, *sum);
+                        }
+                    }
+                }
+                let [left, right] = sums.map(cap);
+                direct::write(simd, result, left, right);
+            }
+        }
+    }
 }

@@ -211,7 +211,7 @@ impl Run<'_> {
 
 /// Two vectors, as far as there is room.
 #[inline(always)]
-fn write<S: Simd>(simd: S, target: &mut [f32], left: S::f32s, right: S::f32s) {
+pub(super) fn write<S: Simd>(simd: S, target: &mut [f32], left: S::f32s, right: S::f32s) {
     let lanes = S::F32_LANES;
     if target.len() >= 2 * lanes {
         store::<S>(target, left);

@@ -1,5 +1,6 @@
 //! Normalisation of channels, and its gradient.
 
+use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::{Buffer, buffers, simd};
@@ -12,16 +13,7 @@ pub fn channel_statistics(x: &[f32], channels: usize) -> [Vec<f32>; 2] {
     let count = (x.len() / channels.max(1)).max(1) as f64;
     let pieces = x.par_chunks((PIECE * channels).max(1)).map(|piece| {
         let mut sums = [vec![0.0; channels], vec![0.0; channels]];
-        simd::arch().dispatch(|| {
-            let [plain, square] = &mut sums;
-            for pixel in piece.chunks_exact(channels) {
-                for ((value, plain), square) in pixel.iter().zip(&mut *plain).zip(&mut *square) {
-                    let value = f64::from(*value);
-                    *plain += value;
-                    *square += value * value;
-                }
-            }
-        });
+        simd::arch().dispatch(Moments { piece, sums: &mut sums });
         sums
     });
     let [plain, square] = total(pieces, channels);
@@ -31,6 +23,28 @@ pub fn channel_statistics(x: &[f32], channels: usize) -> [Vec<f32>; 2] {
     });
     let variance = variance.collect();
     [plain.iter().map(|sum| (sum / count) as f32).collect(), variance]
+}
+
+/// Sums of values and of their squares.
+struct Moments<'a> {
+    piece: &'a [f32],
+    sums: &'a mut [Vec<f64>; 2],
+}
+
+impl WithSimd for Moments<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        let [plain, square] = self.sums;
+        for pixel in self.piece.chunks_exact(plain.len()) {
+            for ((value, plain), square) in pixel.iter().zip(&mut *plain).zip(&mut *square) {
+                let value = f64::from(*value);
+                *plain += value;
+                *square += value * value;
+            }
+        }
+    }
 }
 
 /// Sums of pieces, in their order.
@@ -80,18 +94,8 @@ impl Normalisation {
         let channels = self.channels();
         let mut result = buffers::take(x.len());
         let step = (PIECE * channels).max(1);
-        let least = if self.relu { 0.0 } else { f32::NEG_INFINITY };
         result.par_chunks_mut(step).zip(x.par_chunks(step)).for_each(|(result, x)| {
-            simd::arch().dispatch(|| {
-                for (result, x) in result.chunks_exact_mut(channels).zip(x.chunks_exact(channels)) {
-                    let by_channel = self.mean.iter().zip(&self.scale).zip(&self.shift);
-                    for ((result, x), ((mean, scale), shift)) in result.iter_mut().zip(x).zip(by_channel) {
-                        let value = (x - mean) * scale + shift;
-                        // Not `max`: what is not a number must stay so.
-                        *result = if value < least { least } else { value };
-                    }
-                }
-            });
+            simd::arch().dispatch(Forward { by: self, x, result });
         });
         result
     }
@@ -114,29 +118,17 @@ impl Normalisation {
         assert!(x.len() == gradient.len() && x.len() == y.len(), "images of one size");
         let count = (x.len() / channels.max(1)).max(1) as f64;
         let step = (PIECE * channels).max(1);
-        let least = if self.relu { 0.0 } else { f32::NEG_INFINITY };
-        let inputs = || x.par_chunks(step).zip(y.par_chunks(step)).zip(gradient.par_chunks(step));
-        let pieces = inputs().map(|((x, y), gradient)| {
+        let inputs = || {
+            let inputs = x.par_chunks(step).zip(y.par_chunks(step)).zip(gradient.par_chunks(step));
+            inputs.map(|((x, y), gradient)| Piece { by: self, x, y, gradient })
+        };
+        let pieces = inputs().map(|piece| {
             let mut sums = [vec![0.0; channels], vec![0.0; channels]];
-            simd::arch().dispatch(|| {
-                let [scale, shift] = &mut sums;
-                let pixels = x.chunks_exact(channels).zip(y.chunks_exact(channels));
-                for ((x, y), gradient) in pixels.zip(gradient.chunks_exact(channels)) {
-                    let values = x.iter().zip(y).zip(gradient).zip(&self.mean);
-                    for ((((x, y), gradient), mean), (scale, shift)) in
-                        values.zip(scale.iter_mut().zip(&mut *shift))
-                    {
-                        let gradient = if *y > least { f64::from(*gradient) } else { 0.0 };
-                        *scale += gradient * f64::from(x - mean);
-                        *shift += gradient;
-                    }
-                }
-            });
+            simd::arch().dispatch(Sums { piece, sums: &mut sums });
             sums
         });
         let [scale, shift] = total(pieces, channels);
 
-        // gradient * scale - offset - (x - mean) * slope
         let zeros = || vec![0.0_f32; channels];
         let (mut offset, mut slope) = (zeros(), zeros());
         if let Some(variance) = variance {
@@ -147,19 +139,8 @@ impl Normalisation {
             }
         }
         let mut result = buffers::take(x.len());
-        result.par_chunks_mut(step).zip(inputs()).for_each(|(result, ((x, y), gradient))| {
-            simd::arch().dispatch(|| {
-                let pixels = x.chunks_exact(channels).zip(y.chunks_exact(channels));
-                let pixels = pixels.zip(gradient.chunks_exact(channels));
-                for (result, ((x, y), gradient)) in result.chunks_exact_mut(channels).zip(pixels) {
-                    for channel in 0..channels {
-                        let above = if y[channel] > least { gradient[channel] } else { 0.0 };
-                        let centred = x[channel] - self.mean[channel];
-                        result[channel] =
-                            above * self.scale[channel] - offset[channel] - centred * slope[channel];
-                    }
-                }
-            });
+        result.par_chunks_mut(step).zip(inputs()).for_each(|(result, piece)| {
+            simd::arch().dispatch(Backward { piece, offset: &offset, slope: &slope, result });
         });
         NormalisationGradients { x: result, scale, shift }
     }
@@ -168,5 +149,98 @@ impl Normalisation {
         let channels = self.mean.len();
         assert!(self.scale.len() == channels && self.shift.len() == channels, "values for each channel");
         channels
+    }
+
+    /// Results above it have a gradient.
+    fn least(&self) -> f32 {
+        if self.relu { 0.0 } else { f32::NEG_INFINITY }
+    }
+}
+
+struct Forward<'a> {
+    by: &'a Normalisation,
+    x: &'a [f32],
+    result: &'a mut [f32],
+}
+
+impl WithSimd for Forward<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        let Self { by: Normalisation { mean, scale, shift, .. }, x, result } = self;
+        let (channels, least) = (mean.len(), self.by.least());
+        for (result, x) in result.chunks_exact_mut(channels).zip(x.chunks_exact(channels)) {
+            let by_channel = mean.iter().zip(scale).zip(shift);
+            for ((result, x), ((mean, scale), shift)) in result.iter_mut().zip(x).zip(by_channel) {
+                let value = (x - mean) * scale + shift;
+                // Not `max`: what is not a number must stay so.
+                *result = if value < least { least } else { value };
+            }
+        }
+    }
+}
+
+/// What a gradient is made of.
+struct Piece<'a> {
+    by: &'a Normalisation,
+    x: &'a [f32],
+    y: &'a [f32],
+    gradient: &'a [f32],
+}
+
+/// The gradients of scale and shift.
+struct Sums<'a> {
+    piece: Piece<'a>,
+    sums: &'a mut [Vec<f64>; 2],
+}
+
+impl WithSimd for Sums<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        let Self { piece: Piece { by, x, y, gradient }, sums: [scale, shift] } = self;
+        let (channels, least) = (by.mean.len(), by.least());
+        let pixels = x.chunks_exact(channels).zip(y.chunks_exact(channels));
+        for ((x, y), gradient) in pixels.zip(gradient.chunks_exact(channels)) {
+            let values = x.iter().zip(y).zip(gradient).zip(&by.mean);
+            for ((((x, y), gradient), mean), (scale, shift)) in values.zip(scale.iter_mut().zip(&mut *shift))
+            {
+                let gradient = if *y > least { f64::from(*gradient) } else { 0.0 };
+                *scale += gradient * f64::from(x - mean);
+                *shift += gradient;
+            }
+        }
+    }
+}
+
+/// `gradient * scale - offset - (x - mean) * slope`
+struct Backward<'a> {
+    piece: Piece<'a>,
+    offset: &'a [f32],
+    slope: &'a [f32],
+    result: &'a mut [f32],
+}
+
+impl WithSimd for Backward<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        let Self { piece: Piece { by, x, y, gradient }, offset, slope, result } = self;
+        let (channels, least) = (by.mean.len(), by.least());
+        let pixels = x.chunks_exact(channels).zip(y.chunks_exact(channels));
+        let pixels = pixels.zip(gradient.chunks_exact(channels));
+        for (result, ((x, y), gradient)) in result.chunks_exact_mut(channels).zip(pixels) {
+            let by_channel = by.mean.iter().zip(&by.scale).zip(offset.iter().zip(slope));
+            let pixel = x.iter().zip(y).zip(gradient);
+            for ((result, ((x, y), gradient)), ((mean, scale), (offset, slope))) in
+                result.iter_mut().zip(pixel).zip(by_channel)
+            {
+                let above = if *y > least { *gradient } else { 0.0 };
+                *result = above * scale - offset - (x - mean) * slope;
+            }
+        }
     }
 }

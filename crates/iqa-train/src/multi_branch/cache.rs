@@ -1,27 +1,81 @@
-//! What the frozen branch says of pairs it has seen.
+//! What the frozen branch says of images it has seen.
 
 use std::collections::HashMap;
-use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::fs::{File, OpenOptions};
+use std::io::{BufReader, Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use image::RgbImage;
+use iqa_backbones::Backbone;
+use iqa_core::{CoreError, sha256};
 
-/// The distances of the frozen branch by the pixels of a pair, in memory. One cache can serve the runs of many seeds and
-/// branch settings, as long as the frozen branch is the same.
+use super::run::fingerprint;
+use crate::TrainError;
+
+/// First bytes of a file.
+const MAGIC: &[u8; 16] = b"iqa features v1\n";
+/// Bytes of the name of an image or pair: hexadecimal digits of a digest.
+const KEY: usize = 32;
+
+/// The features of the frozen branch by the pixels of an image or pair, in memory, and in a file if asked. One cache can
+/// serve the runs of many seeds and branch settings, as long as the frozen branch is the same.
 ///
 /// A pair takes four bytes a channel: 5.6 KB for VGG16, so 230 MB for the four flips of all KADID-10k.
 #[derive(Clone, Debug, Default)]
-pub struct FrozenCache(Arc<Mutex<HashMap<u64, Arc<[f32]>>>>);
+pub struct FrozenCache(Arc<Mutex<Kept>>);
+
+#[derive(Debug, Default)]
+struct Kept {
+    features: HashMap<[u8; KEY], Arc<[f32]>>,
+    file: Option<(File, PathBuf)>,
+}
 
 impl FrozenCache {
-    /// An empty cache.
+    /// An empty cache, in memory alone.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Pairs in it.
+    /// A cache that is also written to a file, and starts with what is there. What a killed run left half written at its
+    /// end is cut off.
+    ///
+    /// # Errors
+    /// [`TrainError::FeatureFile`] for a file of something else, or of another frozen branch or other features of it;
+    /// [`TrainError::Core`] when it cannot be read or written.
+    pub fn open(path: &Path, frp: &Backbone, features: usize) -> Result<Self, TrainError> {
+        let failed = |source| TrainError::from(CoreError::Io { path: path.into(), source });
+        let header = format!("{} {features:8}\n", fingerprint(frp)?);
+        let mut file = OpenOptions::new().read(true).append(true).create(true).open(path).map_err(failed)?;
+        let length = file.metadata().map_err(failed)?.len();
+        let mut kept = Kept::default();
+        if length == 0 {
+            file.write_all(MAGIC).and_then(|()| file.write_all(header.as_bytes())).map_err(failed)?;
+        } else {
+            let mut reader = BufReader::new(&file);
+            let mut found = vec![0; MAGIC.len() + header.len()];
+            let told = reader.read_exact(&mut found);
+            if told.is_err() || !found.starts_with(MAGIC) || !found.ends_with(header.as_bytes()) {
+                return Err(TrainError::FeatureFile { path: path.into() });
+            }
+            let mut record = vec![0; KEY + 4 * features];
+            let mut whole = found.len() as u64;
+            while whole + record.len() as u64 <= length {
+                reader.read_exact(&mut record).map_err(failed)?;
+                whole += record.len() as u64;
+                let (key, values) = record.split_at(KEY);
+                let values = values.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
+                kept.features.insert(key.try_into().expect("as many bytes"), values);
+            }
+            file.set_len(whole).map_err(failed)?;
+        }
+        kept.file = Some((file, path.into()));
+        Ok(Self(Arc::new(Mutex::new(kept))))
+    }
+
+    /// Images or pairs in it.
     pub fn len(&self) -> usize {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).len()
+        self.lock().features.len()
     }
 
     /// Whether nothing is in it.
@@ -29,42 +83,98 @@ impl FrozenCache {
         self.len() == 0
     }
 
-    /// The distances of a pair, computed where it is new. Two threads with the same new pair both compute it.
+    fn lock(&self) -> MutexGuard<'_, Kept> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The features of an image or pair, computed where it is new. Two threads with the same new one both compute it.
     pub(super) fn get(
         &self,
         distorted: &RgbImage,
         reference: Option<&RgbImage>,
         compute: impl FnOnce() -> Vec<f32>,
-    ) -> Arc<[f32]> {
-        let mut hasher = DefaultHasher::new();
-        (distorted.dimensions(), distorted.as_raw(), reference.map(RgbImage::as_raw)).hash(&mut hasher);
-        let key = hasher.finish();
-        let lock = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(found) = lock().get(&key) {
-            return Arc::clone(found);
+    ) -> Result<Arc<[f32]>, TrainError> {
+        let key = key(distorted, reference);
+        if let Some(found) = self.lock().features.get(&key) {
+            return Ok(Arc::clone(found));
         }
         let values: Arc<[f32]> = compute().into();
-        lock().insert(key, Arc::clone(&values));
-        values
+        let mut kept = self.lock();
+        if kept.features.insert(key, Arc::clone(&values)).is_none()
+            && let Some((file, path)) = &mut kept.file
+        {
+            let mut record = key.to_vec();
+            record.extend(values.iter().flat_map(|value| value.to_le_bytes()));
+            file.write_all(&record).map_err(|source| CoreError::Io { path: path.clone(), source })?;
+        }
+        Ok(values)
     }
+}
+
+/// The name of an image or pair, by its pixels.
+fn key(distorted: &RgbImage, reference: Option<&RgbImage>) -> [u8; KEY] {
+    let of = |image: &RgbImage| format!("{}x{} {}", image.width(), image.height(), sha256(image));
+    let digest = sha256(format!("{} {}", of(distorted), reference.map(of).unwrap_or_default()).as_bytes());
+    *digest.as_bytes().first_chunk().expect("sixty-four digits")
 }
 
 #[cfg(test)]
 mod tests {
+    use burn::tensor::Device;
+    use iqa_heads::multi_branch::{Branches, MultiBranchConfig};
+
     use super::*;
+
+    fn images() -> (RgbImage, RgbImage) {
+        (RgbImage::new(2, 3), RgbImage::from_pixel(2, 3, image::Rgb([1, 2, 3])))
+    }
 
     #[test]
     fn a_pair_is_computed_once_and_its_two_images_have_their_places() {
         let cache = FrozenCache::new();
-        let (a, b) = (RgbImage::new(2, 3), RgbImage::from_pixel(2, 3, image::Rgb([1, 2, 3])));
-        assert_eq!(*cache.get(&a, Some(&b), || vec![1.0]), [1.0]);
-        assert_eq!(*cache.get(&a, Some(&b), || unreachable!("kept")), [1.0]);
-        assert_eq!(*cache.get(&b, Some(&a), || vec![2.0]), [2.0]);
-        assert_eq!(
-            *cache.get(&RgbImage::new(3, 2), Some(&b), || vec![3.0]),
-            [3.0],
-            "another shape of the same pixels"
-        );
-        assert_eq!(cache.len(), 3);
+        let (a, b) = images();
+        let get = |a: &RgbImage, b: Option<&RgbImage>, compute: fn() -> Vec<f32>| {
+            cache.get(a, b, compute).expect("no file").to_vec()
+        };
+        assert_eq!(get(&a, Some(&b), || vec![1.0]), [1.0]);
+        assert_eq!(get(&a, Some(&b), || unreachable!("kept")), [1.0]);
+        assert_eq!(get(&b, Some(&a), || vec![2.0]), [2.0]);
+        let other = RgbImage::new(3, 2);
+        assert_eq!(get(&other, Some(&b), || vec![3.0]), [3.0], "another shape of the same pixels");
+        assert_eq!(get(&a, None, || vec![4.0]), [4.0]);
+        assert_eq!(cache.len(), 4);
+    }
+
+    #[test]
+    fn a_file_goes_on_where_it_was_cut_and_belongs_to_one_network() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("features");
+        let device = Device::flex();
+        let frp = MultiBranchConfig::lite(Branches::FrozenNr).tiny().frp().init(&device);
+        let (a, b) = images();
+        let cache = FrozenCache::open(&path, &frp, 2).expect("opens");
+        for (image, value) in [(&a, 1.0), (&b, 2.0)] {
+            cache.get(image, None, || vec![value, -value]).expect("writes");
+        }
+        drop(cache);
+        // Killed in the middle of the second record.
+        let length = std::fs::metadata(&path).expect("there").len();
+        OpenOptions::new().write(true).open(&path).and_then(|file| file.set_len(length - 3)).expect("cuts");
+        let cache = FrozenCache::open(&path, &frp, 2).expect("opens");
+        assert_eq!(*cache.get(&a, None, || unreachable!("kept")).expect("kept"), [1.0, -1.0]);
+        assert_eq!(cache.len(), 1);
+        cache.get(&b, None, || vec![2.0, -2.0]).expect("writes");
+        drop(cache);
+        assert_eq!(std::fs::metadata(&path).expect("there").len(), length);
+        assert_eq!(FrozenCache::open(&path, &frp, 2).expect("opens").len(), 2);
+
+        let other = MultiBranchConfig::lite(Branches::FrozenNr).tiny().frp().init(&device);
+        for (frp, features) in [(&frp, 3), (&other, 2)] {
+            let error = FrozenCache::open(&path, frp, features).expect_err("another network");
+            assert!(matches!(error, TrainError::FeatureFile { .. }), "{error}");
+        }
+        std::fs::write(&path, b"something else").expect("writes");
+        assert!(FrozenCache::open(&path, &frp, 2).is_err());
+        assert_eq!(std::fs::read(&path).expect("reads"), b"something else");
     }
 }

@@ -119,7 +119,7 @@ impl Recipe for Recorded {
 }
 
 /// FNV-1a of all weights: tells files apart, no more.
-fn fingerprint(frp: &Backbone) -> Result<String, TrainError> {
+pub(super) fn fingerprint(frp: &Backbone) -> Result<String, TrainError> {
     let tensors = frp.to_tensors("frozen branch".as_ref()).map_err(HeadError::from)?;
     let mut hash = 0xcbf2_9ce4_8422_2325u64;
     for key in tensors.keys().map(str::to_owned).collect::<Vec<_>>() {
@@ -150,7 +150,7 @@ fn prepare(frozen: &MultiBranch, pair: TrainingPair, cache: &FrozenCache) -> Res
         let tensor = |image| image_to_tensor(image, &device);
         let features = frozen.frozen_features(tensor(&distorted), reference.as_ref().map(tensor));
         features.into_data().iter::<f32>().collect()
-    });
+    })?;
     let target = target(&frozen.score_spec(), quality01);
     Ok(Prepared { distorted, reference, frozen: kept, target, source })
 }
