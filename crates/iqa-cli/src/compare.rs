@@ -10,6 +10,7 @@ use iqa_models::metrics::agreement::MAX_RESAMPLES;
 use iqa_models::{ImageInput, Pair};
 use serde_json::json;
 
+use crate::jobs::{is_same_file, warn_of_own_references};
 use crate::opening::{ModelOptions, check_references};
 use crate::options::within;
 use crate::preprocessing::PreprocessingOptions;
@@ -58,9 +59,16 @@ struct Picture {
 
 /// Whether every picture had its partners and scores.
 pub(crate) fn run(options: &Options) -> Result<bool, Box<dyn Error>> {
-    let models = options.models.open(options.reference.is_some())?;
+    let models = options.models.open(options.reference.is_some(), false)?;
     check_references(&models, options.reference.is_some())?;
     let (pictures, mut complete) = pictures(options)?;
+    if is_same_file(&options.first, &options.second) {
+        note!("warning: {}: compared with itself", options.first.display());
+    }
+    warn_of_own_references(pictures.iter().flat_map(|picture| {
+        let reference = picture.reference.as_deref();
+        picture.versions.iter().filter_map(move |version| Some((&**version, reference?)))
+    }));
     let (labels, scorers) = options.preprocessing.scorers(models);
     let pairs: Vec<Pair<'_>> = pictures
         .iter()

@@ -47,19 +47,23 @@ pub(crate) struct Jobs {
 }
 
 impl Jobs {
-    /// Those that options name, and the models to score them by.
+    /// Those that options name, and the models to score them by; `map` asks for one that scores patches.
     pub(crate) fn open(
         images: &[OsString],
         pairs: &PairOptions,
         models: &ModelOptions,
+        map: bool,
     ) -> Result<(Self, Vec<NamedModel>), Box<dyn Error>> {
         let PairOptions { reference, recursive, .. } = pairs;
         let jobs = match &pairs.pairs {
             Some(list) => Self::listed(list)?,
             None => Self::named(images, reference.as_deref(), *recursive)?,
         };
+        warn_of_own_references(
+            jobs.list.iter().filter_map(|job| Some((&*job.distorted, job.reference.as_deref()?))),
+        );
         let has_references = jobs.list.iter().any(|job| job.reference.is_some()) || reference.is_some();
-        let models = models.open(has_references)?;
+        let models = models.open(has_references, map)?;
         // Each row of a list says for itself.
         if pairs.pairs.is_none() {
             check_references(&models, reference.is_some())?;
@@ -82,14 +86,6 @@ impl Jobs {
         let folder = reference.filter(|path| path.is_dir());
         let folder = folder.map(|path| ImageFolder::open(path, recursive)).transpose()?;
         let mut jobs = Self { list: Vec::new(), failures: Vec::new() };
-        if let Some(folder) = reference.filter(|_| folder.is_some())
-            && let Ok(real) = folder.canonicalize()
-            && arguments
-                .iter()
-                .any(|argument| Path::new(argument).canonicalize().is_ok_and(|path| path == real))
-        {
-            note!("warning: {}: the images are their own references", folder.display());
-        }
         let mut used = HashSet::new();
         for argument in arguments {
             for Found { file, below } in jobs.expand(argument, recursive) {
@@ -158,6 +154,23 @@ impl Jobs {
         }
         found
     }
+}
+
+/// Says so where images are to be held against themselves: the best score there is says nothing of them.
+pub(crate) fn warn_of_own_references<'a>(pairs: impl Iterator<Item = (&'a Path, &'a Path)>) {
+    let own: Vec<&Path> = pairs.filter(|(a, b)| is_same_file(a, b)).map(|(image, _)| image).collect();
+    match own[..] {
+        [] => {}
+        [image] => note!("warning: {}: the image is its own reference", image.display()),
+        [first, ..] => {
+            note!("warning: {} images are their own references, {} the first", own.len(), first.display());
+        }
+    }
+}
+
+/// Whether two paths lead to one file or folder.
+pub(crate) fn is_same_file(a: &Path, b: &Path) -> bool {
+    a == b || matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
 }
 
 /// A file to score.

@@ -16,7 +16,8 @@ use crate::terminal::Terminal;
 #[derive(Args)]
 pub(crate) struct ModelOptions {
     /// The models, by name (`iqa models` lists them): several with commas, or repeated. `NAME=FILE` is one with the weights of a
-    /// file [default: wadiqam_fr with references, wadiqam_nr without]
+    /// file [default: wadiqam_fr with references; without, multibranch_lite_nr, or wadiqam_nr for `--weights` and what looks at
+    /// patches]
     #[arg(long, value_delimiter = ',', value_parser = Known::MODELS, hide_possible_values = true)]
     pub(crate) model: Vec<String>,
     /// Weights to use instead of the bundled ones, for a single model: our safetensors; for DIQaM and WaDIQaM also deepIQA's
@@ -66,12 +67,15 @@ impl ModelOptions {
         })
     }
 
-    /// The models, opened; where none is named that of `iqa.toml`, or the bundled one, for images with or without references.
-    pub(crate) fn open(&self, references: bool) -> Result<Vec<NamedModel>, Box<dyn Error>> {
+    /// The models, opened; where none is named that of `iqa.toml`, or the bundled one, for images with or without references,
+    /// or for a picture of the scores of patches.
+    pub(crate) fn open(&self, references: bool, map: bool) -> Result<Vec<NamedModel>, Box<dyn Error>> {
         let default = if references {
             config().model.as_deref().unwrap_or("wadiqam_fr")
         } else {
-            config().model_without_reference.as_deref().unwrap_or("wadiqam_nr")
+            let of_patches = map || self.patches.is_some() || self.weights.is_some();
+            let bundled = if of_patches { "wadiqam_nr" } else { "multibranch_lite_nr" };
+            config().model_without_reference.as_deref().unwrap_or(bundled)
         };
         let named: Vec<&str> = self.model.iter().map(String::as_str).collect();
         let labels = if named.is_empty() { default.split(',').collect() } else { named };

@@ -73,7 +73,7 @@ pub(crate) fn run(options: &Options) -> Result<bool, Box<dyn Error>> {
 }
 
 fn score(options: &Options) -> Result<ScoredImages, Box<dyn Error>> {
-    let (jobs, models) = Jobs::open(&options.distorted, &options.pairs, &options.models)?;
+    let (jobs, models) = Jobs::open(&options.distorted, &options.pairs, &options.models, false)?;
     let Jobs { list: jobs, mut failures } = jobs;
     let (labels, scorers) = options.preprocessing.scorers(models);
     let models = labels.iter().zip(scorers.each()).map(|(label, scorer)| {

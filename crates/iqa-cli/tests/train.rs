@@ -174,6 +174,58 @@ fn own_lists_are_trained_on_from_the_bundled_weights() {
     }
 }
 
+/// The frozen network comes with the program; what it says of pictures is kept in a file, from which another run, and one
+/// that goes on, end with the same weights.
+#[test]
+fn a_perceptron_is_trained_over_the_bundled_network() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = |name: &str| folder.path().join(name);
+    let mut list = String::from("distorted,reference,score\n");
+    for number in 0..8u8 {
+        let original = textured(64, 64, u32::from(number) / 4);
+        let step = 8 + 12 * (number % 4);
+        let mut distorted = original.clone();
+        distorted.iter_mut().for_each(|value| *value = *value / step * step);
+        original.save(at(&format!("o{}.png", number / 4))).expect("saves");
+        distorted.save(at(&format!("d{number}.png"))).expect("saves");
+        list += &format!("d{number}.png,o{}.png,{}\n", number / 4, 5 - number % 4);
+    }
+    std::fs::write(at("list.csv"), list).expect("writes");
+    let train = |branches: &str, run: &str, features: &str, epochs: &str| {
+        let mut train = iqa("train");
+        train.args(["--recipe", "multibranch", "--branches", branches, "--set", "csv", "--range", "1,5"]);
+        train.arg("--list").arg(at("list.csv")).arg("--root").arg(folder.path());
+        train.args(["--split", "1,0,0", "--steps", "2", "--images", "8", "--epochs", epochs]);
+        train.arg("--features").arg(at(features)).arg("--output").arg(at(run));
+        train.output().expect("starts")
+    };
+    for (branches, model, reference) in
+        [("frozen_nr", "multibranch_lite_nr", false), ("frozen_all", "multibranch_lite", true)]
+    {
+        let features = format!("{branches}.features");
+        let weights = |run: &str| std::fs::read(at(run).join("last.safetensors")).expect("reads");
+        let runs = ["a", "b"].map(|name| format!("{branches}_{name}"));
+        for run in &runs {
+            let done = train(branches, run, &features, "3");
+            assert!(done.status.success(), "{}", stderr(&done));
+        }
+        assert!(weights(&runs[0]) == weights(&runs[1]));
+        let mut score = iqa("score");
+        score.args(["--format", "csv", "--model", model, "--weights"]);
+        score.arg(at(&runs[0]).join("last.f16.safetensors")).arg(at("d5.png"));
+        if reference {
+            score.arg("--reference").arg(at("o1.png"));
+        }
+        let output = score.output().expect("starts");
+        assert!(output.status.success(), "{}", stderr(&output));
+        assert!(String::from_utf8(output.stdout).expect("UTF-8").contains(model));
+    }
+    // Features of another kind are not taken for these.
+    let refused = train("frozen_all", "refused", "frozen_nr.features", "1");
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(stderr(&refused).contains("frozen_nr.features: not a file of features of this network"));
+}
+
 /// GSN's table 3: all of KADID-10k to train on, here of a few images in its layout. Nothing is selected.
 #[test]
 fn a_split_without_validation_trains_to_its_last_weights() {

@@ -81,7 +81,7 @@ pub(crate) fn run(options: &Options) -> Result<bool, Box<dyn Error>> {
     let sets = options.sets.open(seed)?;
     let mut samples = sets.iter().flat_map(DataSet::samples);
     let full = samples.all(|sample| sample.reference.is_some());
-    let models = options.models.open(full)?;
+    let models = options.models.open(full, false)?;
     let config = ReportConfig {
         resamples: options.resamples,
         seed,

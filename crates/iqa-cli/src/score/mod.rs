@@ -96,7 +96,8 @@ pub(crate) fn run(options: &Options) -> Result<bool, Box<dyn Error>> {
         say!("{}", available_devices().join("\n"));
         return Ok(true);
     }
-    let (jobs, models) = Jobs::open(&options.distorted, &options.pairs, &options.models)?;
+    let (jobs, models) =
+        Jobs::open(&options.distorted, &options.pairs, &options.models, options.heatmap.is_some())?;
     let Jobs { list: mut jobs, failures } = jobs;
     let mut complete = failures.is_empty();
     let alone = jobs.len() == 1;
@@ -181,7 +182,7 @@ fn heatmap_target(path: &Path, options: &Options, jobs: &[Job]) -> Result<PathBu
 
 fn draw(path: &Path, image: &RgbImage, score: &Score) -> Result<(), Box<dyn Error>> {
     let Some(patches) = &score.patches else {
-        return Err("--heatmap: this model does not score patches".into());
+        return Err("--heatmap: this model does not score patches; wadiqam_fr and wadiqam_nr do".into());
     };
     write_png(path, &heatmap(image, patches, score.direction))
 }

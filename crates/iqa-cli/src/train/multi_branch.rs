@@ -11,7 +11,7 @@ use iqa_models::backbones::pretrained::{PretrainedFile, PretrainedSource};
 use iqa_models::backbones::{Architecture, Backbone};
 use iqa_models::core::FolderClaim;
 use iqa_models::datasets::augment::PairAugment;
-use iqa_models::heads::multi_branch::{Branches, MultiBranch, MultiBranchConfig};
+use iqa_models::heads::multi_branch::{Branches, MultiBranch, MultiBranchConfig, bundled_network};
 use iqa_models::metrics::agreement::{krcc, srcc};
 use iqa_models::nn::Precision;
 use iqa_models::train::multi_branch::{FrozenCache, MultiBranchRecipe, evaluate, train};
@@ -29,7 +29,7 @@ pub(crate) struct MultiBranchOptions {
     /// The branches that take part.
     #[arg(long, value_enum, default_value_t = Part::All)]
     branches: Part,
-    /// Weights of the frozen branch. With `--preset small` those of an earlier run of this recipe, of which the learned
+    /// Weights of the frozen branch. With the branches `frozen_*` those of EfficientNet-Lite0 (default: the bundled ones). With `--preset small` those of an earlier run of this recipe, of which the learned
     /// difference branch is taken (default: random). Otherwise ImageNet weights: a torchvision file (`.pth` or safetensors),
     /// or a folder that holds it under its published name (default: the cache folder, see "Pretrained backbones" in the
     /// README).
@@ -163,8 +163,10 @@ impl MultiBranchOptions {
             return frnp.ok_or_else(|| format!("{}: has no branch that learned", path.display()).into());
         }
         if config.architecture == Architecture::EfficientNetLite0 {
-            let path = self.frp.as_ref().ok_or("no weights")?;
-            return Ok(Backbone::load(path, &config.frp(), device)?);
+            return Ok(match &self.frp {
+                Some(path) => Backbone::load(path, &config.frp(), device)?,
+                None => bundled_network(device)?,
+            });
         }
         let source = match &self.frp {
             Some(path) => PretrainedSource::from_path(path),

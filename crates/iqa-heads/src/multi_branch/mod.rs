@@ -11,6 +11,8 @@
 //! | FRP | the ImageNet weights | never: it is no part of the module's parameters |
 //! | FRNP | random at first, the same for both images | yes |
 //! | NR | random at first, sees the distorted image alone | yes |
+//!
+//! Of the small models ([`MultiBranchConfig::lite`]) only the perceptron learns; the one without a reference is bundled.
 
 mod config;
 mod model;
@@ -21,6 +23,6 @@ mod weights;
 
 pub use config::{Branches, MultiBranchConfig, TapRule};
 pub use model::{MultiBranch, PairBatch};
-pub use models::MODELS;
+pub use models::{MODELS, bundled_network};
 pub use quality::MultiBranchModel;
 pub use score::PreparedReference;
