@@ -11,6 +11,8 @@
 //! | `wadiqam_fr`, `wadiqam_nr` | full, none | 0 to 1, higher is better | bundled |
 //! | `diqam_fr`, `diqam_nr` | full, none | that of the weights | a file, deepIQA's and others' too |
 //! | `gsn`, `multibranch`, `hiqa` | full, full, none | 0 to 1, higher is better | a file, trained by `iqa train` |
+//! | `multibranch_lite_nr` | none | 0 to 1, higher is better | bundled |
+//! | `multibranch_lite` | full | 0 to 1, higher is better | a file, trained by `iqa train` |
 //! | `multibranch_vgg16`, `multibranch_resnet50`, `multibranch_inception_v3` | full | that of the weights | a file |
 //! | `hiqa_oracle` | full | 0 to 1, higher is better | a file, trained by `iqa train` |
 //! | `lpips_alex`, `lpips_vgg`, `dists` | full | 0 to 1, lower is better | bundled, on a backbone from the cache |
@@ -28,7 +30,7 @@
 //! let score = Scorer::new("wadiqam_fr", &Device::flex())?.score_pair("distorted.jpg", "original.png")?;
 //! println!("{} ({}, {:?})", score.value, score.direction, score.range);
 //! let bytes = std::fs::read("photograph.jpg").expect("reads");
-//! let score = Scorer::new("wadiqam_nr", &Device::flex())?.score_single(bytes)?;
+//! let score = Scorer::new("multibranch_lite_nr", &Device::flex())?.score_single(bytes)?;
 //! # Ok::<(), iqa_models::ModelError>(())
 //! ```
 //!
