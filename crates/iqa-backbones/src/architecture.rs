@@ -99,7 +99,9 @@ impl Architecture {
     pub(crate) fn minimum_size(self, layer: &FeatureInfo) -> usize {
         match self {
             Self::Vgg16 | Self::Vgg19 | Self::AlexNet => sequential::minimum_size(self, &layer.name),
-            Self::ResNet18 | Self::ResNet50 | Self::EfficientNetLite0 => 1,
+            Self::ResNet18 | Self::ResNet50 => 1,
+            // One pixel that has seen more than the zeros round the image.
+            Self::EfficientNetLite0 => layer.reduction,
             Self::InceptionV3 => inception::minimum_size(&layer.name),
         }
     }

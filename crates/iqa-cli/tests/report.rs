@@ -141,7 +141,7 @@ fn what_cannot_be_scored_is_on_the_page_and_in_the_status() {
     fs::write(root.join("list.csv"), "distorted,reference\ndist/plain.png,ref/plain.png\n").expect("writes");
     assert_eq!(rows(&page(root, &["--pairs", "list.csv", "--model", "psnr"], 0), "Images").len(), 1);
     let html = page(root, &["dist/plain.png", "--title", "<b>mine"], 0);
-    assert!(html.contains("<title>&lt;b&gt;mine</title>") && html.contains("wadiqam_nr"));
+    assert!(html.contains("<title>&lt;b&gt;mine</title>") && html.contains("multibranch_lite_nr"));
     check_page(&html);
     // Heat maps are of what was scored.
     let cut = ["dist/plain.png", "--reference", "ref/plain.png", "--crop-border", "4", "--luma"];

@@ -64,7 +64,8 @@ fn scores_of_other_weights_or_another_reference_are_not_gone_on_with() {
     for format in ["json", "csv"] {
         let output = folder.path().join(format!("scores.{format}"));
         let begin = ["--format", format, "--output"].map(OsStr::new);
-        succeeds(&score(begin.into_iter().chain([output.as_os_str(), a.as_os_str()])));
+        let whole = ["--model", "wadiqam_nr"].map(OsStr::new).into_iter().chain(begin);
+        succeeds(&score(whole.chain([output.as_os_str(), a.as_os_str()])));
         let with = |weights: &Path| {
             let options = begin.map(OsStr::to_owned).into_iter();
             options

@@ -260,7 +260,7 @@ fn an_output_of_another_model_is_not_gone_on_with() {
     let before = std::fs::read(&output).expect("reads");
     let other = score(&["--output", &output, "--reference", &image, &image]);
     assert_eq!(other.status.code(), Some(2));
-    let expected = "scores.json: scores of another model: expected wadiqam_fr, found wadiqam_nr";
+    let expected = "scores.json: scores of another model: expected wadiqam_fr, found multibranch_lite_nr";
     assert!(stderr(&other).contains(expected), "{}", stderr(&other));
     assert_eq!(std::fs::read(&output).expect("reads"), before);
     for shard in ["0/2", "3/2", "1", "a/b"] {

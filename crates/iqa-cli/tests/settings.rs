@@ -49,13 +49,30 @@ fn pictures_that_are_their_own_references_are_remarked_upon() {
     let folder = tempfile::tempdir().expect("a folder");
     std::fs::create_dir(folder.path().join("set")).expect("makes it");
     textured(64, 64, 1).save(folder.path().join("set/a.png")).expect("saves");
-    let arguments = ["set", "--reference", "./set/", "--model", "psnr"];
-    let (output, _) = run(&mut iqa("score"), &arguments, folder.path());
-    assert!(
-        output.status.success() && stderr(&output).contains("their own references"),
-        "{}",
-        stderr(&output)
-    );
+    textured(64, 64, 2).save(folder.path().join("set/b.png")).expect("saves");
+    std::fs::write(folder.path().join("list.csv"), "distorted,reference\nset/a.png,./set/../set/a.png\n")
+        .expect("writes");
+    let cases: [(&str, &[&str], &str); 5] = [
+        (
+            "score",
+            &["set", "--reference", "./set/"],
+            "2 images are their own references, set/a.png the first",
+        ),
+        (
+            "score",
+            &["set/a.png", "--reference", "set/../set/a.png"],
+            "set/a.png: the image is its own reference",
+        ),
+        ("score", &["--pairs", "list.csv"], "the image is its own reference"),
+        ("compare", &["set", "./set", "--reference", "set"], "set: compared with itself"),
+        ("compare", &["set", "./set", "--reference", "set"], "4 images are their own references"),
+    ];
+    for (command, arguments, expected) in cases {
+        let arguments = [arguments, &["--model", "psnr"]].concat();
+        let (output, _) = run(&mut iqa(command), &arguments, folder.path());
+        let found = stderr(&output);
+        assert!(output.status.success() && found.contains(expected), "{arguments:?}: {found}");
+    }
 }
 
 #[test]

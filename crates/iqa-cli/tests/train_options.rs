@@ -173,6 +173,7 @@ const CASES: &[Case] = &[
         &[&["frp", "FOLDER/multibranch_run/best.safetensors"]],
         Refused("another recipe (frozen_weights differs)"),
     ),
+    ("features", "multibranch", &[&["features", "FOLDER/kept.features"]], Harmless),
     ("narrow", "multibranch", &[&["narrow", "16"]], Refused("another recipe (model differs)")),
     ("no-flips", "multibranch", &[&["no-flips"]], Refused("other training flips and crops")),
     ("table", "multibranch", &[], Untried("each of its runs has a folder of its own")),

@@ -115,12 +115,12 @@ fn features_are_standardised_before_the_perceptron() {
     let image = |seed| image_to_tensor(&textured(64, 64, seed), &device);
     let features = Tensor::cat((1..6).map(|seed| model.frozen_features(image(seed), None)).collect(), 0);
     let before = values(model.head(features.clone()));
+    let plain = model.clone();
     let model = model.standardised(features.clone());
     // By hand: the same perceptron over features that were standardised.
     let mean = features.clone().mean_dim(0);
     let variance = (features.clone() - mean.clone()).powi_scalar(2).mean_dim(0);
     let by_hand = (features.clone() - mean) / (variance + 1e-5).sqrt();
-    let plain = self::model(Branches::FrozenNr);
     let identity = by_hand.clone() * (1.0f64 + 1e-5).sqrt();
     let found = values(model.head(features));
     assert_close("standardised", &found, &values(plain.head(identity)), Tolerance::FORWARD);
