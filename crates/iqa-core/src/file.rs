@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::{File, TryLockError};
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -96,6 +96,20 @@ fn remove_unheld(folder: &Path, ours: impl Fn(&[u8]) -> bool) {
         if file.as_ref().is_ok_and(|file| file.try_lock().is_ok()) {
             let _ = std::fs::remove_file(entry.path());
         }
+    }
+}
+
+/// Takes a file for this run alone, until it is closed.
+///
+/// # Errors
+/// [`CoreError::InUse`] while another run has it, [`CoreError::Io`].
+pub fn lock(file: &File, path: &Path) -> Result<(), CoreError> {
+    match file.try_lock() {
+        Ok(()) => Ok(()),
+        Err(TryLockError::WouldBlock) => Err(CoreError::InUse { path: path.into() }),
+        // A file system without locks: nothing tells one run from another there.
+        Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Unsupported => Ok(()),
+        Err(TryLockError::Error(source)) => Err(CoreError::Io { path: path.into(), source }),
     }
 }
 

@@ -1,10 +1,10 @@
 //! Results in a file that grows as they come, and that a run which was stopped goes on with.
 
-use std::fs::{File, TryLockError};
-use std::io::{BufRead, BufReader, ErrorKind, Read, Seek, SeekFrom, Write};
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use crate::CoreError;
+use crate::{CoreError, lock};
 
 /// Longest record, in bytes: what goes on beyond it is no file of results.
 const LONGEST: u64 = 1 << 20;
@@ -117,13 +117,7 @@ impl ResultsFile {
         let at = |source| CoreError::Io { path: path.into(), source };
         let file = File::options().read(true).write(true).create(true).truncate(false).open(path);
         let mut file = file.map_err(at)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(CoreError::InUse { path: path.into() }.into()),
-            // A file system without locks: nothing tells one run from another there.
-            Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Unsupported => {}
-            Err(TryLockError::Error(source)) => return Err(at(source).into()),
-        }
+        lock(&file, path)?;
         let mut beginning = Vec::new();
         (&mut file).take(start.len() as u64).read_to_end(&mut beginning).map_err(at)?;
         if beginning.len() < start.len() && start.starts_with(&beginning) {

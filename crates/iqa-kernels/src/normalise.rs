@@ -143,9 +143,13 @@ mod flex {
             options: Options,
         ) -> FlexTensor {
             let (norm, _) = normalisation(&weight, &bias, &mean, &variance, options);
-            let x = Image::of(&x);
-            image(norm.forward(&x.values), x.size)
+            forward(&norm, &x)
         }
+    }
+
+    fn forward(norm: &Normalisation, x: &FlexTensor) -> FlexTensor {
+        let x = Image::of(x);
+        image(norm.forward(&x.values), x.size)
     }
 
     /// With the variances and epsilon.
@@ -192,10 +196,7 @@ mod flex {
                 let [x, weight, bias, mean, variance] =
                     [x, weight, bias, mean, variance].map(<FloatTensor<Self>>::into_primitive);
                 let (norm, variance) = normalisation(&weight, &bias, &mean, &variance, options);
-                let y = {
-                    let x = Image::of(&x);
-                    image(norm.forward(&x.values), x.size)
-                };
+                let y = forward(&norm, &x);
                 match NormBackward.prepare::<C>(nodes).compute_bound().stateful() {
                     OpsKind::UnTracked(ops) => ops.finish(y),
                     OpsKind::Tracked(ops) => {

@@ -48,6 +48,11 @@ impl Branches {
         matches!(self, Self::All)
     }
 
+    /// Whether more than the perceptron learns.
+    pub const fn learn(self) -> bool {
+        self.has_frnp() || self.has_nr()
+    }
+
     /// Whether there are the frozen network's features of the distorted image alone.
     pub const fn has_frozen_nr(self) -> bool {
         matches!(self, Self::FrozenAll | Self::FrozenNr)
@@ -167,8 +172,8 @@ impl MultiBranchConfig {
     fn backbone(&self) -> BackboneConfig {
         let architecture = self.architecture;
         if architecture == Architecture::EfficientNetLite0 {
-            // Each width once, as far as the first block at a thirty-second of the resolution: half of what follows
-            // would be two thirds of the weights.
+            // Each width once, as far as the first block at a thirty-second of the resolution: two thirds of the weights
+            // lie behind it.
             return BackboneConfig::new(architecture, LITE_TAPS.map(str::to_owned).into());
         }
         if self.taps == TapRule::DeepestActivation || !self.is_vgg() {
@@ -214,8 +219,7 @@ impl MultiBranchConfig {
         if self.hidden.len() > LAYERS || !self.hidden.iter().all(|width| WIDTH.contains(width)) {
             return Err(bounds::invalid("hidden", &self.hidden, "at most 64 widths from 1 to 16384"));
         }
-        let learns = self.branches.has_frnp() || self.branches.has_nr();
-        if self.tile.is_some_and(|side| learns || !(64..=1 << 14).contains(&side)) {
+        if self.tile.is_some_and(|side| self.branches.learn() || !(64..=1 << 14).contains(&side)) {
             return Err(bounds::invalid("tile", self.tile, "64 to 16384, where no branch learns"));
         }
         bounds::score_range(self.range)

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use image::RgbImage;
 use iqa_backbones::Backbone;
-use iqa_core::{CoreError, sha256};
+use iqa_core::{CoreError, lock, sha256};
 
 use super::run::fingerprint;
 use crate::TrainError;
@@ -42,11 +42,12 @@ impl FrozenCache {
     ///
     /// # Errors
     /// [`TrainError::FeatureFile`] for a file of something else, or of another frozen branch or other features of it;
-    /// [`TrainError::Core`] when it cannot be read or written.
+    /// [`TrainError::Core`] when it cannot be read or written, or another run is writing it.
     pub fn open(path: &Path, frp: &Backbone, features: usize) -> Result<Self, TrainError> {
         let failed = |source| TrainError::from(CoreError::Io { path: path.into(), source });
         let header = format!("{} {features:8}\n", fingerprint(frp)?);
         let mut file = OpenOptions::new().read(true).append(true).create(true).open(path).map_err(failed)?;
+        lock(&file, path)?;
         let length = file.metadata().map_err(failed)?.len();
         let mut kept = Kept::default();
         if length == 0 {
@@ -166,7 +167,11 @@ mod tests {
         cache.get(&b, None, || vec![2.0, -2.0]).expect("writes");
         drop(cache);
         assert_eq!(std::fs::metadata(&path).expect("there").len(), length);
-        assert_eq!(FrozenCache::open(&path, &frp, 2).expect("opens").len(), 2);
+        let cache = FrozenCache::open(&path, &frp, 2).expect("opens");
+        assert_eq!(cache.len(), 2);
+        let second = FrozenCache::open(&path, &frp, 2).expect_err("one run at a time");
+        assert!(matches!(second, TrainError::Core(CoreError::InUse { .. })), "{second}");
+        drop(cache);
 
         let other = MultiBranchConfig::lite(Branches::FrozenNr).tiny().frp().init(&device);
         for (frp, features) in [(&frp, 3), (&other, 2)] {

@@ -161,8 +161,7 @@ fn scores(model: &MultiBranch, pairs: &[Prepared], device: &Device) -> (Tensor<1
     for pair in pairs {
         sizes.entry(pair.distorted.dimensions()).or_default().push(pair);
     }
-    let learns = model.frnp().is_some() || model.config().branches.has_nr();
-    if !learns {
+    if !model.config().branches.learn() {
         // The pictures themselves are not looked at: all sizes at once, in their own order.
         let frozen: Vec<f32> = pairs.iter().flat_map(|pair| pair.frozen.iter().copied()).collect();
         let shape = [pairs.len(), frozen.len() / pairs.len()];
