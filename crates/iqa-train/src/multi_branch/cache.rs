@@ -14,8 +14,8 @@ use super::run::fingerprint;
 use crate::TrainError;
 
 /// First bytes of a file.
-const MAGIC: &[u8; 16] = b"iqa features v1\n";
-/// Bytes of the name of an image or pair: hexadecimal digits of a digest.
+const MAGIC: &[u8; 16] = b"iqa features v2\n";
+/// Bytes of the name of an image or pair, and of the check at the end of a record: hexadecimal digits of a digest.
 const KEY: usize = 32;
 
 /// The features of the frozen branch by the pixels of an image or pair, in memory, and in a file if asked. One cache can
@@ -38,7 +38,7 @@ impl FrozenCache {
     }
 
     /// A cache that is also written to a file, and starts with what is there. What a killed run left half written at its
-    /// end is cut off.
+    /// end is cut off; a record that was damaged since is computed again.
     ///
     /// # Errors
     /// [`TrainError::FeatureFile`] for a file of something else, or of another frozen branch or other features of it;
@@ -59,12 +59,16 @@ impl FrozenCache {
             if told.is_err() || !found.starts_with(MAGIC) || !found.ends_with(header.as_bytes()) {
                 return Err(TrainError::FeatureFile { path: path.into() });
             }
-            let mut record = vec![0; KEY + 4 * features];
+            let mut record = vec![0; KEY + 4 * features + KEY];
             let mut whole = found.len() as u64;
             while whole + record.len() as u64 <= length {
                 reader.read_exact(&mut record).map_err(failed)?;
                 whole += record.len() as u64;
-                let (key, values) = record.split_at(KEY);
+                let (content, check) = record.split_at(KEY + 4 * features);
+                if check != digits(content) {
+                    continue;
+                }
+                let (key, values) = content.split_at(KEY);
                 let values = values.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
                 kept.features.insert(key.try_into().expect("as many bytes"), values);
             }
@@ -106,6 +110,7 @@ impl FrozenCache {
         {
             let mut record = key.to_vec();
             record.extend(values.iter().flat_map(|value| value.to_le_bytes()));
+            record.extend(digits(&record));
             file.write_all(&record).map_err(|source| CoreError::Io { path: path.clone(), source })?;
         }
         Ok(values)
@@ -115,8 +120,11 @@ impl FrozenCache {
 /// The name of an image or pair, by its pixels.
 fn key(distorted: &RgbImage, reference: Option<&RgbImage>) -> [u8; KEY] {
     let of = |image: &RgbImage| format!("{}x{} {}", image.width(), image.height(), sha256(image));
-    let digest = sha256(format!("{} {}", of(distorted), reference.map(of).unwrap_or_default()).as_bytes());
-    *digest.as_bytes().first_chunk().expect("sixty-four digits")
+    digits(format!("{} {}", of(distorted), reference.map(of).unwrap_or_default()).as_bytes())
+}
+
+fn digits(bytes: &[u8]) -> [u8; KEY] {
+    *sha256(bytes).as_bytes().first_chunk().expect("sixty-four digits")
 }
 
 #[cfg(test)]
@@ -171,6 +179,19 @@ mod tests {
         assert_eq!(cache.len(), 2);
         let second = FrozenCache::open(&path, &frp, 2).expect_err("one run at a time");
         assert!(matches!(second, TrainError::Core(CoreError::InUse { .. })), "{second}");
+        drop(cache);
+
+        // A bit of the second record changes.
+        let mut bytes = std::fs::read(&path).expect("reads");
+        let last = bytes.len() - KEY - 1;
+        bytes[last] ^= 1;
+        std::fs::write(&path, bytes).expect("writes");
+        let cache = FrozenCache::open(&path, &frp, 2).expect("opens");
+        assert_eq!(cache.len(), 1);
+        assert_eq!(*cache.get(&b, None, || vec![2.0, -2.0]).expect("writes"), [2.0, -2.0]);
+        drop(cache);
+        let cache = FrozenCache::open(&path, &frp, 2).expect("opens");
+        assert_eq!(*cache.get(&b, None, || unreachable!("kept")).expect("kept"), [2.0, -2.0]);
         drop(cache);
 
         let other = MultiBranchConfig::lite(Branches::FrozenNr).tiny().frp().init(&device);
