@@ -192,7 +192,8 @@ fn damaged_configurations_neither_panic_nor_allocate() {
                 assert!(error.to_string().len() < 2000, "{error}");
             }
         }
-        let growth = peak().zip(before).map_or(0, |(after, before)| after - before);
+        // Linux adds the count up from each processor's share: a later reading may be the smaller one.
+        let growth = peak().zip(before).map_or(0, |(after, before)| after.saturating_sub(before));
         eprintln!("{}: {refused} of {mutants} refused, peak memory grew by {} KB", family.key, growth >> 10);
         assert!(refused > mutants / 2, "{}", family.key);
         assert!(growth < 200 << 20, "{}: {growth} bytes", family.key);
