@@ -16,16 +16,15 @@
 use std::hint::black_box;
 use std::path::Path;
 
-use burn::module::Module;
 use criterion::{Bencher, BenchmarkId, Criterion, SamplingMode, Throughput, criterion_group};
-use iqa_benches::{comparison_table, criterion_directory, devices, image_size, training_step};
+use iqa_benches::steps::{Step, gsn_step, hiqa_step, images, multi_branch_step, wadiqam_step};
+use iqa_benches::{comparison_table, criterion_directory, devices, image_size};
 use iqa_models::heads::gsn::GsnConfig;
 use iqa_models::heads::hiqa::HiqaConfig;
-use iqa_models::heads::multi_branch::{MultiBranchConfig, PairBatch};
+use iqa_models::heads::multi_branch::MultiBranchConfig;
 use iqa_models::heads::wadiqam::WadiqamConfig;
-use iqa_models::nn::{Precision, image_to_tensor};
-use iqa_models::train::hiqa::{Batch, HiqaRecipe, Perceptual, Trainer};
-use iqa_models::{Device, ReferenceNeed, Scorer, Tensor};
+use iqa_models::nn::Precision;
+use iqa_models::{Device, ReferenceNeed, Scorer};
 use iqa_testkit::textured;
 
 /// Side of the images of a batch: no model asks for more.
@@ -59,14 +58,6 @@ fn open((name, random): Model, device: &Device) -> Scorer {
     let path = folder.path().join("weights.safetensors");
     random(&path);
     Scorer::with_weights(name, path, device).expect("opens")
-}
-
-/// `n` textures as `[n, 3, side, side]`.
-fn images(n: u32, side: u32, first_seed: u32, device: &Device) -> Tensor<4> {
-    Tensor::cat(
-        (0..n).map(|index| image_to_tensor(&textured(side, side, first_seed + index), device)).collect(),
-        0,
-    )
 }
 
 /// Measures after a run that does not count: Criterion's own warm-up is left out by `--quick`.
@@ -113,50 +104,7 @@ fn scores(criterion: &mut Criterion) {
     }
 }
 
-/// A step that lowers the mean of `scores`.
-fn step<M: Module + 'static>(model: M, scores: impl Fn(&M) -> Tensor<1> + 'static) -> Box<dyn FnMut()> {
-    let mut step = training_step(model, move |model| scores(model).mean());
-    Box::new(move || drop(step()))
-}
-
-fn wadiqam_step(config: &WadiqamConfig, device: &Device) -> Box<dyn FnMut()> {
-    let patches = |seed| images(128, 32, seed, device);
-    let (distorted, reference) = (patches(1), patches(1000));
-    let full = config.is_full_reference();
-    step(config.init(device), move |model| {
-        model.forward_training(distorted.clone(), full.then(|| reference.clone())).pool(4)
-    })
-}
-
-fn multi_branch_step(config: MultiBranchConfig, device: &Device) -> Box<dyn FnMut()> {
-    let (distorted, reference) = (images(4, 128, 1, device), images(4, 128, 50, device));
-    let model = config.init(config.frp().init(device), device);
-    // The frozen branch is computed once a run, not once a step.
-    let frozen = model.frozen_features(distorted.clone(), reference.clone());
-    let batch = PairBatch { distorted, reference: Some(reference), frozen };
-    step(model, move |model| model.forward_training(vec![batch.clone()]))
-}
-
-fn gsn_step(device: &Device) -> Box<dyn FnMut()> {
-    let config = GsnConfig::new();
-    let side = config.crop as u32;
-    let (distorted, reference) = (images(2, side, 1, device), images(2, side, 50, device));
-    step(config.init(device), move |model| model.forward_training(distorted.clone(), reference.clone()))
-}
-
-/// All of a joint step: regressor, discriminator and generator.
-fn hiqa_step(device: &Device) -> Box<dyn FnMut()> {
-    let recipe = HiqaRecipe::fast(Perceptual::None);
-    let mut trainer = Trainer::new(&recipe, device).expect("a valid recipe");
-    let patches = |seed| images(16, recipe.patch as u32, seed, device) * 2.0 - 1.0;
-    let targets = Tensor::from_floats([0.5; 16], device);
-    let batch = Batch { distorted: patches(1), reference: Some(patches(50)), targets, sources: vec![0; 16] };
-    Box::new(move || {
-        trainer.joint_step(&batch, 1.0);
-    })
-}
-
-type Training = (&'static str, &'static str, fn(&Device) -> Box<dyn FnMut()>);
+type Training = (&'static str, &'static str, fn(&Device) -> Step);
 
 const TRAINING: [Training; 7] = [
     ("wadiqam_fr", "step_128_patches", |device| wadiqam_step(&WadiqamConfig::wadiqam_fr(), device)),

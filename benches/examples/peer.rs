@@ -10,9 +10,12 @@ use burn::nn::PaddingConfig2d;
 use burn::nn::conv::Conv2dConfig;
 use burn::tensor::{Device, Distribution, Tensor};
 use image::RgbImage;
+use iqa_benches::steps::{Step, gsn_step, hiqa_step, multi_branch_step, wadiqam_step};
 use iqa_kernels::Conv2d;
 use iqa_models::backbones::{Architecture, BackboneConfig, FeatureExtractor};
-use iqa_models::heads::wadiqam::{PatchSampler, ScoreOptions, Wadiqam, WadiqamConfig};
+use iqa_models::heads::multi_branch::MultiBranchConfig;
+use iqa_models::heads::wadiqam::{PatchSampler, ScoreOptions, WadiqamConfig};
+use iqa_models::metrics::image::Measure;
 
 /// One piece of work; what it makes is dropped after the clock has stopped.
 type Work = Box<dyn FnMut() -> Tensor<1>>;
@@ -103,17 +106,23 @@ fn wadiqam_pair() -> Work {
     })
 }
 
-fn training_step() -> Work {
-    let device = Device::flex().autodiff();
-    let patches = || random([128, 3, 32, 32], &device);
-    let (distorted, reference) = (patches(), patches());
-    let targets = Tensor::from_floats([0.1, 0.4, 0.6, 0.9], &device);
-    let model = WadiqamConfig::wadiqam_fr().init(&device);
-    let loss = move |model: &Wadiqam| {
-        let scores = model.forward_training(distorted.clone(), Some(reference.clone()));
-        scores.l1_loss(targets.clone())
-    };
-    Box::new(iqa_benches::training_step(model, loss))
+/// A measure of a pair of pictures in memory.
+fn measure(measure: Measure) -> Work {
+    let device = Device::flex();
+    let (distorted, reference) = (picture(1), picture(2));
+    Box::new(move || {
+        let score = measure.score(&distorted, &reference).expect("a score");
+        Tensor::from_floats([score as f32], &device)
+    })
+}
+
+fn training(step: impl FnOnce(&Device) -> Step) -> Work {
+    let device = Device::flex();
+    let mut step = step(&device.clone().autodiff());
+    Box::new(move || {
+        step();
+        Tensor::zeros([1], &device)
+    })
 }
 
 fn work(name: &str) -> Option<Work> {
@@ -129,8 +138,19 @@ fn work(name: &str) -> Option<Work> {
         "inception_v3_features" => backbone(Architecture::InceptionV3, [1, 3, 384, 512]),
         "wadiqam_features" => wadiqam_features(),
         "wadiqam_fr_pair" => wadiqam_pair(),
-        "wadiqam_training_step" => training_step(),
-        _ => return None,
+        "wadiqam_training_step" => training(|device| wadiqam_step(&WadiqamConfig::wadiqam_fr(), device)),
+        "multibranch_vgg16_training_step" => {
+            training(|device| multi_branch_step(MultiBranchConfig::vgg16(), device))
+        }
+        "multibranch_resnet50_training_step" => {
+            training(|device| multi_branch_step(MultiBranchConfig::resnet50(), device))
+        }
+        "multibranch_inception_v3_training_step" => {
+            training(|device| multi_branch_step(MultiBranchConfig::inception_v3(), device))
+        }
+        "gsn_training_step" => training(gsn_step),
+        "hiqa_training_step" => training(hiqa_step),
+        _ => measure(Measure::from_name(name.strip_prefix("measure_")?)?),
     })
 }
 

@@ -1,13 +1,14 @@
-"""Our CPU kernels beside PyTorch's, in one table.
+"""Our CPU kernels beside those of PyTorch and of the engines made for inference, in one table.
 
-    cargo build --release -p iqa-benches --example peer
+    cargo build --release --workspace --example peer
     python benches/peers/compare.py target/release/examples/peer [--threads 1 2] [--rounds 9] [--only NAME ...]
 
-Needs a Python with torch 2.9 and torchvision; installs nothing. PyTorch runs in `inference_mode` (but for the training
-step), with contiguous and with channels-last tensors; the faster counts. Both sides take turns in one sitting, after two
-rounds that do not count. In a turn what begins in the first tenth of a second does not count: threads wake, and it takes the
-system a while to give each a core of its own. Of the runs after that (nine of a single layer, one of a network) the median
-counts. The figures are medians over the rounds, in milliseconds.
+Needs a Python with torch 2.9 and torchvision; takes onnxruntime (with onnx), OpenVINO, piq and pyiqa where they are installed,
+and leaves out what is not. Installs nothing. Works are layers, networks in inference, training steps, and image measures with
+the pictures in memory; `--only measure` takes those whose names begin so. All sides take turns in one sitting, after two rounds
+that do not count. In a turn what begins in the first tenth of a second does not count: threads wake, and it takes the system a
+while to give each a core of its own. Of the runs after that (nine of a layer or a measure, one of the rest) the median counts. The
+figures are medians over the rounds, in milliseconds.
 """
 
 import argparse
@@ -17,141 +18,13 @@ import subprocess
 import time
 
 import torch
-import torch.nn.functional as F
-import torchvision
-from torch import nn
 
+import engines
+import inference
+import measures
+import training
 
-class Wadiqam(nn.Module):
-    """WaDIQaM-FR as in the paper (and as in pyiqa, whose module it equals layer by layer)."""
-
-    def __init__(self):
-        super().__init__()
-        layers, channels = [], 3
-        for out in (32, 64, 128, 256, 512):
-            layers += [nn.Conv2d(channels, out, 3, padding=1), nn.ReLU(), nn.Conv2d(out, out, 3, padding=1), nn.ReLU()]
-            layers.append(nn.MaxPool2d(2))
-            channels = out
-        self.features = nn.Sequential(*layers)
-        head = lambda: nn.Sequential(nn.Linear(1536, 512), nn.ReLU(), nn.Dropout(), nn.Linear(512, 1))
-        self.quality, self.weight = head(), head()
-
-    def forward(self, distorted, reference):
-        d, r = self.features(distorted).flatten(1), self.features(reference).flatten(1)
-        fused = torch.cat([r, d, d - r], 1)
-        return self.quality(fused), F.relu(self.weight(fused)) + 1e-6
-
-
-def pool(quality, weight, images):
-    quality, weight = quality.view(images, -1), weight.view(images, -1)
-    return (quality * weight).sum(1) / weight.sum(1)
-
-
-def layer(shape, out, kernel, stride, last):
-    conv = nn.Conv2d(shape[1], out, kernel, stride, kernel // 2)
-    x = torch.rand(shape)
-    if last:
-        conv, x = conv.to(memory_format=torch.channels_last), x.to(memory_format=torch.channels_last)
-    return lambda: conv(x)
-
-
-def vgg16(last):
-    model, x = torchvision.models.vgg16().features, torch.rand(1, 3, 384, 512)
-    if last:
-        model, x = model.to(memory_format=torch.channels_last), x.to(memory_format=torch.channels_last)
-    return lambda: model(x)
-
-
-def fused(module):
-    """Batch norms folded into the convolutions before them, as on our side."""
-    for child in module.children():
-        fused(child)
-    children = list(module.named_children())
-    for (name, conv), (other, norm) in zip(children, children[1:]):
-        if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
-            setattr(module, name, torch.nn.utils.fusion.fuse_conv_bn_eval(conv, norm))
-            setattr(module, other, nn.Identity())
-    return module
-
-
-def backbone(model, layers, last):
-    """The layers before the head of one of torchvision's models."""
-    model, x = fused(nn.Sequential(*list(model.children())[:layers]).eval()), torch.rand(1, 3, 384, 512)
-    if last:
-        model, x = model.to(memory_format=torch.channels_last), x.to(memory_format=torch.channels_last)
-    return lambda: model(x)
-
-
-def inception(last):
-    model = torchvision.models.inception_v3(init_weights=False, transform_input=False, aux_logits=False)
-    return backbone(model, -3, last)
-
-
-def features(last):
-    model, x = Wadiqam().features, torch.rand(192, 3, 32, 32)
-    if last:
-        model, x = model.to(memory_format=torch.channels_last), x.to(memory_format=torch.channels_last)
-    return lambda: model(x)
-
-
-def pair(last):
-    """From two decoded 8-bit images of 512x384, in the 165 patches of pyiqa's grid; pyiqa's module where it is there."""
-    images = [torch.randint(0, 256, (384, 512, 3), dtype=torch.uint8) for _ in range(2)]
-    model = Wadiqam().eval()
-    try:
-        from pyiqa.archs.wadiqam_arch import WaDIQaM
-
-        model = WaDIQaM(metric_type="FR", pretrained=False).eval()
-        if last:
-            model = model.to(memory_format=torch.channels_last)
-        tensors = lambda: [image.permute(2, 0, 1)[None].float() / 255 for image in images]
-        return lambda: model(*tensors())
-    except ImportError:
-        if last:
-            model = model.to(memory_format=torch.channels_last)
-
-    def patches(image):
-        image = image.permute(2, 0, 1).float() / 255
-        # pyiqa leaves out the last row and column of patches where the side is a multiple of 32.
-        cut = image[:, :-32, :-32].unfold(1, 32, 32).unfold(2, 32, 32).permute(1, 2, 0, 3, 4).reshape(-1, 3, 32, 32)
-        return cut.to(memory_format=torch.channels_last) if last else cut
-
-    return lambda: pool(*model(*map(patches, images)), 1).item()
-
-
-def training_step(last):
-    model = Wadiqam().train()
-    distorted, reference = torch.rand(128, 3, 32, 32), torch.rand(128, 3, 32, 32)
-    if last:
-        model = model.to(memory_format=torch.channels_last)
-        distorted, reference = (x.to(memory_format=torch.channels_last) for x in (distorted, reference))
-    optimiser = torch.optim.Adam(model.parameters(), 1e-4)
-    targets = torch.tensor([0.1, 0.4, 0.6, 0.9])
-
-    def step():
-        with torch.inference_mode(False), torch.enable_grad():
-            optimiser.zero_grad()
-            F.l1_loss(pool(*model(distorted, reference), 4), targets).backward()
-            optimiser.step()
-
-    return step
-
-
-WORK = {
-    "conv3x3_64_128": lambda last: layer((1, 64, 192, 192), 128, 3, 1, last),
-    "conv1x1_256_64": lambda last: layer((1, 256, 96, 128), 64, 1, 1, last),
-    "conv3x3_stride2_128": lambda last: layer((1, 128, 48, 64), 128, 3, 2, last),
-    "conv7x7_stride2_3_64": lambda last: layer((1, 3, 384, 512), 64, 7, 2, last),
-    "conv5x5_64_96": lambda last: layer((1, 64, 48, 64), 96, 5, 1, last),
-    "conv3x3_3_64": lambda last: layer((1, 3, 384, 512), 64, 3, 1, last),
-    "vgg16_features": vgg16,
-    "resnet50_features": lambda last: backbone(torchvision.models.resnet50(), -2, last),
-    "inception_v3_features": inception,
-    "wadiqam_features": features,
-    "wadiqam_fr_pair": pair,
-    "wadiqam_training_step": training_step,
-}
-
+WORK = {**inference.WORK, **training.WORK, **measures.WORK}
 # As in `peer.rs`.
 WARM_UP = 0.1
 
@@ -175,12 +48,11 @@ def clock(work, repeats):
     return statistics.median(seconds)
 
 
-def compare(name, peer, threads, rounds):
+def compare(name, peer, threads, rounds, chosen):
     torch.set_num_threads(threads)
     environment = {**os.environ, "RAYON_NUM_THREADS": str(threads)}
     ours = subprocess.Popen([peer], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
-
-    repeats = 9 if name.startswith("conv") else 1
+    repeats = 9 if name.startswith(("conv", "measure")) else 1
 
     def our_turn():
         rest()
@@ -188,20 +60,21 @@ def compare(name, peer, threads, rounds):
         ours.stdin.flush()
         return float(ours.stdout.readline())
 
-    training = name == "wadiqam_training_step"
-    works = [WORK[name](last) for last in (False, True)]
-    times = [[], [], []]
-    with torch.inference_mode(not training):
+    works = WORK[name](threads, chosen)
+    times = {"ours": [], **{engine: [] for engine in works}}
+    with torch.inference_mode(name not in training.WORK):
         for turn in range(rounds + 2):
-            figures = [our_turn(), *(clock(work, repeats) for work in works)]
+            figures = {"ours": our_turn(), **{engine: clock(work, repeats) for engine, work in works.items()}}
             if turn >= 2:
-                for series, figure in zip(times, figures):
-                    series.append(figure)
+                for engine, figure in figures.items():
+                    times[engine].append(figure)
     ours.stdin.close()
     ours.wait()
-    ours, contiguous, last = (1000 * statistics.median(series) for series in times)
-    best, order = min((contiguous, "contiguous"), (last, "channels last"))
-    return f"| {name} | {threads} | {ours:.2f} | {best:.2f} | {order} | {best / ours:.2f} |"
+    medians = {engine: 1000 * statistics.median(series) for engine, series in times.items()}
+    ours = medians.pop("ours")
+    each = ", ".join(f"{engine} {figure:.2f}" for engine, figure in medians.items())
+    ratio = f"{min(medians.values()) / ours:.2f}" if medians else ""
+    return f"| {name} | {threads} | {ours:.2f} | {ratio} | {each} |"
 
 
 def main():
@@ -209,14 +82,17 @@ def main():
     parser.add_argument("peer")
     parser.add_argument("--threads", type=int, nargs="+", default=[1, os.cpu_count()])
     parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--only", nargs="+", choices=WORK, default=list(WORK))
+    parser.add_argument("--only", nargs="+", default=[""], help="beginnings of names")
+    parser.add_argument("--without", nargs="+", default=[], choices=engines.ALL)
     options = parser.parse_args()
-    print(f"PyTorch {torch.__version__}, torchvision {torchvision.__version__}; median of {options.rounds} rounds\n")
-    print("| work | threads | ours, ms | PyTorch, ms | PyTorch's order | PyTorch / ours |")
-    print("|---|---|---|---|---|---|")
-    for name in options.only:
+    names = [name for name in WORK if name.startswith(tuple(options.only))]
+    chosen = [engine for engine in engines.ALL if engine not in options.without]
+    print(f"{engines.versions()}; median of {options.rounds} rounds; milliseconds\n")
+    print("| work | threads | ours | the fastest of the others / ours | the others |")
+    print("|---|---|---|---|---|")
+    for name in names:
         for threads in options.threads:
-            print(compare(name, options.peer, threads, options.rounds), flush=True)
+            print(compare(name, options.peer, threads, options.rounds, chosen), flush=True)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
 //! What the benchmarks share: the devices to measure, a training step, and the table of all that Criterion has measured.
 
+pub mod steps;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;

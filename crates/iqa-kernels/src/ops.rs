@@ -315,16 +315,14 @@ mod autodiff {
         gradient: &Image<'_>,
         geometry: &Geometry,
     ) -> FlexTensor {
-        let [_, _, height, width] = x.layout().shape().dims();
-        match geometry.transposed(height, width) {
-            Some(back) => {
-                let shape = weight.layout().shape().dims();
-                let turned = cpu::transposed(&values(weight), shape);
-                let [out, into, high, wide] = shape;
-                let packed = PackedWeights::new([into, out, high, wide]);
-                gradient.convolve(&packed.with(&turned), &vec![0.0; into], &back, Finish::default())
-            }
-            // Strides and dilations: Burn's own.
+        let [images, channels, height, width] = x.layout().shape().dims();
+        let size = Size { images, height, width, channels };
+        let shape = weight.layout().shape().dims();
+        let found =
+            cpu::input_gradient(&gradient.values, gradient.size, &values(weight), shape, geometry, size);
+        match found {
+            Some(values) => image(values, size),
+            // Dilations: Burn's own.
             None => Flex::conv2d_x_backward(
                 x.clone(),
                 weight.clone(),

@@ -18,7 +18,7 @@ use super::{Buffer, Geometry, Size, buffers};
 /// Most output pixels of a task.
 const TASK: usize = 96;
 /// Below this number of input channels, the values under the kernel are gathered.
-const FEW: usize = 32;
+pub(super) const FEW: usize = 32;
 /// Most values in a block: sixteen output channels' weights of it take 20 KiB.
 const BLOCK: usize = 320;
 
@@ -323,29 +323,37 @@ struct Gather {
     depth: usize,
 }
 
+/// Images with the zeros of the padding around them, and their size. Runs of values may be copied in whole vectors, over the end of
+/// the last one.
+pub(super) fn bordered(x: &[f32], input: Size, geometry: &Geometry) -> (Buffer, Size) {
+    let channels = input.channels;
+    let [[top, bottom], [left, right]] = [geometry.vertical, geometry.horizontal];
+    let size = Size { height: input.height + top + bottom, width: input.width + left + right, ..input };
+    let row = size.width * channels;
+    let [before, inside] = [left * channels, input.width * channels];
+    let mut bordered = buffers::take(size.values() + simd::panel());
+    let (lines, rest) = bordered.split_at_mut(size.values());
+    rest.fill(0.0);
+    lines.par_chunks_mut(row.max(1)).with_min_len(64).enumerate().for_each(|(index, line)| {
+        let [image, y] = [index / size.height, (index % size.height).wrapping_sub(top)];
+        if y < input.height && inside > 0 {
+            line[..before].fill(0.0);
+            line[before..before + inside]
+                .copy_from_slice(&x[(image * input.height + y) * inside..][..inside]);
+            line[before + inside..].fill(0.0);
+        } else {
+            line.fill(0.0);
+        }
+    });
+    (bordered, size)
+}
+
 impl Gather {
     fn new(x: &[f32], input: Size, geometry: &Geometry) -> Self {
         let [high, wide] = geometry.kernel;
         let channels = input.channels;
-        let [[top, bottom], [left, right]] = [geometry.vertical, geometry.horizontal];
-        let size = Size { height: input.height + top + bottom, width: input.width + left + right, ..input };
+        let (bordered, size) = bordered(x, input, geometry);
         let row = size.width * channels;
-        let [before, inside] = [left * channels, input.width * channels];
-        // Runs are copied in whole vectors, over the end of the last one.
-        let mut bordered = buffers::take(size.values() + simd::panel());
-        let (lines, rest) = bordered.split_at_mut(size.values());
-        rest.fill(0.0);
-        lines.par_chunks_mut(row.max(1)).with_min_len(64).enumerate().for_each(|(index, line)| {
-            let [image, y] = [index / size.height, (index % size.height).wrapping_sub(top)];
-            if y < input.height && inside > 0 {
-                line[..before].fill(0.0);
-                line[before..before + inside]
-                    .copy_from_slice(&x[(image * input.height + y) * inside..][..inside]);
-                line[before + inside..].fill(0.0);
-            } else {
-                line.fill(0.0);
-            }
-        });
         let [down, across] = [geometry.dilation[0] * row, geometry.dilation[1] * channels];
         let (runs, run) = if geometry.dilation[1] == 1 { (1, wide * channels) } else { (wide, channels) };
         let offsets = (0..high).flat_map(|y| (0..runs).map(move |x| y * down + x * across)).collect();

@@ -9,6 +9,7 @@ mod buffers;
 mod depthwise;
 mod direct;
 mod gradient;
+mod input_gradient;
 mod max_pool;
 mod normalise;
 mod pool;
@@ -22,10 +23,11 @@ pub use average_pool::{average_pool, average_pool_backward};
 pub use buffers::Buffer;
 pub use depthwise::depthwise_relu6;
 pub use gradient::{bias_gradient, weight_gradient};
+pub use input_gradient::input_gradient;
 pub use max_pool::{Window, max_pool, max_pool_backward};
 pub use normalise::{Normalisation, NormalisationGradients, channel_statistics};
 pub use pool::{add_relu, max_pool2, max_pool2_backward, relu_backward};
-pub use weights::{PackedWeights, Weights, transposed};
+pub use weights::{PackedWeights, Weights};
 
 /// Sizes of a batch of images, in pixels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,23 +78,6 @@ impl Geometry {
                 .map_or(0, |rest| rest / self.stride[axis] + 1)
         };
         [along(0, height, self.vertical), along(1, width, self.horizontal)]
-    }
-
-    /// The convolution that takes gradients of the output to gradients of an input of that size, with the weights
-    /// [`transposed`]; `None` where strides or dilations leave gaps, or where the padding is wider than the kernel.
-    pub fn transposed(&self, height: usize, width: usize) -> Option<Self> {
-        if self.stride != [1, 1] || self.dilation != [1, 1] {
-            return None;
-        }
-        let [high, wide] = self.output(height, width);
-        let around = |axis: usize, length: usize, result: usize, padding: [usize; 2]| {
-            let before = (self.kernel[axis] - 1).checked_sub(padding[0])?;
-            let after = (length + self.kernel[axis] - 1).checked_sub(result + before)?;
-            Some([before, after])
-        };
-        let vertical = around(0, height, high, self.vertical)?;
-        let horizontal = around(1, width, wide, self.horizontal)?;
-        Some(Self { vertical, horizontal, ..*self })
     }
 
     fn is_plain_3x3(&self) -> bool {

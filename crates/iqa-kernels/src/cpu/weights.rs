@@ -2,6 +2,7 @@
 
 use std::sync::OnceLock;
 
+use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::winograd::{F2, F4, Transform};
@@ -77,21 +78,6 @@ impl PackedWeights {
     }
 }
 
-/// The weights of the convolution that takes gradients of the output to gradients of the input: channels exchanged,
-/// kernels turned by half a turn. `[in, out, height, width]`
-pub fn transposed(weights: &[f32], [out, into, height, width]: [usize; 4]) -> Vec<f32> {
-    let area = height * width;
-    let mut turned = vec![0.0; weights.len()];
-    for (index, kernel) in weights.chunks_exact(area.max(1)).enumerate() {
-        let [o, i] = [index / into, index % into];
-        let target = &mut turned[(i * out + o) * area..][..area];
-        for (value, from) in target.iter_mut().zip(kernel.iter().rev()) {
-            *value = *from;
-        }
-    }
-    turned
-}
-
 impl<'a> Weights<'a> {
     pub(super) fn channels_in(&self) -> usize {
         self.packed.shape[1]
@@ -134,18 +120,65 @@ impl<'a> Weights<'a> {
     fn winograd<T: Transform<IN, OUT>, const IN: usize, const OUT: usize>(&self) -> Panels {
         let [out, into, height, width] = self.packed.shape;
         assert_eq!([height, width], [3, 3], "Winograd tiles are for 3x3 kernels");
+        let lanes = simd::panel();
+        let panels = out.div_ceil(lanes);
+        let mut values = buffers::take(panels * IN * IN * into * lanes);
         let g = T::kernel_matrix();
-        Panels::new(IN * IN, into, out, |o, column| {
-            for (i, kernel) in self.kernels(o).chunks_exact(9).enumerate() {
+        let arch = simd::arch();
+        values.par_chunks_mut((IN * IN * into * lanes).max(1)).enumerate().for_each(|(panel, values)| {
+            let kernels: Vec<&[f32]> =
+                (panel * lanes..out.min((panel + 1) * lanes)).map(|o| self.kernels(o)).collect();
+            arch.dispatch(Transformed { g: &g, kernels: &kernels, lanes, into, values });
+        });
+        Panels { values, matrices: IN * IN, depth: into, panels }
+    }
+}
+
+/// Kernels computed at once.
+const AT_ONCE: usize = 8;
+
+/// Those of a panel, in Winograd's domain: `values` is `[matrix, in, channel]`.
+struct Transformed<'a, const IN: usize> {
+    g: &'a [[f64; 3]; IN],
+    /// `[in, 3, 3]` of each output channel.
+    kernels: &'a [&'a [f32]],
+    lanes: usize,
+    into: usize,
+    values: &'a mut [f32],
+}
+
+impl<const IN: usize> WithSimd for Transformed<'_, IN> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        let Self { g, kernels, lanes, into, values } = self;
+        for i in 0..into {
+            for first in (0..lanes).step_by(AT_ONCE) {
+                let mut kernel = [[0.0_f64; AT_ONCE]; 9];
+                for (lane, from) in kernels.iter().skip(first).take(AT_ONCE).enumerate() {
+                    let from = &from[9 * i..][..9];
+                    (0..9).for_each(|place| kernel[place][lane] = f64::from(from[place]));
+                }
                 for (a, row) in g.iter().enumerate() {
-                    let half: [f64; 3] =
-                        std::array::from_fn(|x| (0..3).map(|y| row[y] * f64::from(kernel[3 * y + x])).sum());
-                    for (b, g) in g.iter().enumerate() {
-                        let value: f64 = half.iter().zip(g).map(|(half, g)| half * g).sum();
-                        column[(a * IN + b) * into + i] = value as f32;
+                    let half: [[f64; AT_ONCE]; 3] =
+                        std::array::from_fn(|x| weighted(*row, [kernel[x], kernel[3 + x], kernel[6 + x]]));
+                    for (b, row) in g.iter().enumerate() {
+                        let found = weighted(*row, half).map(|value| value as f32);
+                        let target = &mut values[((a * IN + b) * into + i) * lanes + first..];
+                        let count = AT_ONCE.min(lanes - first);
+                        target[..count].copy_from_slice(&found[..count]);
                     }
                 }
             }
-        })
+        }
     }
+}
+
+/// `weights[0] * values[0] + weights[1] * values[1] + weights[2] * values[2]`, in this order.
+#[inline(always)]
+fn weighted(weights: [f64; 3], values: [[f64; AT_ONCE]; 3]) -> [f64; AT_ONCE] {
+    std::array::from_fn(|lane| {
+        weights[0] * values[0][lane] + weights[1] * values[1][lane] + weights[2] * values[2][lane]
+    })
 }

@@ -1,0 +1,90 @@
+"""A PyTorch module on every engine of this Python: PyTorch itself in two orders of tensors, torch.compile, onnxruntime and
+OpenVINO, the last two where they are installed. All in single precision, on as many threads."""
+
+import tempfile
+import warnings
+from pathlib import Path
+
+import torch
+
+try:
+    import onnxruntime
+except ImportError:
+    onnxruntime = None
+try:
+    import openvino
+except ImportError:
+    openvino = None
+
+TORCH = ("torch", "torch, channels last")
+ALL = (*TORCH, "torch.compile", "onnxruntime", "OpenVINO")
+
+
+def versions():
+    """Of those that are here."""
+    found = [f"PyTorch {torch.__version__}"]
+    found += [f"onnxruntime {onnxruntime.__version__}"] if onnxruntime else []
+    found += [f"OpenVINO {openvino.__version__.split('-')[0]}"] if openvino else []
+    return ", ".join(found)
+
+
+def channels_last(thing):
+    return thing.to(memory_format=torch.channels_last)
+
+
+def compiled(module, last):
+    """The first call compiles."""
+    torch._dynamo.reset()
+    run = torch.compile(channels_last(module) if last else module)
+    return lambda *inputs: run(*(channels_last(x) if last and x.dim() == 4 else x for x in inputs))
+
+
+def onnx_session(module, inputs, threads):
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        path = str(Path(folder) / "network.onnx")
+        names = [f"input{index}" for index in range(len(inputs))]
+        torch.onnx.export(module, inputs, path, input_names=names, opset_version=17, dynamo=False)
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    def run(*inputs):
+        outputs = session.run(None, {name: x.numpy() for name, x in zip(names, inputs)})
+        return [torch.from_numpy(output) for output in outputs]
+
+    return run
+
+
+def openvino_request(module, inputs, threads):
+    model = openvino.convert_model(module, example_input=inputs, input=[list(x.shape) for x in inputs])
+    settings = {
+        "INFERENCE_NUM_THREADS": threads,
+        "INFERENCE_PRECISION_HINT": "f32",
+        "PERFORMANCE_HINT": "LATENCY",
+    }
+    compiled = openvino.Core().compile_model(model, "CPU", settings)
+    request = compiled.create_infer_request()
+
+    def run(*inputs):
+        found = request.infer([x.numpy() for x in inputs], share_inputs=True, share_outputs=True)
+        return [torch.from_numpy(found[output]) for output in compiled.outputs]
+
+    return run
+
+
+def engines(make, inputs, threads, chosen=ALL):
+    """Name -> a function that runs the module `make()` on tensors like `inputs`; an engine that is not here is left out."""
+    torch.manual_seed(0)
+    run = {}
+    if "torch" in chosen:
+        run["torch"] = make().eval()
+    if "torch, channels last" in chosen:
+        module = channels_last(make().eval())
+        run["torch, channels last"] = lambda *x: module(*(channels_last(t) if t.dim() == 4 else t for t in x))
+    if "torch.compile" in chosen:
+        run["torch.compile"] = compiled(make().eval(), last=True)
+    if "onnxruntime" in chosen and onnxruntime:
+        run["onnxruntime"] = onnx_session(make().eval(), inputs, threads)
+    if "OpenVINO" in chosen and openvino:
+        run["OpenVINO"] = openvino_request(make().eval(), inputs, threads)
+    return run
