@@ -16,6 +16,7 @@ use iqa_models::backbones::{Architecture, BackboneConfig, FeatureExtractor};
 use iqa_models::heads::multi_branch::MultiBranchConfig;
 use iqa_models::heads::wadiqam::{PatchSampler, ScoreOptions, WadiqamConfig};
 use iqa_models::metrics::image::Measure;
+use iqa_models::nn::keep_freed_memory;
 
 /// One piece of work; what it makes is dropped after the clock has stopped.
 type Work = Box<dyn FnMut() -> Tensor<1>>;
@@ -155,6 +156,8 @@ fn work(name: &str) -> Option<Work> {
 }
 
 fn main() -> std::io::Result<()> {
+    // As the program does.
+    keep_freed_memory();
     let mut current: Option<(String, Work)> = None;
     for line in stdin().lock().lines() {
         let line = line?;

@@ -2,7 +2,7 @@
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
-use iqa_kernels::{add_relu, max_pool};
+use iqa_kernels::{add_relu, channels_first, channels_last, max_pool};
 use iqa_nn::Statistics;
 
 use crate::config::Plan;
@@ -77,14 +77,18 @@ impl Block {
         }
     }
 
+    /// From and to `[n, height, width, channels]`: the gradients of the block and of what goes past it meet at `x`, and Burn adds
+    /// them quickly in the order in which they lie.
     fn forward(&self, x: Tensor<4>, statistics: Statistics) -> Tensor<4> {
+        let identity = channels_first(x.clone());
         let identity = match &self.downsample {
-            Some(downsample) => downsample.forward(x.clone(), statistics),
-            None => x.clone(),
+            Some(downsample) => downsample.forward(identity, statistics),
+            None => identity,
         };
         let last = self.convs.len() - 1;
+        let x = channels_first(x);
         let x = self.convs[..last].iter().fold(x, |x, conv| conv.forward_relu(x, statistics));
-        add_relu(self.convs[last].forward(x, statistics), identity)
+        channels_last(add_relu(self.convs[last].forward(x, statistics), identity))
     }
 
     fn fuse(self) -> Self {
@@ -154,7 +158,10 @@ impl FeatureExtractor for ResNet {
             x = match index {
                 0 => self.conv1.forward_relu(x, statistics),
                 1 => max_pool(x, 3, 2, 1),
-                _ => self.layers[index - 2].iter().fold(x, |x, block| block.forward(x, statistics)),
+                _ => {
+                    let blocks = self.layers[index - 2].iter();
+                    channels_first(blocks.fold(channels_last(x), |x, block| block.forward(x, statistics)))
+                }
             };
             if *tapped {
                 features.push(x.clone());

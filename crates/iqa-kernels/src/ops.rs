@@ -279,6 +279,7 @@ mod autodiff {
         type State = State;
 
         fn backward(self, ops: Ops<State, 3>, grads: &mut Gradients, _: &mut Checkpointer) {
+            cpu::keep_for_training();
             let given = grads.consume::<Flex>(&ops.node);
             let [node_x, node_weight, node_bias] = ops.parents;
             let State { x, weight, y, geometry, finish } = ops.state;

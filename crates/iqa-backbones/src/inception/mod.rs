@@ -190,8 +190,11 @@ impl FeatureExtractor for InceptionV3 {
                 match stages.next() {
                     Some(Stage::Conv(conv)) => conv.forward_relu(x, statistics),
                     Some(Stage::Mixed(branches)) => {
-                        let outputs =
-                            branches.iter().flat_map(|branch| branch.forward(x.clone(), statistics));
+                        // The branches' gradients meet here, in the order in which they lie.
+                        let x = channels_last(x);
+                        let outputs = branches
+                            .iter()
+                            .flat_map(|branch| branch.forward(channels_first(x.clone()), statistics));
                         channels_first(Tensor::cat(outputs.map(channels_last).collect(), 3))
                     }
                     None => break,

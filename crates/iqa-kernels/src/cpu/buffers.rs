@@ -5,12 +5,19 @@
 
 use std::mem::take as taken;
 use std::ops::{Deref, DerefMut};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rayon::prelude::*;
 
-/// Values kept at most: 128 MiB.
-const KEEP: usize = 1 << 25;
+/// Values kept at most: 128 MiB, in training 1 GiB, where each layer's image is needed until its gradient is there.
+static KEEP: AtomicUsize = AtomicUsize::new(1 << 25);
+const KEEP_IN_TRAINING: usize = 1 << 28;
+
+/// Keeps as much memory as training hands back from step to step.
+pub fn keep_for_training() {
+    KEEP.fetch_max(KEEP_IN_TRAINING, Ordering::Relaxed);
+}
 
 /// Memory of fewer values is not kept: the allocator is quick with those.
 const SMALL: usize = 1 << 10;
@@ -101,7 +108,7 @@ fn give(memory: Vec<f32>) {
     let mut free = free();
     free.push(memory);
     let mut kept: usize = free.iter().map(Vec::capacity).sum();
-    while kept > KEEP {
+    while kept > KEEP.load(Ordering::Relaxed) {
         let oldest = free.remove(0);
         kept -= oldest.capacity();
         dropped.push(oldest);

@@ -20,7 +20,7 @@ mod winograd;
 use rayon::prelude::*;
 
 pub use average_pool::{average_pool, average_pool_backward};
-pub use buffers::Buffer;
+pub use buffers::{Buffer, keep_for_training};
 pub use depthwise::depthwise_relu6;
 pub use gradient::{bias_gradient, weight_gradient};
 pub use input_gradient::input_gradient;

@@ -166,8 +166,11 @@ impl<const IN: usize> WithSimd for Transformed<'_, IN> {
                     for (b, row) in g.iter().enumerate() {
                         let found = weighted(*row, half).map(|value| value as f32);
                         let target = &mut values[((a * IN + b) * into + i) * lanes + first..];
-                        let count = AT_ONCE.min(lanes - first);
-                        target[..count].copy_from_slice(&found[..count]);
+                        // A copy of a length known here is a store.
+                        match target.first_chunk_mut::<AT_ONCE>() {
+                            Some(target) if first + AT_ONCE <= lanes => *target = found,
+                            _ => target[..lanes - first].copy_from_slice(&found[..lanes - first]),
+                        }
                     }
                 }
             }
