@@ -27,6 +27,7 @@ mod gmsd;
 mod phase;
 mod plane;
 mod psnr;
+mod roots;
 mod saliency;
 mod ssim;
 mod steerable;

@@ -24,6 +24,9 @@ pub struct Plane {
     values: Vec<f64>,
 }
 
+/// Values that one thread takes at a time.
+const PIECE: usize = 1 << 13;
+
 /// What lies beyond the edge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Border {
@@ -63,25 +66,28 @@ impl Plane {
     }
 
     pub(super) fn luma_of(image: ArrayView3<'_, u8>) -> Self {
-        let mut plane = Self::weighted(image, LUMA);
-        plane.values.iter_mut().for_each(|value| *value = value.round());
-        plane
+        Self::of_pixels(image, LUMA, rounded)
     }
 
     /// A weighted sum of red, green and blue, not rounded.
     pub(super) fn weighted(image: ArrayView3<'_, u8>, weights: [f64; 3]) -> Self {
+        Self::of_pixels(image, weights, |value| value)
+    }
+
+    fn of_pixels(
+        image: ArrayView3<'_, u8>,
+        [red, green, blue]: [f64; 3],
+        finish: impl Fn(f64) -> f64 + Sync,
+    ) -> Self {
         let (height, width, _) = image.dim();
         // By whole pixels: along three strided channels takes longer.
-        let values = image
-            .as_standard_layout()
-            .as_slice()
-            .expect("pixels lie row by row")
-            .as_chunks::<3>()
-            .0
-            .iter()
-            .map(|rgb| (0..3).map(|channel| weights[channel] * f64::from(rgb[channel])).sum())
-            .collect();
-        Self { width, height, values }
+        let image = image.as_standard_layout();
+        let (pixels, _) = image.as_slice().expect("pixels lie row by row").as_chunks::<3>();
+        Self::from_rows(width, height, |y, out| {
+            for (out, [r, g, b]) in out.iter_mut().zip(&pixels[y * width..]) {
+                *out = finish(red * f64::from(*r) + green * f64::from(*g) + blue * f64::from(*b));
+            }
+        })
     }
 
     pub(super) fn from_parts(width: usize, height: usize, values: Vec<f64>) -> Self {
@@ -132,8 +138,14 @@ impl Plane {
     }
 
     /// A new value for each pair.
-    pub(super) fn zip(&self, other: &Self, f: impl Fn(f64, f64) -> f64) -> Self {
-        let values = self.values.iter().zip(&other.values).map(|(&a, &b)| f(a, b)).collect();
+    pub(super) fn zip(&self, other: &Self, f: impl Fn(f64, f64) -> f64 + Sync) -> Self {
+        let mut values = vec![0.0; self.values.len()];
+        let pieces = values.par_chunks_mut(PIECE).zip(self.values.par_chunks(PIECE));
+        pieces.zip(other.values.par_chunks(PIECE)).for_each(|((out, a), b)| {
+            for ((out, a), b) in out.iter_mut().zip(a).zip(b) {
+                *out = f(*a, *b);
+            }
+        });
         Self { values, ..*self }
     }
 
@@ -216,6 +228,13 @@ impl TryFrom<ArrayView2<'_, f64>> for Plane {
     }
 }
 
+/// The nearest whole number of a luma, without a call for each: a sum with 2^52 has no digits behind the point. Halves would go to
+/// the even neighbour, and there are none.
+fn rounded(luma: f64) -> f64 {
+    const WHOLE: f64 = (1_u64 << 52) as f64;
+    (luma + WHOLE) - WHOLE
+}
+
 /// `sum += scale * values`.
 pub(super) fn add_scaled(sum: &mut [f64], values: &[f64], scale: f64) {
     for (sum, value) in sum.iter_mut().zip(values) {
@@ -293,6 +312,16 @@ mod tests {
         assert!((three.values()[0] - 8.0 / 9.0).abs() < 1e-15);
         let three = ramp(3, 3).decimate(3, Border::Symmetric);
         assert!((three.values()[0] - 12.0 / 9.0).abs() < 1e-15);
+    }
+
+    #[test]
+    fn the_luma_of_every_colour_is_rounded_as_by_the_standard_library() {
+        let differs = (0..1_u32 << 24).into_par_iter().find_any(|color| {
+            let [_, rgb @ ..] = color.to_be_bytes().map(f64::from);
+            let luma = LUMA[0] * rgb[0] + LUMA[1] * rgb[1] + LUMA[2] * rgb[2];
+            rounded(luma) != luma.round()
+        });
+        assert_eq!(differs, None);
     }
 
     #[test]

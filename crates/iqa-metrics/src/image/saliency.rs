@@ -1,9 +1,13 @@
 //! SDSP, the saliency map of VSI.
 
+use std::sync::LazyLock;
+
 use ndarray::ArrayView3;
+use rayon::prelude::*;
 
 use super::fourier::Fourier;
 use super::plane::{Plane, mirrored};
+use super::roots::{cube_root, fifth_root};
 
 /// Side at which saliency is computed, in pixels.
 pub const SIDE: usize = 256;
@@ -12,6 +16,10 @@ const OMEGA: f64 = 0.021;
 const SIGMA_F: f64 = 1.34;
 /// Reach of the prior for the centre, in pixels.
 const SIGMA_D: f64 = 145.0;
+/// The same for every picture.
+static FOURIER: LazyLock<Fourier> = LazyLock::new(|| Fourier::new(SIDE, SIDE));
+static BAND: LazyLock<Vec<f64>> = LazyLock::new(band_pass);
+static CENTRAL: LazyLock<Vec<f64>> = LazyLock::new(centre_prior);
 /// Reach of the prior for warm colours.
 pub const SIGMA_C: f64 = 0.001;
 /// `X`, `Y` and `Z` of linear sRGB.
@@ -31,27 +39,26 @@ pub(super) fn saliency(image: ArrayView3<'_, u8>) -> Plane {
         weights[channel] = 1.0;
         resize(&Plane::weighted(image, weights), SIDE, SIDE)
     });
-    let mut lab = [const { Vec::new() }; 3];
+    let mut lab: [Vec<f64>; 3] =
+        small.map(|plane| plane.values().iter().map(|value| linear(*value)).collect());
     for at in 0..SIDE * SIDE {
-        let color = lab_of([0, 1, 2].map(|channel| small[channel].values()[at]));
-        (0..3).for_each(|channel| lab[channel].push(color[channel]));
+        let color = lab_of([0, 1, 2].map(|channel| lab[channel][at]));
+        (0..3).for_each(|channel| lab[channel][at] = color[channel]);
     }
-    let fourier = Fourier::new(SIDE, SIDE);
-    let band = band_pass();
-    let mut energy = vec![0.0; SIDE * SIDE];
-    for channel in &lab {
-        let mut spectrum = fourier.forward(channel);
-        spectrum.iter_mut().zip(&band).for_each(|(value, gain)| *value *= gain);
-        for (sum, value) in energy.iter_mut().zip(fourier.inverse(spectrum)) {
-            *sum += value.re * value.re;
-        }
-    }
-    let central = centre_prior();
+    let energies: Vec<Vec<f64>> = lab
+        .par_iter()
+        .map(|channel| {
+            let mut spectrum = FOURIER.forward(channel);
+            spectrum.iter_mut().zip(&*BAND).for_each(|(value, gain)| *value *= gain);
+            FOURIER.inverse(spectrum).into_iter().map(|value| value.re * value.re).collect()
+        })
+        .collect();
     let (a, b) = (unit_range(&lab[1]), unit_range(&lab[2]));
     let values = (0..SIDE * SIDE)
         .map(|at| {
             let warm = 1.0 - (-(a[at] * a[at] + b[at] * b[at]) / (SIGMA_C * SIGMA_C)).exp();
-            energy[at].sqrt() * central[at] * warm
+            let energy: f64 = energies.iter().map(|energy| energy[at]).sum();
+            energy.sqrt() * CENTRAL[at] * warm
         })
         .collect();
     let (height, width, _) = image.dim();
@@ -62,7 +69,7 @@ pub(super) fn saliency(image: ArrayView3<'_, u8>) -> Plane {
 /// The gain of SDSP's log-Gabor filter at each frequency of a picture of [`SIDE`] pixels, zero first; the same along rows
 /// and columns, and for a frequency and its negative.
 pub fn band_pass() -> Vec<f64> {
-    Fourier::new(SIDE, SIDE).filter(|x, y| {
+    FOURIER.filter(|x, y| {
         let square = x * x + y * y;
         // The corners beyond the circle of frequency 0.5 are cut off, and the mean.
         if square > 0.25 || square == 0.0 {
@@ -87,15 +94,19 @@ fn unit_range(values: &[f64]) -> Vec<f64> {
     values.iter().map(|value| (value - low) / span).collect()
 }
 
-/// CIELAB of sRGB in 0..255, relative to D50 without adaptation.
-fn lab_of(rgb: [f64; 3]) -> [f64; 3] {
-    let linear = rgb.map(|value| {
-        let value = value / 255.0;
-        if value <= 0.04045 { value / 12.92 } else { ((value + 0.055) / 1.055).powf(2.4) }
-    });
+/// Linear light from a channel of sRGB in 0..255.
+fn linear(value: f64) -> f64 {
+    let value = value / 255.0;
+    // To the power of 2.4.
+    let square = ((value + 0.055) / 1.055).powi(2);
+    if value <= 0.04045 { value / 12.92 } else { square * fifth_root(square) }
+}
+
+/// CIELAB of linear sRGB, relative to D50 without adaptation.
+fn lab_of(linear: [f64; 3]) -> [f64; 3] {
     let [x, y, z] = [0, 1, 2].map(|row| {
         let value = (0..3).map(|channel| XYZ[row][channel] * linear[channel]).sum::<f64>() / WHITE[row];
-        if value > 0.008856 { value.cbrt() } else { (903.3 * value + 16.0) / 116.0 }
+        if value > 0.008856 { cube_root(value) } else { (903.3 * value + 16.0) / 116.0 }
     });
     [116.0 * y - 16.0, 500.0 * (x - y), 200.0 * (y - z)]
 }
@@ -153,7 +164,7 @@ mod tests {
 
     #[test]
     fn grey_is_not_neutral_at_this_white_point() {
-        let [l, a, b] = lab_of([255.0; 3]);
+        let [l, a, b] = lab_of([linear(255.0); 3]);
         assert!((l - 100.0).abs() < 1e-5);
         assert!(a < -1.0 && b < -1.0, "{a} {b}");
     }

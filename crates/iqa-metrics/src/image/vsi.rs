@@ -2,7 +2,8 @@ use image::RgbImage;
 use ndarray::ArrayView3;
 
 use super::fsim::SCHARR;
-use super::plane::{Border, Plane, automatic_factor, real_power, similarity, weighted_mean};
+use super::plane::{Border, Plane, automatic_factor, similarity, weighted_mean};
+use super::roots::fifth_root;
 use super::saliency::saliency;
 use super::{rgb_view, same_size, size};
 use crate::MetricsError;
@@ -49,14 +50,43 @@ pub(super) fn score(
     let (salient_d, salient_r) = rayon::join(|| shrink(saliency(distorted)), || shrink(saliency(reference)));
     let [l, m, n] = LMN.map(|weights| images.map(|image| shrink(Plane::weighted(image, weights))));
     let [gradient_d, gradient_r] = l.map(|plane| plane.gradient_magnitude(SCHARR));
-    let gradients = gradient_d.zip(&gradient_r, |d, r| similarity(d, r, GRADIENT).powf(ALPHA));
+    let gradients = gradient_d.zip(&gradient_r, |d, r| to_alpha(similarity(d, r, GRADIENT)));
     let chroma = m[0]
         .zip(&m[1], |d, r| similarity(d, r, CHROMA))
-        .zip(&n[0].zip(&n[1], |d, r| similarity(d, r, CHROMA)), |m, n| real_power(m * n, BETA));
+        .zip(&n[0].zip(&n[1], |d, r| similarity(d, r, CHROMA)), |m, n| to_beta(m * n));
     let map = salient_d
         .zip(&salient_r, |d, r| similarity(d, r, SALIENCY))
         .zip(&gradients, |a, b| a * b)
         .zip(&chroma, |a, b| a * b);
     let weight = salient_d.zip(&salient_r, f64::max);
     Ok(weighted_mean(map.values().iter().copied().zip(weight.values().iter().copied())))
+}
+
+/// `x^ALPHA`: the fifth root of the square.
+#[inline(always)]
+fn to_alpha(x: f64) -> f64 {
+    fifth_root(x * x)
+}
+
+/// The real part of `x^BETA`: the fifth root of the fifth root of the square root; for a negative `x` turned by `BETA` of a half turn.
+#[inline(always)]
+fn to_beta(x: f64) -> f64 {
+    let size = fifth_root(fifth_root(x.abs().sqrt()));
+    if x < 0.0 { size * (std::f64::consts::PI * BETA).cos() } else { size }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::image::plane::real_power;
+
+    #[test]
+    fn powers_are_those_of_the_exponents() {
+        for x in [1e-9, 0.3, 0.999, 1.0] {
+            assert!((to_alpha(x) - x.powf(ALPHA)).abs() < 1e-15);
+            assert!((to_beta(x) - real_power(x, BETA)).abs() < 1e-15);
+            assert!((to_beta(-x) - real_power(-x, BETA)).abs() < 1e-15);
+        }
+        assert_eq!([to_alpha(0.0), to_beta(0.0)], [0.0, 0.0]);
+    }
 }
