@@ -113,7 +113,8 @@ impl TrainingPairs for Pictures {
         }
         let value = |factor: u64| ((epoch * 12 + index as u64) * factor % 251) as u8;
         let distorted = RgbImage::from_pixel(4, 4, Rgb([value(37), value(101), value(59)]));
-        Ok(TrainingPair { distorted, reference: None, quality01: f64::from(value(101)) / 255.0, source: 0 })
+        let quality01 = f64::from(value(101)) / 255.0;
+        Ok(TrainingPair { distorted, reference: None, quality01, source: 0, name: index.to_string() })
     }
 
     fn key(&self) -> Result<DataKey, TrainError> {

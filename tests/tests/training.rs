@@ -41,7 +41,7 @@ impl Mixed {
                 *value = (f64::from(*value) * (1.0 - quality01) + f64::from(original) * quality01) as u8;
             }
         }
-        TrainingPair { distorted, reference: Some(reference), quality01, source: 0 }
+        TrainingPair { distorted, reference: Some(reference), quality01, source: 0, name: index.to_string() }
     }
 }
 

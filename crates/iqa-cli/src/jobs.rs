@@ -168,9 +168,21 @@ pub(crate) fn warn_of_own_references<'a>(pairs: impl Iterator<Item = (&'a Path, 
     }
 }
 
-/// Whether two paths lead to one file or folder.
+/// Whether two paths lead to one file or folder, over links of either kind.
 pub(crate) fn is_same_file(a: &Path, b: &Path) -> bool {
-    a == b || matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
+    a == b || matches!((place(a), place(b)), (Some(a), Some(b)) if a == b)
+}
+
+/// Device and number of a file, without opening it: it may be a pipe.
+#[cfg(unix)]
+fn place(path: &Path) -> Option<(u64, u64)> {
+    use std::os::unix::fs::MetadataExt;
+    path.metadata().ok().map(|found| (found.dev(), found.ino()))
+}
+
+#[cfg(not(unix))]
+fn place(path: &Path) -> Option<PathBuf> {
+    path.canonicalize().ok()
 }
 
 /// A file to score.

@@ -16,8 +16,8 @@ use crate::terminal::Terminal;
 #[derive(Args)]
 pub(crate) struct ModelOptions {
     /// The models, by name (`iqa models` lists them): several with commas, or repeated. `NAME=FILE` is one with the weights of a
-    /// file [default: wadiqam_fr with references; without, multibranch_lite_nr, or wadiqam_nr for `--weights` and what looks at
-    /// patches]
+    /// file [default: the model whose weights `--weights` are; else wadiqam_fr with references; without, multibranch_lite_nr, or
+    /// wadiqam_nr for what looks at patches]
     #[arg(long, value_delimiter = ',', value_parser = Known::MODELS, hide_possible_values = true)]
     pub(crate) model: Vec<String>,
     /// Weights to use instead of the bundled ones, for a single model: our safetensors; for DIQaM and WaDIQaM also deepIQA's
@@ -67,19 +67,23 @@ impl ModelOptions {
         })
     }
 
-    /// The models, opened; where none is named that of `iqa.toml`, or the bundled one, for images with or without references,
-    /// or for a picture of the scores of patches.
+    /// The models, opened; where none is named the one whose weights are given, that of `iqa.toml`, or the bundled one, for images
+    /// with or without references, or for a picture of the scores of patches.
     pub(crate) fn open(&self, references: bool, map: bool) -> Result<Vec<NamedModel>, Box<dyn Error>> {
-        let default = if references {
-            config().model.as_deref().unwrap_or("wadiqam_fr")
-        } else {
-            let of_patches = map || self.patches.is_some() || self.weights.is_some();
-            let bundled = if of_patches { "wadiqam_nr" } else { "multibranch_lite_nr" };
-            config().model_without_reference.as_deref().unwrap_or(bundled)
+        let of_patches = map || self.patches.is_some();
+        let settings = config();
+        let settings = if references { &settings.model } else { &settings.model_without_reference };
+        // A model of the settings that has no patches to look at is not meant.
+        let settings = settings.as_deref().filter(|labels| !of_patches || takes(labels, "patches"));
+        let bundled = match (references, of_patches) {
+            (true, _) => "wadiqam_fr",
+            (false, true) => "wadiqam_nr",
+            (false, false) => "multibranch_lite_nr",
         };
         let named: Vec<&str> = self.model.iter().map(String::as_str).collect();
-        let labels = if named.is_empty() { default.split(',').collect() } else { named };
-        if self.weights.is_some() && (labels.len() > 1 || labels[0].contains('=')) {
+        let labels =
+            if named.is_empty() { settings.unwrap_or(bundled).split(',').collect() } else { named.clone() };
+        if self.weights.is_some() && !named.is_empty() && (labels.len() > 1 || labels[0].contains('=')) {
             return Err("--weights is for a single model by its name: write NAME=FILE for each".into());
         }
         let device = self.device()?;
@@ -87,6 +91,18 @@ impl ModelOptions {
         let options = patches.as_ref().map(|(patches, seed)| [("patches", &**patches), ("seed", &**seed)]);
         let options = options.as_ref().map_or(&[][..], |options| options);
         let terminal = Terminal::new();
+        let told = |label: &str, weights: Option<&Path>, scorer: &Scorer| {
+            if let (Some(weights), Some(remark)) = (weights, scorer.weights_remark()) {
+                note!("{}: {remark}", weights.display());
+            }
+            detail(format_args!("{label}: {}", scorer.identity()));
+        };
+        if let (Some(weights), true) = (&self.weights, named.is_empty()) {
+            let need = if references { ReferenceNeed::FullReference } else { ReferenceNeed::NoReference };
+            let scorer = Scorer::of_weights(weights, need, options, &device)?;
+            told(scorer.name(), Some(weights), &scorer);
+            return Ok(vec![NamedModel { label: scorer.name().into(), scorer }]);
+        }
         let mut models: Vec<NamedModel> = Vec::with_capacity(labels.len());
         for &label in &labels {
             if models.iter().any(|earlier| earlier.label == label) {
@@ -98,20 +114,20 @@ impl ModelOptions {
                 None => (label, self.weights.as_deref()),
             };
             // Of several models those that look at patches, and of one its error.
-            let taken = |option: &str| {
-                let info = iqa_models::model_by_name(name);
-                info.is_ok_and(|info| info.options.iter().any(|known| known.name == option))
-            };
-            let options = if labels.len() == 1 || taken("patches") { options } else { &[] };
+            let options = if labels.len() == 1 || takes(label, "patches") { options } else { &[] };
             let scorer = Scorer::open_observed(name, weights, options, &device, &terminal)?;
-            if let (Some(weights), Some(remark)) = (weights, scorer.weights_remark()) {
-                note!("{}: {remark}", weights.display());
-            }
-            detail(format_args!("{label}: {}", scorer.identity()));
+            told(label, weights, &scorer);
             models.push(NamedModel { label: label.into(), scorer });
         }
         Ok(models)
     }
+}
+
+/// Whether a model, `NAME` or `NAME=FILE`, has that option; several have none together.
+fn takes(label: &str, option: &str) -> bool {
+    let name = label.split_once('=').map_or(label, |(name, _)| name);
+    let info = iqa_models::model_by_name(name);
+    info.is_ok_and(|info| info.options.iter().any(|known| known.name == option))
 }
 
 /// That `--reference` is given if and only if some model needs one.

@@ -52,7 +52,9 @@ fn pictures_that_are_their_own_references_are_remarked_upon() {
     textured(64, 64, 2).save(folder.path().join("set/b.png")).expect("saves");
     std::fs::write(folder.path().join("list.csv"), "distorted,reference\nset/a.png,./set/../set/a.png\n")
         .expect("writes");
-    let cases: [(&str, &[&str], &str); 5] = [
+    std::fs::hard_link(folder.path().join("set/a.png"), folder.path().join("c.png")).expect("links");
+    let cases: [(&str, &[&str], &str); 6] = [
+        ("score", &["c.png", "--reference", "set/a.png"], "c.png: the image is its own reference"),
         (
             "score",
             &["set", "--reference", "./set/"],
@@ -73,6 +75,43 @@ fn pictures_that_are_their_own_references_are_remarked_upon() {
         let found = stderr(&output);
         assert!(output.status.success() && found.contains(expected), "{arguments:?}: {found}");
     }
+}
+
+/// What looks at patches passes over a model of the settings that has none, and weights say themselves whose they are.
+#[test]
+fn what_is_asked_for_chooses_the_model_where_none_is_named() {
+    let folder = tempfile::tempdir().expect("a folder");
+    textured(96, 80, 1).save(folder.path().join("a.png")).expect("saves");
+    std::fs::write(folder.path().join("iqa.toml"), "model_without_reference = 'multibranch_lite_nr'\n")
+        .expect("writes");
+    for model in ["multibranch_lite_nr", "wadiqam_nr", "wadiqam_fr"] {
+        let file = format!("{model}.safetensors");
+        let bundled = Path::new(env!("CARGO_MANIFEST_DIR")).join("../iqa-heads/weights").join(&file);
+        std::fs::copy(bundled, folder.path().join(file)).expect("copies");
+    }
+    let score = |arguments: &[&str]| {
+        let arguments = [&["a.png", "--format", "csv"], arguments].concat();
+        let (output, text) = run(&mut iqa("score"), &arguments, folder.path());
+        assert!(output.status.success(), "{arguments:?}: {}", stderr(&output));
+        text
+    };
+    assert_eq!(score(&["--patches", "4"]), score(&["--patches", "4", "--model", "wadiqam_nr"]));
+    assert_eq!(score(&[]), score(&["--model", "multibranch_lite_nr"]));
+    for model in ["multibranch_lite_nr", "wadiqam_nr"] {
+        let weights = format!("{model}.safetensors");
+        assert_eq!(score(&["--weights", &weights]), score(&["--model", model]));
+    }
+    let pair = ["--reference", "a.png"];
+    let by_weights = [&pair[..], &["--weights", "wadiqam_fr.safetensors"]].concat();
+    assert_eq!(score(&by_weights), score(&pair));
+    // Of a model that needs a reference.
+    let alone = ["a.png", "--weights", "wadiqam_fr.safetensors"];
+    let (output, _) = run(&mut iqa("score"), &alone, folder.path());
+    assert!(
+        !output.status.success() && stderr(&output).contains("wadiqam_fr.safetensors"),
+        "{}",
+        stderr(&output)
+    );
 }
 
 #[test]

@@ -5,11 +5,11 @@ use std::path::Path;
 
 use burn::tensor::{Device, Tensor};
 use image::RgbImage;
-use iqa_core::{AlphaPolicy, DecodeOptions, Direction, Observer, PatchMap, ScoreSpec, Silent};
+use iqa_core::{AlphaPolicy, DecodeOptions, Direction, Observer, PatchMap, ReferenceNeed, ScoreSpec, Silent};
 use iqa_nn::{CheckedModel, Identity, ModelError, NamedTensors, PreparedReference, QualityModel, Scored};
 
 use crate::read_ahead::read_ahead;
-use crate::registry::model_by_name;
+use crate::registry::{model_by_name, models};
 use crate::{ImageInput, Preprocessing};
 
 const WHITE: [u8; 3] = [255; 3];
@@ -114,6 +114,28 @@ impl Scorer {
         let assumed = model.remark().map(str::to_owned);
         let remarks: Vec<String> = taken.into_iter().chain(assumed).collect();
         Ok(Self { remark: (!remarks.is_empty()).then(|| remarks.join("; ")), ..Self::of(model) })
+    }
+
+    /// The model whose weights a file holds: of those with a reference, or of those without, the first one whose network
+    /// takes them.
+    ///
+    /// # Errors
+    /// As [`Self::open`]; where no network takes them, the error of the first one.
+    pub fn of_weights(
+        weights: &Path,
+        reference: ReferenceNeed,
+        options: &[(&str, &str)],
+        device: &Device,
+    ) -> Result<Self, ModelError> {
+        NamedTensors::read(weights)?;
+        let mut refused = None;
+        for info in models().filter(|info| info.reference == reference && info.weights().is_some()) {
+            match Self::open(info.name, Some(weights), options, device) {
+                Ok(scorer) => return Ok(scorer),
+                Err(error) => refused = refused.or(Some(error)),
+            }
+        }
+        Err(refused.expect("there are networks of both kinds"))
     }
 
     /// A model of your own.

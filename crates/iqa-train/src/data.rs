@@ -10,6 +10,7 @@ use iqa_datasets::DataSet;
 use iqa_datasets::augment::PairAugment;
 use iqa_datasets::loader::{ReferenceCache, load_sample};
 use iqa_datasets::synthetic::{SyntheticGrid, SyntheticSample, SyntheticTrain};
+use iqa_nn::ScoreError;
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
@@ -33,6 +34,23 @@ pub struct TrainingPair {
     pub quality01: f64,
     /// Which source of a [`Mixture`](crate::Mixture) it is from; 0 where there is one.
     pub source: usize,
+    /// What errors call it: the path of its file, say.
+    pub name: String,
+}
+
+impl TrainingPair {
+    /// The reference.
+    ///
+    /// # Errors
+    /// [`ScoreError::ReferenceMissing`] of this picture.
+    pub fn needed_reference(&self) -> Result<&RgbImage, TrainError> {
+        self.reference.as_ref().ok_or_else(|| self.refused(ScoreError::ReferenceMissing))
+    }
+
+    /// That error of this picture.
+    pub fn refused(&self, error: impl Into<TrainError>) -> TrainError {
+        TrainError::Picture { name: self.name.clone(), source: Box::new(error.into()) }
+    }
 }
 
 /// What samples depend on, by names in the plural (`images`, `labels`): numbers as they are, contents of files by digests.
@@ -132,7 +150,9 @@ impl From<SyntheticSample> for TrainingPair {
     fn from(sample: SyntheticSample) -> Self {
         // KADID-10k rates from 1 to 5.
         let quality01 = (f64::from(sample.mos) - 1.0) / 4.0;
-        Self { distorted: sample.distorted, reference: Some(sample.reference), quality01, source: 0 }
+        let done = sample.distortion.map_or("no distortion".into(), |distortion| format!("{distortion:?}"));
+        let name = format!("reference {}, {done} at level {}", sample.reference_index, sample.level);
+        Self { distorted: sample.distorted, reference: Some(sample.reference), quality01, source: 0, name }
     }
 }
 
@@ -218,8 +238,8 @@ impl<V: ValidationPairs> TrainingPairs for Shuffled<V> {
         let pair = self.samples.pair(self.shuffled(epoch, index))?;
         let mut rng =
             ChaCha8Rng::seed_from_u64(seed::derive(self.seed, &[seed::AUGMENT, epoch, index as u64]));
-        let (distorted, reference) =
-            self.augment.apply(&pair.distorted, pair.reference.as_ref(), &mut rng)?;
+        let augmented = self.augment.apply(&pair.distorted, pair.reference.as_ref(), &mut rng);
+        let (distorted, reference) = augmented.map_err(|error| pair.refused(error))?;
         Ok(TrainingPair { distorted, reference, ..pair })
     }
 
@@ -312,7 +332,13 @@ impl ValidationPairs for SetValidation<'_> {
             }
         };
         let quality01 = self.set.scale().quality01(sample.raw);
-        Ok(TrainingPair { distorted, reference, quality01, source: 0 })
+        Ok(TrainingPair {
+            distorted,
+            reference,
+            quality01,
+            source: 0,
+            name: sample.distorted.display().to_string(),
+        })
     }
 
     /// Of the contents of the files, wherever they lie, and of the labels on the scale of 0 to 1.

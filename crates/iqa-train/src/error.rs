@@ -25,6 +25,14 @@ pub enum TrainError {
     /// The training data.
     #[error(transparent)]
     Dataset(#[from] DatasetError),
+    /// A picture that cannot be learned from.
+    #[error("{name}: {source}")]
+    Picture {
+        /// [`TrainingPair::name`](crate::TrainingPair::name).
+        name: String,
+        /// Why.
+        source: Box<TrainError>,
+    },
     /// A file that was to hold features of a frozen branch.
     #[error(
         "{path}: not a file of features of this network; expected one that a run with the same `--frp` and `--branches` has written, or none",

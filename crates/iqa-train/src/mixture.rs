@@ -146,7 +146,8 @@ mod tests {
 
         fn pair(&self, epoch: u64, index: usize) -> Result<TrainingPair, TrainError> {
             let distorted = RgbImage::from_pixel(1, 1, image::Rgb([epoch as u8, index as u8, 0]));
-            Ok(TrainingPair { distorted, reference: None, quality01: self.quality01, source: 0 })
+            let name = index.to_string();
+            Ok(TrainingPair { distorted, reference: None, quality01: self.quality01, source: 0, name })
         }
 
         fn key(&self) -> Result<DataKey, TrainError> {

@@ -54,7 +54,8 @@ impl Mixed {
             }
         }
         let reference = self.with_reference.then_some(reference);
-        TrainingPair { distorted, reference, quality01: self.label.unwrap_or(quality01), source: 0 }
+        let quality01 = self.label.unwrap_or(quality01);
+        TrainingPair { distorted, reference, quality01, source: 0, name: index.to_string() }
     }
 }
 

@@ -53,6 +53,7 @@ impl Noisy {
             reference: Some(reference),
             quality01: f64::from(1.0 - strength),
             source: 0,
+            name: index.to_string(),
         }
     }
 }

@@ -7,7 +7,7 @@ use image::RgbImage;
 use iqa_core::Observer;
 use iqa_datasets::augment::PairAugment;
 use iqa_heads::gsn::{Gsn, GsnConfig};
-use iqa_nn::{NamedTensors, Precision, ScoreError, image_to_tensor};
+use iqa_nn::{NamedTensors, Precision, image_to_tensor};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
@@ -126,8 +126,9 @@ impl Task for Run<'_> {
             .map(|(index, pair)| {
                 let seed = seed::derive(self.recipe.seed, &[seed::AUGMENT, step as u64, index as u64]);
                 let rng = &mut ChaCha8Rng::seed_from_u64(seed);
-                let (distorted, reference) = augment.apply(&pair.distorted, pair.reference.as_ref(), rng)?;
-                let reference = reference.ok_or(ScoreError::ReferenceMissing)?;
+                let augmented = augment.apply(&pair.distorted, Some(pair.needed_reference()?), rng);
+                let (distorted, reference) = augmented.map_err(|error| pair.refused(error))?;
+                let reference = reference.expect("one was given");
                 let target = target(&self.recipe.model.score_spec(), pair.quality01);
                 Ok(Example { distorted, reference, target, source: pair.source })
             })

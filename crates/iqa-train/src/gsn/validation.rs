@@ -5,7 +5,6 @@ use std::borrow::Cow;
 use burn::tensor::Tensor;
 use image::RgbImage;
 use iqa_heads::gsn::{FusedGsn, PreparedReference, ScoreOptions};
-use iqa_nn::ScoreError;
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
@@ -73,12 +72,16 @@ impl<'a> ValidationImages<'a> {
         let mut prepared: Option<(RgbImage, PreparedReference)> = None;
         for index in 0..samples {
             let pair = self.pair(index)?;
-            let reference = pair.reference.as_ref().ok_or(ScoreError::ReferenceMissing)?;
+            let reference = pair.needed_reference()?;
             let features = match prepared.take() {
                 Some((image, features)) if image == *reference => (image, features),
-                _ => (reference.clone(), model.prepare(reference, &options)?),
+                _ => {
+                    let features = model.prepare(reference, &options);
+                    (reference.clone(), features.map_err(|error| pair.refused(error))?)
+                }
             };
-            predictions.push(model.score_prepared(&pair.distorted, &features.1)?.score);
+            let scored = model.score_prepared(&pair.distorted, &features.1);
+            predictions.push(scored.map_err(|error| pair.refused(error))?.score);
             targets.push(target(&model.score_spec(), pair.quality01));
             sources.push(pair.source);
             prepared = Some(features);

@@ -46,19 +46,20 @@ impl HostBatch {
         let mut batch = Self { distorted, reference, targets, sources, side };
         for (image, pair) in data.batch(index, recipe.images)?.into_iter().enumerate() {
             let mut reference = match &mut batch.reference {
-                Some(values) => Some((pair.reference.ok_or(ScoreError::ReferenceMissing)?, values)),
+                Some(values) => Some((pair.needed_reference()?, values)),
                 None => None,
             };
             let (width, height) = pair.distorted.dimensions();
             let least = side as u32;
             if width < least || height < least {
-                return Err(ScoreError::TooSmall { size: (width, height), minimum: (least, least) }.into());
+                let error = ScoreError::TooSmall { size: (width, height), minimum: (least, least) };
+                return Err(pair.refused(error));
             }
             if let Some((reference, _)) = &reference
                 && reference.dimensions() != (width, height)
             {
                 let (distorted, reference) = ((width, height), reference.dimensions());
-                return Err(ScoreError::SizeMismatch { distorted, reference }.into());
+                return Err(pair.refused(ScoreError::SizeMismatch { distorted, reference }));
             }
             let seed = seed::derive(recipe.seed, &[seed::PATCHES, index as u64, image as u64]);
             let mut rng = ChaCha8Rng::seed_from_u64(seed);

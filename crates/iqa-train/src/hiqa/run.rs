@@ -8,7 +8,7 @@ use burn::tensor::Device;
 use image::{ImageFormat, RgbImage, imageops};
 use iqa_core::{CoreError, Observer, write_atomically};
 use iqa_heads::hiqa::Generator;
-use iqa_nn::{Precision, ScoreError};
+use iqa_nn::Precision;
 
 use super::batch::HostBatch;
 use super::curve::write_losses;
@@ -247,8 +247,7 @@ fn pairs_to_show(set: &dyn ValidationPairs) -> Result<Vec<(RgbImage, RgbImage)>,
     (0..rows)
         .map(|row| {
             let pair = set.pair(row * set.samples() / rows)?;
-            let reference = pair.reference.ok_or(ScoreError::ReferenceMissing)?;
-            Ok((middle(&pair.distorted), middle(&reference)))
+            Ok((middle(&pair.distorted), middle(pair.needed_reference()?)))
         })
         .collect()
 }

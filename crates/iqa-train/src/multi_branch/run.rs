@@ -142,9 +142,11 @@ struct Prepared {
 
 /// `frozen` is a model of which only the frozen branch is used.
 fn prepare(frozen: &MultiBranch, pair: TrainingPair, cache: &FrozenCache) -> Result<Prepared, TrainError> {
-    let TrainingPair { distorted, reference, quality01, source } = pair;
+    let reference = frozen.wanted(pair.reference.as_ref()).map_err(|error| pair.refused(error))?;
+    let checked = frozen.check_pair(&pair.distorted, reference.unwrap_or(&pair.distorted));
+    checked.map_err(|error| pair.refused(error))?;
+    let TrainingPair { distorted, reference, quality01, source, .. } = pair;
     let reference = frozen.wanted(reference)?;
-    frozen.check_pair(&distorted, reference.as_ref().unwrap_or(&distorted))?;
     let device = frozen.device();
     let kept = cache.get(&distorted, reference.as_ref(), || {
         let tensor = |image| image_to_tensor(image, &device);

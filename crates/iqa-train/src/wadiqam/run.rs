@@ -6,7 +6,7 @@ use burn::optim::AdamConfig;
 use burn::tensor::{Device, Tensor};
 use iqa_core::{Observer, sha256};
 use iqa_heads::wadiqam::{Wadiqam, WadiqamConfig, bundled, patch_values, patches_to_tensor};
-use iqa_nn::{NamedTensors, Precision, ScoreError};
+use iqa_nn::{NamedTensors, Precision};
 use rayon::prelude::*;
 
 use super::learner::Learner;
@@ -131,11 +131,11 @@ impl Task for Run<'_> {
         let pairs = self.training.batch(step, recipe.images)?;
         let cut = |(index, pair): (usize, &TrainingPair)| {
             let seed = seed::derive(recipe.seed, &[seed::PATCHES, step as u64, index as u64]);
-            let positions = random_patches(recipe, recipe.patches, seed, &pair.distorted)?;
+            let positions = random_patches(recipe, recipe.patches, seed, &pair.distorted)
+                .map_err(|error| pair.refused(error))?;
             let mut values = vec![patch_values(&pair.distorted, &positions)];
             if recipe.model.is_full_reference() {
-                let reference = pair.reference.as_ref().ok_or(ScoreError::ReferenceMissing)?;
-                values.push(patch_values(reference, &positions));
+                values.push(patch_values(pair.needed_reference()?, &positions));
             }
             Ok(values)
         };

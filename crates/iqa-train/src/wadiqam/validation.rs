@@ -2,7 +2,6 @@
 
 use image::RgbImage;
 use iqa_heads::wadiqam::{PATCH, patch_values, patches_to_tensor};
-use iqa_nn::ScoreError;
 
 use super::learner::Learner;
 use super::patches::random_patches;
@@ -46,7 +45,8 @@ impl ValidationPatches {
         for index in 0..data.samples() {
             let pair = data.pair(index)?;
             let seed = seed::derive(recipe.seed, &[seed::VALIDATION, index as u64]);
-            let positions = random_patches(recipe, recipe.validation_patches, seed, &pair.distorted)?;
+            let positions = random_patches(recipe, recipe.validation_patches, seed, &pair.distorted)
+                .map_err(|error| pair.refused(error))?;
             let bytes = |image: &RgbImage| -> Vec<u8> {
                 patch_values(image, &positions)
                     .into_iter()
@@ -55,7 +55,7 @@ impl ValidationPatches {
             };
             drawn.distorted.extend(bytes(&pair.distorted));
             if let Some(reference) = &mut drawn.reference {
-                reference.extend(bytes(pair.reference.as_ref().ok_or(ScoreError::ReferenceMissing)?));
+                reference.extend(bytes(pair.needed_reference()?));
             }
             drawn.targets.push(target(&recipe.model.score_spec(), pair.quality01));
             drawn.sources.push(pair.source);
