@@ -553,5 +553,7 @@ fn a_full_reference_model_cannot_learn_without_references() {
         train(&recipe(config), &data, &Mixed::new(5), folder.path(), &Device::flex(), &Silent)
     };
     let error = run(WadiqamConfig::wadiqam_fr()).expect_err("nothing to compare with");
-    assert!(matches!(error, TrainError::Score(ScoreError::ReferenceMissing)), "{error}");
+    let TrainError::Picture { name, source } = error else { panic!("{error}") };
+    assert!(name.parse::<u32>().is_ok(), "{name}");
+    assert!(matches!(*source, TrainError::Score(ScoreError::ReferenceMissing)), "{source}");
 }

@@ -190,7 +190,10 @@ fn a_generator_from_elsewhere_gets_a_regressor_and_an_oracle() {
     let [plug, oracle_weights] = ["plug_in", "oracle"].map(|name| at(name).join("hiqa.safetensors"));
     assert!(std::fs::read(&plug).expect("reads") != std::fs::read(&oracle_weights).expect("reads"));
     // By name each is what it was trained as.
-    let open = |name: &str, file: &Path| Scorer::open(name, Some(file), &[], &device);
+    let open = |name: &str, file: &Path| {
+        let _alone = alone();
+        Scorer::open(name, Some(file), &[], &device)
+    };
     let (distorted, reference) = (textured(70, 70, 1), textured(70, 70, 2));
     let by_name = open("hiqa_oracle", &oracle_weights).expect("opens");
     assert_eq!(by_name.spec().reference, ReferenceNeed::FullReference);
@@ -201,7 +204,8 @@ fn a_generator_from_elsewhere_gets_a_regressor_and_an_oracle() {
     assert_eq!(found.value, expected.score);
     let [distorted, reference] = [&distorted, &reference].map(|image| image_to_tensor(image, &device));
     let found = by_name.model().score_tensors(distorted, Some(reference)).expect("scores");
-    assert!((f64::from(found.into_scalar::<f32>()) - expected.score).abs() < 1e-5);
+    let found = f64::from(found.into_scalar::<f32>());
+    assert!((found - expected.score).abs() < 1e-5, "{found}, {}", expected.score);
     let refused = |name, file: &Path| open(name, file).expect_err("refused").to_string();
     assert!(refused("hiqa", &oracle_weights).contains("`hiqa_oracle`"));
     assert!(open("hiqa", &plug).is_ok() && open("hiqa_oracle", &plug).is_ok());
