@@ -39,12 +39,11 @@ pub(super) fn saliency(image: ArrayView3<'_, u8>) -> Plane {
         weights[channel] = 1.0;
         resize(&Plane::weighted(image, weights), SIDE, SIDE)
     });
-    let mut lab: [Vec<f64>; 3] =
-        small.map(|plane| plane.values().iter().map(|value| linear(*value)).collect());
-    for at in 0..SIDE * SIDE {
-        let color = lab_of([0, 1, 2].map(|channel| lab[channel][at]));
-        (0..3).for_each(|channel| lab[channel][at] = color[channel]);
-    }
+    let [red, green, blue] =
+        small.map(|plane| plane.values().iter().map(|value| linear(*value)).collect::<Vec<_>>());
+    let colors = red.iter().zip(&green).zip(&blue).map(|((red, green), blue)| lab_of([*red, *green, *blue]));
+    let colors: Vec<[f64; 3]> = colors.collect();
+    let lab = [0, 1, 2].map(|channel| colors.iter().map(|color| color[channel]).collect::<Vec<_>>());
     let energies: Vec<Vec<f64>> = lab
         .par_iter()
         .map(|channel| {
