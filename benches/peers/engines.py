@@ -32,11 +32,13 @@ def channels_last(thing):
     return thing.to(memory_format=torch.channels_last)
 
 
-def compiled(module, last):
-    """The first call compiles."""
-    torch._dynamo.reset()
-    run = torch.compile(channels_last(module) if last else module)
-    return lambda *inputs: run(*(channels_last(x) if last and x.dim() == 4 else x for x in inputs))
+def in_channels_last(module, compile=False):
+    """With `compile` the first call compiles."""
+    module = channels_last(module)
+    if compile:
+        torch._dynamo.reset()
+        module = torch.compile(module)
+    return lambda *inputs: module(*(channels_last(x) if x.dim() == 4 else x for x in inputs))
 
 
 def onnx_session(module, inputs, threads):
@@ -79,10 +81,9 @@ def engines(make, inputs, threads, chosen=ALL):
     if "torch" in chosen:
         run["torch"] = make().eval()
     if "torch, channels last" in chosen:
-        module = channels_last(make().eval())
-        run["torch, channels last"] = lambda *x: module(*(channels_last(t) if t.dim() == 4 else t for t in x))
+        run["torch, channels last"] = in_channels_last(make().eval())
     if "torch.compile" in chosen:
-        run["torch.compile"] = compiled(make().eval(), last=True)
+        run["torch.compile"] = in_channels_last(make().eval(), compile=True)
     if "onnxruntime" in chosen and onnxruntime:
         run["onnxruntime"] = onnx_session(make().eval(), inputs, threads)
     if "OpenVINO" in chosen and openvino:

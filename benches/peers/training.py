@@ -18,12 +18,8 @@ from inference import Wadiqam, pool
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests/fixtures/generate"))
 import gsn
 import hiqa
+from multi_branch import TAPS
 
-TAPS = {
-    "vgg16": ({"features.8": 128, "features.15": 256, "features.22": 512, "features.29": 512}),
-    "resnet50": ({"relu": 64, "layer1": 256, "layer2": 512, "layer3": 1024}),
-    "inception_v3": ({"Conv2d_2b_3x3": 64, "Conv2d_4a_3x3": 192, "Mixed_5d": 288, "Mixed_6e": 768}),
-}
 
 
 def adam(module, loss):
@@ -59,12 +55,13 @@ class MultiBranch(nn.Module):
 
     def __init__(self, name):
         super().__init__()
-        taps = TAPS[name]
-        self.taps = list(taps)
+        self.taps = TAPS[name]
         options = {"init_weights": False} if name == "inception_v3" else {}
         make = lambda: getattr(torchvision.models, name)(weights=None, **options)
         self.frnp, self.nr = (create_feature_extractor(make(), return_nodes=self.taps) for _ in range(2))
-        widths = [3 * sum(taps.values()), 128, 32, 1]
+        with torch.no_grad():
+            self.features = sum(tap.shape[1] for tap in self.nr(torch.zeros(2, 3, 128, 128)).values())
+        widths = [3 * self.features, 128, 32, 1]
         layers = [layer for a, b in zip(widths, widths[1:]) for layer in (nn.Linear(a, b), nn.ReLU())]
         self.mlp = nn.Sequential(*layers[:-1])
 
@@ -81,7 +78,7 @@ def multi_branch(name):
     def make(order):
         model = order(MultiBranch(name).train())
         distorted, reference = (order(torch.rand(4, 3, 128, 128)) for _ in range(2))
-        frozen = torch.rand(4, sum(TAPS[name].values()))
+        frozen = torch.rand(4, model.features)
         return adam(model, lambda: model(distorted, reference, frozen).mean())
 
     return make

@@ -70,39 +70,31 @@ impl ModelOptions {
     /// The models, opened; where none is named the one whose weights are given, that of `iqa.toml`, or the bundled one, for images
     /// with or without references, or for a picture of the scores of patches.
     pub(crate) fn open(&self, references: bool, map: bool) -> Result<Vec<NamedModel>, Box<dyn Error>> {
-        let of_patches = map || self.patches.is_some();
-        let settings = config();
-        let settings = if references { &settings.model } else { &settings.model_without_reference };
-        // A model of the settings that has no patches to look at is not meant.
-        let settings = settings.as_deref().filter(|labels| !of_patches || takes(labels, "patches"));
-        let bundled = match (references, of_patches) {
-            (true, _) => "wadiqam_fr",
-            (false, true) => "wadiqam_nr",
-            (false, false) => "multibranch_lite_nr",
-        };
-        let named: Vec<&str> = self.model.iter().map(String::as_str).collect();
-        let labels =
-            if named.is_empty() { settings.unwrap_or(bundled).split(',').collect() } else { named.clone() };
-        if self.weights.is_some() && !named.is_empty() && (labels.len() > 1 || labels[0].contains('=')) {
-            return Err("--weights is for a single model by its name: write NAME=FILE for each".into());
-        }
         let device = self.device()?;
         let patches = self.patches.map(|patches| (patches.to_string(), self.seed.to_string()));
         let options = patches.as_ref().map(|(patches, seed)| [("patches", &**patches), ("seed", &**seed)]);
         let options = options.as_ref().map_or(&[][..], |options| options);
-        let terminal = Terminal::new();
         let told = |label: &str, weights: Option<&Path>, scorer: &Scorer| {
             if let (Some(weights), Some(remark)) = (weights, scorer.weights_remark()) {
                 note!("{}: {remark}", weights.display());
             }
             detail(format_args!("{label}: {}", scorer.identity()));
         };
-        if let (Some(weights), true) = (&self.weights, named.is_empty()) {
+        if let (Some(weights), true) = (&self.weights, self.model.is_empty()) {
             let need = if references { ReferenceNeed::FullReference } else { ReferenceNeed::NoReference };
             let scorer = Scorer::of_weights(weights, need, options, &device)?;
             told(scorer.name(), Some(weights), &scorer);
             return Ok(vec![NamedModel { label: scorer.name().into(), scorer }]);
         }
+        let labels: Vec<&str> = if self.model.is_empty() {
+            default_models(references, map || self.patches.is_some()).split(',').collect()
+        } else {
+            self.model.iter().map(String::as_str).collect()
+        };
+        if self.weights.is_some() && (labels.len() > 1 || labels[0].contains('=')) {
+            return Err("--weights is for a single model by its name: write NAME=FILE for each".into());
+        }
+        let terminal = Terminal::new();
         let mut models: Vec<NamedModel> = Vec::with_capacity(labels.len());
         for &label in &labels {
             if models.iter().any(|earlier| earlier.label == label) {
@@ -121,6 +113,19 @@ impl ModelOptions {
         }
         Ok(models)
     }
+}
+
+/// The models where none is named: those of `iqa.toml`, but for one that has no patches to look at where they are asked for; else
+/// a bundled one.
+fn default_models(references: bool, of_patches: bool) -> &'static str {
+    let settings = config();
+    let settings = if references { &settings.model } else { &settings.model_without_reference };
+    let bundled = match (references, of_patches) {
+        (true, _) => "wadiqam_fr",
+        (false, true) => "wadiqam_nr",
+        (false, false) => "multibranch_lite_nr",
+    };
+    settings.as_deref().filter(|labels| !of_patches || takes(labels, "patches")).unwrap_or(bundled)
 }
 
 /// Whether a model, `NAME` or `NAME=FILE`, has that option; several have none together.

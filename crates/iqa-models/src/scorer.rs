@@ -6,7 +6,10 @@ use std::path::Path;
 use burn::tensor::{Device, Tensor};
 use image::RgbImage;
 use iqa_core::{AlphaPolicy, DecodeOptions, Direction, Observer, PatchMap, ReferenceNeed, ScoreSpec, Silent};
-use iqa_nn::{CheckedModel, Identity, ModelError, NamedTensors, PreparedReference, QualityModel, Scored};
+use iqa_nn::{
+    CheckedModel, Identity, ModelError, ModelInfo, NamedTensors, PreparedReference, QualityModel, Scored,
+    WeightSource,
+};
 
 use crate::read_ahead::read_ahead;
 use crate::registry::{model_by_name, models};
@@ -108,7 +111,16 @@ impl Scorer {
         observer: &dyn Observer,
     ) -> Result<Self, ModelError> {
         let info = model_by_name(name)?;
-        let tensors = weights.map(NamedTensors::read).transpose()?;
+        Self::of_tensors(info, weights.map(NamedTensors::read).transpose()?, options, device, observer)
+    }
+
+    fn of_tensors(
+        info: &ModelInfo,
+        tensors: Option<NamedTensors>,
+        options: &[(&str, &str)],
+        device: &Device,
+        observer: &dyn Observer,
+    ) -> Result<Self, ModelError> {
         let taken: Option<String> = tensors.as_ref().and_then(NamedTensors::remark).map(Into::into);
         let model = CheckedModel::new(info.open(tensors, options, device, observer)?).named(info.name);
         let assumed = model.remark().map(str::to_owned);
@@ -117,7 +129,7 @@ impl Scorer {
     }
 
     /// The model whose weights a file holds: of those with a reference, or of those without, the first one whose network
-    /// takes them.
+    /// takes them. Weights that go on top of a published network are not looked at: it would have to be there.
     ///
     /// # Errors
     /// As [`Self::open`]; where no network takes them, the error of the first one.
@@ -127,10 +139,13 @@ impl Scorer {
         options: &[(&str, &str)],
         device: &Device,
     ) -> Result<Self, ModelError> {
-        NamedTensors::read(weights)?;
+        let tensors = NamedTensors::read(weights)?;
+        let whole = |info: &&ModelInfo| {
+            matches!(info.weights(), Some(WeightSource::Bundled(..) | WeightSource::File(_)))
+        };
         let mut refused = None;
-        for info in models().filter(|info| info.reference == reference && info.weights().is_some()) {
-            match Self::open(info.name, Some(weights), options, device) {
+        for info in models().filter(|info| info.reference == reference).filter(whole) {
+            match Self::of_tensors(info, Some(tensors.clone()), options, device, &Silent) {
                 Ok(scorer) => return Ok(scorer),
                 Err(error) => refused = refused.or(Some(error)),
             }

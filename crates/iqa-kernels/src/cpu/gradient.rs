@@ -156,7 +156,7 @@ fn tile(units: usize, span: usize, panels: usize) -> [usize; 2] {
     let mut rows = even(span, ROWS).next_multiple_of(GROUP);
     let mut columns = even(panels, COLUMNS);
     while units * span.div_ceil(rows) * panels.div_ceil(columns) < TILES {
-        if columns > 1 && (columns * 16 >= rows || rows <= 2 * GROUP) {
+        if columns > 1 && (columns * simd::panel() >= rows || rows <= 2 * GROUP) {
             columns = columns.div_ceil(2);
         } else if rows > 2 * GROUP {
             rows = rows.div_ceil(2).next_multiple_of(GROUP);

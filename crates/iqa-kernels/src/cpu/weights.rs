@@ -36,13 +36,13 @@ pub(super) struct Panels {
 }
 
 impl Panels {
-    /// `fill(out, column)` writes one output channel: `column` is `[matrix, depth]`.
-    fn new(matrices: usize, depth: usize, out: usize, fill: impl Fn(usize, &mut [f32]) + Sync) -> Self {
+    /// One matrix; `fill(out, column)` writes one output channel, `[depth]`.
+    fn new(depth: usize, out: usize, fill: impl Fn(usize, &mut [f32]) + Sync) -> Self {
         let width = simd::panel();
         let panels = out.div_ceil(width);
-        let mut values = buffers::zeros(panels * matrices * depth * width);
-        values.par_chunks_mut((matrices * depth * width).max(1)).enumerate().for_each(|(panel, values)| {
-            let mut column = vec![0.0; matrices * depth];
+        let mut values = buffers::zeros(panels * depth * width);
+        values.par_chunks_mut((depth * width).max(1)).enumerate().for_each(|(panel, values)| {
+            let mut column = vec![0.0; depth];
             for (lane, o) in (panel * width..out.min((panel + 1) * width)).enumerate() {
                 fill(o, &mut column);
                 for (row, value) in values.chunks_exact_mut(width).zip(&column) {
@@ -50,7 +50,7 @@ impl Panels {
                 }
             }
         });
-        Self { values, matrices, depth, panels }
+        Self { values, matrices: 1, depth, panels }
     }
 
     /// Panel `panel` of matrix `matrix`.
@@ -98,7 +98,7 @@ impl<'a> Weights<'a> {
         let [out, into, height, width] = self.packed.shape;
         let area = height * width;
         self.packed.direct.get_or_init(|| {
-            Panels::new(1, direct::depth(area, into), out, |o, column| {
+            Panels::new(direct::depth(area, into), out, |o, column| {
                 for (i, kernel) in self.kernels(o).chunks_exact(area).enumerate() {
                     for (place, value) in kernel.iter().enumerate() {
                         column[place * into + i] = *value;

@@ -270,7 +270,12 @@ pub(super) fn similarity(a: f64, b: f64, constant: f64) -> f64 {
 
 /// The real part of `x^exponent`: what MATLAB's `real(x .^ exponent)` is for a negative `x`.
 pub(super) fn real_power(x: f64, exponent: f64) -> f64 {
-    let size = x.abs().powf(exponent);
+    real_part(x, exponent, x.abs().powf(exponent))
+}
+
+/// The same from `|x|^exponent`.
+#[inline(always)]
+pub(super) fn real_part(x: f64, exponent: f64, size: f64) -> f64 {
     if x < 0.0 { size * (std::f64::consts::PI * exponent).cos() } else { size }
 }
 

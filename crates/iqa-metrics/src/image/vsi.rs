@@ -2,7 +2,7 @@ use image::RgbImage;
 use ndarray::ArrayView3;
 
 use super::fsim::SCHARR;
-use super::plane::{Border, Plane, automatic_factor, similarity, weighted_mean};
+use super::plane::{Border, Plane, automatic_factor, real_part, similarity, weighted_mean};
 use super::roots::fifth_root;
 use super::saliency::saliency;
 use super::{rgb_view, same_size, size};
@@ -68,11 +68,10 @@ fn to_alpha(x: f64) -> f64 {
     fifth_root(x * x)
 }
 
-/// The real part of `x^BETA`: the fifth root of the fifth root of the square root; for a negative `x` turned by `BETA` of a half turn.
+/// The real part of `x^BETA`: of the fifth root of the fifth root of the square root.
 #[inline(always)]
 fn to_beta(x: f64) -> f64 {
-    let size = fifth_root(fifth_root(x.abs().sqrt()));
-    if x < 0.0 { size * (std::f64::consts::PI * BETA).cos() } else { size }
+    real_part(x, BETA, fifth_root(fifth_root(x.abs().sqrt())))
 }
 
 #[cfg(test)]

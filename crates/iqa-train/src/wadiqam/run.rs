@@ -131,8 +131,7 @@ impl Task for Run<'_> {
         let pairs = self.training.batch(step, recipe.images)?;
         let cut = |(index, pair): (usize, &TrainingPair)| {
             let seed = seed::derive(recipe.seed, &[seed::PATCHES, step as u64, index as u64]);
-            let positions = random_patches(recipe, recipe.patches, seed, &pair.distorted)
-                .map_err(|error| pair.refused(error))?;
+            let positions = random_patches(recipe, recipe.patches, seed, pair)?;
             let mut values = vec![patch_values(&pair.distorted, &positions)];
             if recipe.model.is_full_reference() {
                 values.push(patch_values(pair.needed_reference()?, &positions));

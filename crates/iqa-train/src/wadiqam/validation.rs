@@ -45,8 +45,7 @@ impl ValidationPatches {
         for index in 0..data.samples() {
             let pair = data.pair(index)?;
             let seed = seed::derive(recipe.seed, &[seed::VALIDATION, index as u64]);
-            let positions = random_patches(recipe, recipe.validation_patches, seed, &pair.distorted)
-                .map_err(|error| pair.refused(error))?;
+            let positions = random_patches(recipe, recipe.validation_patches, seed, &pair)?;
             let bytes = |image: &RgbImage| -> Vec<u8> {
                 patch_values(image, &positions)
                     .into_iter()
