@@ -106,7 +106,8 @@ impl ModelOptions {
                 None => (label, self.weights.as_deref()),
             };
             // Of several models those that look at patches, and of one its error.
-            let options = if labels.len() == 1 || takes(label, "patches") { options } else { &[] };
+            let options =
+                if labels.len() == 1 || option_of(label, "patches") == Some(true) { options } else { &[] };
             let scorer = Scorer::open_observed(name, weights, options, &device, &terminal)?;
             told(label, weights, &scorer);
             models.push(NamedModel { label: label.into(), scorer });
@@ -115,8 +116,8 @@ impl ModelOptions {
     }
 }
 
-/// The models where none is named: those of `iqa.toml`, but for one that has no patches to look at where they are asked for; else
-/// a bundled one.
+/// The models where none is named: those of `iqa.toml`, but for a single one that has no patches to look at where they are asked
+/// for; else a bundled one.
 fn default_models(references: bool, of_patches: bool) -> &'static str {
     let settings = config();
     let settings = if references { &settings.model } else { &settings.model_without_reference };
@@ -125,14 +126,15 @@ fn default_models(references: bool, of_patches: bool) -> &'static str {
         (false, true) => "wadiqam_nr",
         (false, false) => "multibranch_lite_nr",
     };
-    settings.as_deref().filter(|labels| !of_patches || takes(labels, "patches")).unwrap_or(bundled)
+    let lacks = |labels: &str| option_of(labels, "patches") == Some(false);
+    settings.as_deref().filter(|labels| !(of_patches && lacks(labels))).unwrap_or(bundled)
 }
 
-/// Whether a model, `NAME` or `NAME=FILE`, has that option; several have none together.
-fn takes(label: &str, option: &str) -> bool {
+/// Whether a model, `NAME` or `NAME=FILE`, has that option; `None` where there is no such model.
+fn option_of(label: &str, option: &str) -> Option<bool> {
     let name = label.split_once('=').map_or(label, |(name, _)| name);
-    let info = iqa_models::model_by_name(name);
-    info.is_ok_and(|info| info.options.iter().any(|known| known.name == option))
+    let info = iqa_models::model_by_name(name).ok()?;
+    Some(info.options.iter().any(|known| known.name == option))
 }
 
 /// That `--reference` is given if and only if some model needs one.

@@ -104,14 +104,27 @@ fn what_is_asked_for_chooses_the_model_where_none_is_named() {
     let pair = ["--reference", "a.png"];
     let by_weights = [&pair[..], &["--weights", "wadiqam_fr.safetensors"]].concat();
     assert_eq!(score(&by_weights), score(&pair));
-    // Of a model that needs a reference.
-    let alone = ["a.png", "--weights", "wadiqam_fr.safetensors"];
-    let (output, _) = run(&mut iqa("score"), &alone, folder.path());
-    assert!(
-        !output.status.success() && stderr(&output).contains("wadiqam_fr.safetensors"),
-        "{}",
-        stderr(&output)
+    let refused = |arguments: &[&str], expected: &str| {
+        let arguments = [&["a.png"], arguments].concat();
+        let (output, _) = run(&mut iqa("score"), &arguments, folder.path());
+        assert!(!output.status.success() && stderr(&output).contains(expected), "{}", stderr(&output));
+    };
+    refused(
+        &["--weights", "wadiqam_fr.safetensors"],
+        "wadiqam_fr.safetensors: the weights are of `wadiqam_fr`, which needs a reference",
     );
+    let lite = ["--weights", "multibranch_lite_nr.safetensors"];
+    refused(&[&pair[..], &lite].concat(), "the weights are of `multibranch_lite_nr`, which takes none");
+    refused(&[&lite[..], &["--patches", "4"]].concat(), "`multibranch_lite_nr` has no option `patches`");
+    std::fs::copy(
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../iqa-heads/weights/dists.safetensors"),
+        folder.path().join("dists.safetensors"),
+    )
+    .expect("copies");
+    refused(&["--weights", "dists.safetensors"], "dists.safetensors: no model takes these weights");
+    // A name that there is not is not passed over.
+    std::fs::write(folder.path().join("iqa.toml"), "model_without_reference = 'wadiqam'\n").expect("writes");
+    refused(&["--patches", "4"], "unknown model `wadiqam`");
 }
 
 #[test]

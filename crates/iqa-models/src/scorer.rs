@@ -132,7 +132,8 @@ impl Scorer {
     /// takes them. Weights that go on top of a published network are not looked at: it would have to be there.
     ///
     /// # Errors
-    /// As [`Self::open`]; where no network takes them, the error of the first one.
+    /// [`ModelError::WeightsOfAnother`] where a model of the other kind takes them, [`ModelError::WeightsUnknown`] where none does,
+    /// and as [`Self::open`].
     pub fn of_weights(
         weights: &Path,
         reference: ReferenceNeed,
@@ -140,17 +141,24 @@ impl Scorer {
         device: &Device,
     ) -> Result<Self, ModelError> {
         let tensors = NamedTensors::read(weights)?;
+        let open = |info, options| Self::of_tensors(info, Some(tensors.clone()), options, device, &Silent);
         let whole = |info: &&ModelInfo| {
             matches!(info.weights(), Some(WeightSource::Bundled(..) | WeightSource::File(_)))
         };
-        let mut refused = None;
-        for info in models().filter(|info| info.reference == reference).filter(whole) {
-            match Self::of_tensors(info, Some(tensors.clone()), options, device, &Silent) {
-                Ok(scorer) => return Ok(scorer),
-                Err(error) => refused = refused.or(Some(error)),
-            }
+        let found = |wanted: bool| {
+            let mut of_kind = models().filter(whole).filter(|info| (info.reference == reference) == wanted);
+            of_kind.find_map(|info| Some((info, open(info, &[]).ok()?)))
+        };
+        if let Some((info, scorer)) = found(true) {
+            return if options.is_empty() { Ok(scorer) } else { open(info, options) };
         }
-        Err(refused.expect("there are networks of both kinds"))
+        let path = weights.to_path_buf();
+        Err(match found(false) {
+            Some((info, _)) => {
+                ModelError::WeightsOfAnother { path, name: info.name, reference: info.reference }
+            }
+            None => ModelError::WeightsUnknown { path },
+        })
     }
 
     /// A model of your own.

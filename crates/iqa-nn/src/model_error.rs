@@ -1,7 +1,7 @@
 use std::error::Error;
 use std::path::PathBuf;
 
-use iqa_core::CoreError;
+use iqa_core::{CoreError, ReferenceNeed};
 use thiserror::Error;
 
 use crate::{NnError, ScoreError};
@@ -59,6 +59,26 @@ pub enum ModelError {
     WeightsUnexpected {
         /// The formula.
         name: &'static str,
+    },
+    /// Weights of a model that scores with a reference were to score without, or the other way round.
+    #[error(
+        "{path}: the weights are of `{name}`, which {}",
+        match reference { ReferenceNeed::FullReference => "needs a reference", ReferenceNeed::NoReference => "takes none" },
+        path = path.display()
+    )]
+    WeightsOfAnother {
+        /// The file.
+        path: PathBuf,
+        /// The model that they are of.
+        name: &'static str,
+        /// Whether it needs a reference.
+        reference: ReferenceNeed,
+    },
+    /// Weights of which no model was named, and that no model's network takes.
+    #[error("{path}: no model takes these weights as they are; by its name a model says what is wrong with them", path = path.display())]
+    WeightsUnknown {
+        /// The file.
+        path: PathBuf,
     },
     /// An option that the model does not have.
     #[error("`{name}` has no option `{option}`{}", if .known.is_empty() { "; it has none".into() } else { format!(": expected one of {}", .known.join(", ")) })]
