@@ -102,6 +102,21 @@ fn train_alone(recipe: &GsnRecipe, data: &Mixed, folder: &Path) -> Result<Outcom
     train(recipe, data, &Mixed::new(10), folder, &Device::flex(), &Silent)
 }
 
+/// Ranger takes the mean off the gradient of the last layer, so that it moves single weights and hardly their mean: a network whose
+/// score should grow with how much there is anywhere has to start with one.
+#[test]
+fn a_head_that_starts_as_the_mean_keeps_its_mean_and_learns_places() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let recipe = GsnRecipe { learning_rate: 1e-2, steps_per_epoch: Some(15), mean_head: true, ..recipe() };
+    let data = Mixed { fixed: true, ..Mixed::new(8) };
+    let outcome = train_alone(&recipe, &data, folder.path()).expect("trains");
+    let weights = NamedTensors::read(&outcome.best).expect("reads");
+    let moved = weights.get("fc.weight").expect("there").values.iter().map(|weight| weight - 1.0 / 36.0);
+    let mean = moved.clone().sum::<f32>() / 36.0;
+    let single = (moved.map(|by| by * by).sum::<f32>() / 36.0).sqrt();
+    assert!(single > 1e-3 && mean.abs() < 0.1 * single, "single weights by {single}, their mean by {mean}");
+}
+
 #[test]
 fn training_lowers_the_loss_in_every_cell_of_the_ablation() {
     for cell in Ablation::ALL {

@@ -103,10 +103,10 @@ impl GsnConfig {
         self
     }
 
-    /// The network that is bundled: a quarter of the widths, the two images joined by their difference alone, so that a
+    /// The network that is bundled: an eighth of the widths, the two images joined by their difference alone, so that a
     /// picture and itself differ in nothing whatever is in it.
     pub fn small() -> Self {
-        Self { pair_fusion: PairFusion::Diff, ..Self::new().scaled(0.25) }
+        Self { pair_fusion: PairFusion::Diff, ..Self::new().scaled(0.125) }
     }
 
     /// The same topology at an eighth of the width, on crops of 32 pixels and a grid of 6x6, for tests.

@@ -52,6 +52,18 @@ impl NormedConv {
 }
 
 impl Gsn {
+    /// With a last layer that starts as the mean of the places of its map. Centralised gradients hardly move the mean of its
+    /// weights, which random ones leave anywhere about zero: the score of such a network says where something is before it says how
+    /// much there is of it.
+    #[must_use]
+    pub fn with_mean_head(mut self) -> Self {
+        self.fc.weight = self.fc.weight.map(|weight| {
+            let places = weight.dims()[0] as f64;
+            weight.full_like(1.0 / places).require_grad()
+        });
+        self
+    }
+
     /// The configuration the network was made from.
     pub fn config(&self) -> &GsnConfig {
         &self.config

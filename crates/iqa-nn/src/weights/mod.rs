@@ -29,8 +29,12 @@ const HDF5_MAGIC: &[u8] = b"\x89HDF\r\n\x1a\n";
 const HDF5_FIRST_BLOCK: u64 = 512;
 /// Bytes of a header of safetensors, by their definition.
 const MAX_HEADER: u64 = 100_000_000;
+/// Bytes that are read from a pipe.
+const MAX_STREAM: u64 = 2 << 30;
 /// Values in all tensors of a file. Bounds memory where a damaged file claims absurd shapes.
 const MAX_ELEMENTS: u64 = 1 << 28;
+/// The metadata of files of ours that holds a digest of all else in them: safetensors have no checksum.
+const DIGEST: &str = "iqa_sha256";
 /// Names that an error about unknown ones lists.
 const FIRST_NAMES: usize = 6;
 
@@ -90,7 +94,11 @@ impl NamedTensors {
         let path = path.as_ref();
         let io = |source| CoreError::Io { path: path.into(), source };
         let mut file = std::fs::File::open(path).map_err(io)?;
-        let length = file.metadata().map_err(io)?.len();
+        let metadata = file.metadata().map_err(io)?;
+        if !metadata.is_file() && !metadata.is_dir() {
+            return Self::read_stream(file, path);
+        }
+        let length = metadata.len();
         let mut head = Vec::new();
         file.by_ref().take(pytorch::HEAD as u64).read_to_end(&mut head).map_err(io)?;
         // A header's length may look like the start of a pickle: safetensors first.
@@ -108,6 +116,8 @@ impl NamedTensors {
     /// Reads safetensors (f16, bf16, f32, f64, or the 64-bit integers of PyTorch's counters) from memory, as
     /// [`Self::read`] does from a file; `origin` is what errors call the source.
     ///
+    /// Files that [`Self::write_safetensors`] wrote carry a digest of their content, which is checked.
+    ///
     /// # Errors
     /// [`NnError::WeightsFormat`] when the bytes are damaged or hold another element type,
     /// [`NnError::NoTensors`], [`NnError::TensorNotFinite`].
@@ -115,10 +125,37 @@ impl NamedTensors {
         Self::parse(bytes, origin.into(), Content::Bytes(sha256(bytes)))
     }
 
+    /// From a pipe, which can be read once and has no length: formats that need no jumping about.
+    fn read_stream(file: std::fs::File, path: &Path) -> Result<Self, NnError> {
+        let io = |source| CoreError::Io { path: path.into(), source };
+        let mut bytes = Vec::new();
+        file.take(MAX_STREAM + 1).read_to_end(&mut bytes).map_err(io)?;
+        if bytes.len() as u64 > MAX_STREAM {
+            let source = "a pipe of more than 2 GiB; expected a file".into();
+            return Err(NnError::WeightsFormat { path: path.into(), format: "safetensors", source });
+        }
+        if is_safetensors(&bytes) {
+            return Self::from_safetensors(&bytes, path);
+        }
+        if pytorch::is_pytorch(&bytes) || bytes.starts_with(HDF5_MAGIC) {
+            let format = if bytes.starts_with(HDF5_MAGIC) { "HDF5" } else { "PyTorch" };
+            let source = "it comes through a pipe, which only safetensors can; expected a file".into();
+            return Err(NnError::WeightsFormat { path: path.into(), format, source });
+        }
+        Err(NnError::UnknownWeights { path: path.into() })
+    }
+
     fn parse(bytes: &[u8], origin: PathBuf, content: Content) -> Result<Self, NnError> {
         let format = |source| NnError::WeightsFormat { path: origin.clone(), format: "safetensors", source };
         let (_, header) = SafeTensors::read_metadata(bytes).map_err(|error| format(error.into()))?;
         let file = SafeTensors::deserialize(bytes).map_err(|error| format(error.into()))?;
+        let mut metadata: BTreeMap<_, _> =
+            header.metadata().clone().unwrap_or_default().into_iter().collect();
+        if let Some(digest) = metadata.remove(DIGEST)
+            && digest != content_digest(&file.tensors(), &metadata)
+        {
+            return Err(format(format!("damaged, or changed without its metadata `{DIGEST}`").into()));
+        }
         let views = file.iter().map(|(key, view)| (key.to_owned(), view)).collect();
         let selected = wrappers::select(views);
         let mut tensors = BTreeMap::new();
@@ -128,7 +165,6 @@ impl NamedTensors {
             })?;
             tensors.insert(key, NamedTensor { shape: view.shape().to_vec(), values });
         }
-        let metadata = header.metadata().clone().unwrap_or_default().into_iter().collect();
         Self { origin, tensors, metadata, remark: selected.remark, content }.checked(&[])
     }
 
@@ -392,7 +428,7 @@ impl NamedTensors {
         Ok(Self { origin, tensors, metadata: BTreeMap::new(), remark: None, content: Content::Tensors })
     }
 
-    /// Writes a safetensors file, atomically.
+    /// Writes a safetensors file, atomically, with a digest of its content among the metadata.
     ///
     /// # Errors
     /// [`CoreError::Io`], [`NnError::WeightsUnfit`].
@@ -401,26 +437,25 @@ impl NamedTensors {
     }
 
     fn to_safetensors(&self, precision: Precision) -> Result<Vec<u8>, NnError> {
-        let format = |source: safetensors::SafeTensorError| NnError::WeightsUnfit {
-            path: self.origin.clone(),
-            source: source.into(),
-        };
+        let unfit = |source| NnError::WeightsUnfit { path: self.origin.clone(), source };
         let dtype = match precision {
             Precision::F32 => Dtype::F32,
             Precision::F16 => Dtype::F16,
         };
-        let encoded: Vec<(&str, &[usize], Vec<u8>)> = self
+        let encoded: Vec<(&String, &[usize], Vec<u8>)> = self
             .tensors
             .iter()
-            .map(|(key, tensor)| (key.as_str(), tensor.shape.as_slice(), encode(&tensor.values, precision)))
+            .map(|(key, tensor)| (key, tensor.shape.as_slice(), encode(&tensor.values, precision)))
             .collect();
         let views = encoded
             .iter()
-            .map(|(key, shape, bytes)| Ok((*key, TensorView::new(dtype, shape.to_vec(), bytes)?)))
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(format)?;
-        let metadata = self.metadata.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
-        safetensors::serialize(views, Some(metadata)).map_err(format)
+            .map(|(key, shape, bytes)| Ok(((*key).clone(), TensorView::new(dtype, shape.to_vec(), bytes)?)))
+            .collect::<Result<Vec<_>, safetensors::SafeTensorError>>()
+            .map_err(|error| unfit(error.into()))?;
+        let mut metadata = self.metadata.clone();
+        metadata.insert(DIGEST.into(), content_digest(&views, &self.metadata));
+        let bytes = safetensors::serialize(views, None).map_err(|error| unfit(error.into()))?;
+        described(&bytes, &metadata).map_err(|error| unfit(error.into()))
     }
 
     /// Every parameter's path in `module`, sorted; to build the `names` of [`Self::load_into`].
@@ -430,6 +465,29 @@ impl NamedTensors {
         paths.sort();
         paths
     }
+}
+
+/// A file of safetensors without metadata, with those given: the library writes them in an order that differs from one call to
+/// the next, and equal weights make equal files.
+fn described(file: &[u8], metadata: &BTreeMap<String, String>) -> Result<Vec<u8>, serde_json::Error> {
+    let (length, rest) = file.split_first_chunk().expect("written with its length");
+    let (header, data) = rest.split_at(u64::from_le_bytes(*length) as usize);
+    let mut header: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(header)?;
+    header.insert("__metadata__".into(), serde_json::to_value(metadata)?);
+    let mut header = serde_json::to_vec(&header)?;
+    header.resize(header.len().next_multiple_of(size_of::<u64>()), b' ');
+    Ok([&(header.len() as u64).to_le_bytes(), header.as_slice(), data].concat())
+}
+
+/// SHA-256 of lines that say everything in a file, in the order of their names, however the file orders and pads them.
+fn content_digest(tensors: &[(String, TensorView<'_>)], metadata: &BTreeMap<String, String>) -> String {
+    let tensor = |(name, view): &(String, TensorView<'_>)| {
+        format!("{name:?} {:?} {:?} {}", view.dtype(), view.shape(), sha256(view.data()))
+    };
+    let mut lines: Vec<String> = tensors.iter().map(tensor).collect();
+    lines.extend(metadata.iter().map(|(key, value)| format!("{key:?} {value:?}")));
+    lines.sort();
+    sha256(lines.join("\n").as_bytes())
 }
 
 /// The first of `names`, cut where they are long, and how many more there are.
@@ -554,6 +612,32 @@ mod tests {
             let error = read(name, bytes).expect_err(name).to_string();
             assert!(error.contains(name) && error.contains(part), "{error}");
             assert!(!error.contains("JSON") || part.contains("safetensors"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_bit_that_changed_in_a_file_of_ours_is_found() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("ours.safetensors");
+        let tensor = NamedTensor { shape: vec![2], values: vec![1.5, -2.0] };
+        let written = NamedTensors::new("here", [("w".to_owned(), tensor)]).with_metadata("range", "[0,1]");
+        for precision in [Precision::F32, Precision::F16] {
+            written.write_safetensors(&path, precision).expect("writes");
+            let again = written.to_safetensors(precision).expect("writes");
+            assert_eq!(std::fs::read(&path).expect("reads"), again, "the same bytes each time");
+            let good = std::fs::read(&path).expect("reads");
+            let read = NamedTensors::read(&path).expect("reads");
+            assert_eq!(read.get("w").expect("there").values, [1.5, -2.0]);
+            assert_eq!(read.all_metadata().collect::<Vec<_>>(), [("range", "[0,1]")]);
+            for at in 8..good.len() {
+                let mut bad = good.clone();
+                bad[at] ^= 1;
+                // A name of the digest's own that changed leaves a file without one: all else is as it was.
+                if let Ok(read) = NamedTensors::from_safetensors(&bad, "bad") {
+                    assert_eq!(read.get("w").expect("there").values, [1.5, -2.0], "byte {at}");
+                    assert_eq!(read.metadata("range"), Some("[0,1]"), "byte {at}");
+                }
+            }
         }
     }
 

@@ -32,6 +32,8 @@ pub struct GsnRecipe {
     pub schedule: Schedule,
     /// The optimiser.
     pub optimiser: RangerConfig,
+    /// Whether the last layer starts as the mean of its map ([`Gsn::with_mean_head`](iqa_heads::gsn::Gsn::with_mean_head)).
+    pub mean_head: bool,
     /// Weights of ours of the same network to start from; `None` for random ones.
     pub start_from: Option<PathBuf>,
     /// Seed of the weights, the crops and the order.
@@ -81,6 +83,7 @@ impl GsnRecipe {
             learning_rate: 1e-3,
             schedule: Schedule::Constant,
             optimiser: RangerConfig::new().with_weight_decay(1e-5),
+            mean_head: false,
             start_from: None,
             seed: 1,
         }
@@ -109,6 +112,7 @@ impl GsnRecipe {
                 .with(0.1, Term::NormInNorm)
                 .with(0.1, Term::ListKl(KlDirection::PredictionTarget)),
             steps_per_epoch: Some(100),
+            mean_head: true,
             ..Self::fast(GsnConfig::new())
         }
     }

@@ -48,6 +48,7 @@ pub fn train(
     let network = GsnConfig { free_scale, ..recipe.model.clone() };
     let model = match &recipe.start_from {
         Some(path) if !run::is_begun(folder) => earlier_model(path, network, &device)?,
+        _ if recipe.mean_head => network.init(&device).with_mean_head(),
         _ => network.init(&device),
     };
     let start_from = recipe.start_from.as_deref().map(by_content).transpose()?;
