@@ -173,15 +173,15 @@ pub(crate) fn is_same_file(a: &Path, b: &Path) -> bool {
     a == b || matches!((place(a), place(b)), (Some(a), Some(b)) if a == b)
 }
 
-/// Device and number of a file, without opening it: it may be a pipe.
+/// Device and number of a file, over links of either kind, without opening it: it may be a pipe.
 #[cfg(unix)]
-fn place(path: &Path) -> Option<(u64, u64)> {
+pub(crate) fn place(path: &Path) -> Option<(u64, u64)> {
     use std::os::unix::fs::MetadataExt;
     path.metadata().ok().map(|found| (found.dev(), found.ino()))
 }
 
 #[cfg(not(unix))]
-fn place(path: &Path) -> Option<PathBuf> {
+pub(crate) fn place(path: &Path) -> Option<PathBuf> {
     path.canonicalize().ok()
 }
 

@@ -31,7 +31,10 @@ pub(crate) struct Options {
     #[command(flatten)]
     pairs: PairOptions,
     /// A folder that `iqa evaluate` wrote, of one model on one set.
-    #[arg(long, conflicts_with_all = ["distorted", "reference", "pairs", "recursive", "model", "weights", "no_thumbnails"])]
+    #[arg(long, conflicts_with_all = [
+        "distorted", "reference", "pairs", "recursive", "model", "weights", "no_thumbnails", "patches", "luma", "crop_border",
+        "resize_reference",
+    ])]
     evaluation: Option<PathBuf>,
     /// The folder of the images of an evaluation: those on which model and people disagree most are then shown.
     #[arg(long)]

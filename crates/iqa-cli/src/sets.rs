@@ -30,9 +30,9 @@ pub(crate) struct SetOptions {
     /// of the list).
     #[arg(long, value_parser = range, allow_hyphen_values = true)]
     pub(crate) range: Option<[f64; 2]>,
-    /// Which end of the scores of a `csv` set is good.
-    #[arg(long, value_enum, default_value_t = Better::Higher)]
-    pub(crate) better: Better,
+    /// Which end of the scores of a `csv` set is good (default: the higher one).
+    #[arg(long, value_enum)]
+    pub(crate) better: Option<Better>,
     /// Take a set of which images are missing.
     #[arg(long)]
     pub(crate) lenient: bool,
@@ -61,14 +61,27 @@ impl SetOptions {
                 self.list.as_deref().ok_or("--set csv needs --list, a CSV file of images and scores")?;
             return Ok(Some(self.open_csv(list, root, strictness)?));
         }
-        if self.list.is_some() || self.name.is_some() || self.range.is_some() {
-            return Err(format!("--list, --name and --range are for --set csv, not for {name}").into());
+        if let Some(option) = self.given().find(|option| !matches!(*option, "--root" | "--lenient")) {
+            return Err(format!("{option} is for --set csv, not for {name}").into());
         }
         Ok(Some(DataSet::open(name.parse::<DataSetKind>()?, root, strictness)?))
     }
 
+    /// The options that are there, but for the name of the set.
+    pub(crate) fn given(&self) -> impl Iterator<Item = &'static str> {
+        let options = [
+            ("--root", self.root.is_some()),
+            ("--list", self.list.is_some()),
+            ("--name", self.name.is_some()),
+            ("--range", self.range.is_some()),
+            ("--better", self.better.is_some()),
+            ("--lenient", self.lenient),
+        ];
+        options.into_iter().filter_map(|(option, given)| given.then_some(option))
+    }
+
     fn open_csv(&self, list: &Path, root: &Path, strictness: Strictness) -> Result<DataSet, Box<dyn Error>> {
-        let (kind, direction) = match self.better {
+        let (kind, direction) = match self.better.unwrap_or(Better::Higher) {
             Better::Higher => (ScoreKind::Mos, Direction::HigherIsBetter),
             Better::Lower => (ScoreKind::Dmos, Direction::LowerIsBetter),
         };

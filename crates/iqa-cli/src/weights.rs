@@ -10,8 +10,8 @@ use clap::{Args, Subcommand, ValueEnum};
 use iqa_models::Device;
 use iqa_models::backbones::BackboneError;
 use iqa_models::backbones::pretrained::{PretrainedSource, TORCHVISION, pretrained_by_name};
-use iqa_models::heads::wadiqam::{Wadiqam, WadiqamConfig, WeightLayout};
-use iqa_models::nn::{NamedTensors, Precision};
+use iqa_models::heads::wadiqam::{WadiqamConfig, WadiqamModel, WeightLayout};
+use iqa_models::nn::{NamedTensors, Precision, QualityModel};
 use serde_json::json;
 
 /// Looks at files of weights, converts them, brings published ones
@@ -149,7 +149,12 @@ impl Convert {
                 return Err(format!("{file}: does not say which model it is of: expected --model").into());
             }
         };
-        Ok(Wadiqam::from_tensors(weights, &config, &Device::flex())?.save(&self.output, precision)?)
+        let model = WadiqamModel::from_tensors(weights, &config, &Device::flex())?;
+        // From now on the file says which scale its scores have, and scoring will not.
+        if let Some(remark) = model.remark() {
+            note!("warning: {}: {remark}", self.file.display());
+        }
+        Ok(model.network().save(&self.output, precision)?)
     }
 }
 

@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
+use iqa_core::Direction;
+
 use crate::DatasetError;
 
 /// What people rated.
@@ -12,15 +14,6 @@ pub enum ScoreKind {
     Mos,
     /// Difference mean opinion score: the reference's rating less that of the distorted image.
     Dmos,
-}
-
-/// Which end of a scale is good.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Direction {
-    /// A larger score is a better image.
-    HigherIsBetter,
-    /// A larger score is a worse image.
-    LowerIsBetter,
 }
 
 /// Kind, direction and nominal range of the scores of a set.

@@ -14,6 +14,7 @@ pub mod readers;
 pub mod split;
 pub mod synthetic;
 
-pub use dataset::{DataSet, Direction, Sample, ScoreKind, ScoreScale};
+pub use dataset::{DataSet, Sample, ScoreKind, ScoreScale};
 pub use error::DatasetError;
+pub use iqa_core::Direction;
 pub use readers::{DataSetKind, ListedPair, ListedScore, Strictness, read_pairs, read_scores};

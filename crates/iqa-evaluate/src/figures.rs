@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use iqa_core::Direction;
-use iqa_datasets::{DataSet, Direction as Better, Sample};
+use iqa_datasets::{DataSet, Sample};
 use iqa_metrics::MetricsError;
 use iqa_metrics::agreement::{Agreement, Bootstrap, LogisticFit, LogisticKind, mae, plcc, rmse};
 use serde::{Deserialize, Serialize};
@@ -98,8 +98,8 @@ impl Qualities {
     pub(super) fn new(set: &DataSet, scores: &Scores) -> Self {
         let (low, high) = set.scale().range();
         let rating = |raw: f64| match set.scale().direction() {
-            Better::HigherIsBetter => raw,
-            Better::LowerIsBetter => low + high - raw,
+            Direction::HigherIsBetter => raw,
+            Direction::LowerIsBetter => low + high - raw,
         };
         let sign = match scores.key.direction {
             Direction::HigherIsBetter => 1.0,

@@ -17,11 +17,25 @@ impl Scores {
     /// path, by their file names, if each is that of one image. Rows of other images are left out, but every image of the set
     /// must have one.
     ///
+    /// Which way the scores grow, a column `direction` says, or else `direction`; without either higher is better.
+    ///
     /// # Errors
     /// [`EvaluateError::Dataset`] for a file that cannot be read, and for a row whose image is not told from others or was
-    /// listed before; [`EvaluateError::NoScore`].
-    pub fn read_list(path: &Path, set: &DataSet, direction: Direction) -> Result<Self, EvaluateError> {
+    /// listed before, or whose direction is not that of the others and of `direction`; [`EvaluateError::NoScore`].
+    pub fn read_list(
+        path: &Path,
+        set: &DataSet,
+        direction: Option<Direction>,
+    ) -> Result<Self, EvaluateError> {
         let rows = read_scores(path)?;
+        let expected = direction.or_else(|| rows.first()?.direction).unwrap_or(Direction::HigherIsBetter);
+        if let Some(other) = rows.iter().find(|row| row.direction.is_some_and(|found| found != expected)) {
+            let expected = match expected {
+                Direction::HigherIsBetter => "scores of which higher is better",
+                Direction::LowerIsBetter => "scores of which lower is better",
+            };
+            return Err(malformed(path, other, expected).into());
+        }
         let images = Images::of(set);
         let mut places = images.find(path, &rows, Images::by_path)?;
         if places.iter().all(Option::is_none) {
@@ -41,7 +55,7 @@ impl Scores {
             return Err(EvaluateError::NoScore { path: path.into(), image, missing: values.len() - found });
         };
         let model = path.file_stem().unwrap_or_default().to_string_lossy().into();
-        let key = ScoreKey::of_list(set, model, short_sha256_of_file(path)?, direction);
+        let key = ScoreKey::of_list(set, model, short_sha256_of_file(path)?, expected);
         Ok(Self { key, values: complete, found })
     }
 }

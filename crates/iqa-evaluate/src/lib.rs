@@ -7,7 +7,7 @@
 //! ```
 //! use image::RgbImage;
 //! use iqa_core::{Direction, ReferenceNeed, ScoreSpec, Silent};
-//! use iqa_datasets::{DataSet, Direction as Better, ScoreKind, ScoreScale, Strictness};
+//! use iqa_datasets::{DataSet, ScoreKind, ScoreScale, Strictness};
 //! use iqa_nn::{CheckedModel, Identity, ModelError, QualityModel, Scored};
 //! use iqa_evaluate::{ReportConfig, report, score_set};
 //!
@@ -38,7 +38,7 @@
 //! #     list += &format!("{index}.png,{mos}\n");
 //! # }
 //! # std::fs::write(folder.join("list.csv"), list)?;
-//! let scale = ScoreScale::new(ScoreKind::Mos, Better::HigherIsBetter, 1.0, 5.0)?;
+//! let scale = ScoreScale::new(ScoreKind::Mos, Direction::HigherIsBetter, 1.0, 5.0)?;
 //! let set = DataSet::open_csv(&folder.join("list.csv"), folder, "five", scale, Strictness::Strict)?;
 //! let model = CheckedModel::new(Box::new(Darkness));
 //! let scores = score_set(&model, &set, &folder.join("scores.csv"), &Silent)?;

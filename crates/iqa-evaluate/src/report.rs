@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use iqa_core::Direction;
 use iqa_datasets::readers::{SHARED_TYPES, TID2013_SUBSETS};
 use iqa_datasets::split::SplitPreset;
-use iqa_datasets::{DataSet, Direction as Better, Sample};
+use iqa_datasets::{DataSet, Sample};
 use iqa_metrics::MetricsError;
 use iqa_metrics::agreement::{bootstrap_interval, krcc, plcc, srcc};
 use serde::{Deserialize, Serialize};
@@ -132,10 +132,7 @@ pub fn report(
     Ok(Report {
         set: set.name().into(),
         samples: scores.key.samples.clone(),
-        ratings: Some(match set.scale().direction() {
-            Better::HigherIsBetter => Direction::HigherIsBetter,
-            Better::LowerIsBetter => Direction::LowerIsBetter,
-        }),
+        ratings: Some(set.scale().direction()),
         images: set.samples().len(),
         missing_images: set.missing_images(),
         not_finite: set.samples().len() - part.images,

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::path::Path;
 
 use iqa_core::{Direction, write_atomically};
-use iqa_datasets::{DataSet, Direction as Better, ScoreKind};
+use iqa_datasets::{DataSet, ScoreKind};
 use iqa_metrics::agreement::{LogisticFit, LogisticKind, plcc};
 use iqa_metrics::chart::{axis, drawn};
 use plotters::prelude::*;
@@ -67,7 +67,7 @@ fn draw(svg: &mut String, set: &DataSet, scores: &Scores) -> Result<(), Box<dyn 
         .y_desc(format!(
             "{kind} of {} ({})",
             set.name(),
-            better(set.scale().direction() == Better::HigherIsBetter)
+            better(set.scale().direction() == Direction::HigherIsBetter)
         ))
         .light_line_style(TRANSPARENT)
         .draw()?;

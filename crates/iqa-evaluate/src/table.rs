@@ -12,6 +12,7 @@ use super::config::ReportConfig;
 use super::dots::write_dots;
 use super::folder::{evaluate, write_json};
 use super::report::Report;
+use super::text::in_cell;
 use crate::EvaluateError;
 
 /// How well each of several models agrees with people on each of several sets.
@@ -143,21 +144,24 @@ pub fn evaluate_all(
     Ok((table, failures))
 }
 
-/// A name as that of one folder.
+/// A name as that of one folder, which is below the folder it is in.
 fn folder_name(name: &str) -> PathBuf {
+    let above = name.chars().all(|letter| letter == '.');
     let plain = |letter: char| letter.is_alphanumeric() || "_-.=".contains(letter);
-    name.chars().map(|letter| if plain(letter) { letter } else { '_' }).collect::<String>().into()
+    let name: String =
+        name.chars().map(|letter| if plain(letter) && !above { letter } else { '_' }).collect();
+    if name.is_empty() { "_".into() } else { name.into() }
 }
 
 fn describe(table: &Table) -> String {
     let mut text = String::from("| model |");
     for set in &table.sets {
-        let _ = write!(text, " {} ({}) |", set.name, set.images);
+        let _ = write!(text, " {} ({}) |", in_cell(&set.name), set.images);
     }
     let _ = writeln!(text, "\n|---|{}", "---|".repeat(table.sets.len()));
     let mut notes = Vec::new();
     for row in &table.rows {
-        let _ = write!(text, "| {} |", row.model);
+        let _ = write!(text, "| {} |", in_cell(&row.model));
         for (column, cell) in row.cells.iter().enumerate() {
             let _ = write!(text, " {} |", describe_cell(table, column, cell));
             let note = cell
@@ -188,4 +192,25 @@ fn describe_cell(table: &Table, column: usize, cell: &TableCell) -> String {
         let _ = write!(text, " ({})", cell.images);
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_is_that_of_one_folder_below() {
+        let cases = [("live", "live"), ("a/b", "a_b"), ("..", "__"), (".", "_"), ("", "_"), ("..x", "..x")];
+        for (name, folder) in cases {
+            assert_eq!(folder_name(name), Path::new(folder), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_name_does_not_end_its_cell() {
+        let set = TableSet { name: "a|b\nc".into(), images: 3 };
+        let row = TableRow { model: "m|n".into(), cells: vec![TableCell::empty("none")] };
+        let text = Table { sets: vec![set], rows: vec![row] }.markdown();
+        assert!(text.starts_with("| model | a\\|b c (3) |\n|---|---|\n| m\\|n | – |\n"), "{text}");
+    }
 }

@@ -77,6 +77,11 @@ pub(super) fn notes(report: &Report) -> impl Iterator<Item = String> {
     [missing, not_finite, outside, no_range].into_iter().flatten()
 }
 
+/// A name in a cell of a table, which a line or `|` would end.
+pub(super) fn in_cell(name: &str) -> String {
+    name.replace(['\n', '\r'], " ").replace('|', "\\|")
+}
+
 fn table<'a>(text: &mut String, parts: impl Iterator<Item = &'a Part>) {
     *text += "| images of | number | PLCC | SRCC | KRCC | PLCC + SRCC | RMSE | PLCC, 4 par. | PLCC, 5 par. | RMSE, 5 par. |\n";
     *text += "|---|---|---|---|---|---|---|---|---|---|\n";
@@ -93,8 +98,13 @@ fn table<'a>(text: &mut String, parts: impl Iterator<Item = &'a Part>) {
             value(&|f| f.five_parameters.map(|fitted| fitted.plcc)),
             value(&|f| f.five_parameters.map(|fitted| fitted.rmse)),
         ];
-        let _ =
-            writeln!(text, "| {} | {} | {} |", part.name.replace('_', " "), part.images, cells.join(" | "));
+        let _ = writeln!(
+            text,
+            "| {} | {} | {} |",
+            in_cell(&part.name.replace('_', " ")),
+            part.images,
+            cells.join(" | ")
+        );
         let fits = part.figures.iter().flat_map(|f| [(4, f.four_parameters), (5, f.five_parameters)]);
         for (asked, fitted) in fits {
             if let Some(found) =

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use image::{Rgb, RgbImage};
 use iqa_core::{CoreError, Direction, ReferenceNeed, ScoreSpec};
 use iqa_datasets::split::SplitPreset;
-use iqa_datasets::{DataSet, DataSetKind, Direction as Better, ScoreKind, ScoreScale, Strictness};
+use iqa_datasets::{DataSet, DataSetKind, ScoreKind, ScoreScale, Strictness};
 use iqa_evaluate::{EvaluateError, FIGURES, Report, ReportConfig, Scores, report, score_set, write_scatter};
 use iqa_metrics::agreement::{plcc, srcc};
 use iqa_nn::{CheckedModel, Identity, ModelError, Prepared, QualityModel, Scored};
@@ -120,7 +120,7 @@ fn folder() -> TempDir {
 }
 
 fn open(folder: &Path) -> DataSet {
-    let scale = ScoreScale::new(ScoreKind::Mos, Better::HigherIsBetter, 1.0, 5.0).expect("a scale");
+    let scale = ScoreScale::new(ScoreKind::Mos, Direction::HigherIsBetter, 1.0, 5.0).expect("a scale");
     DataSet::open_csv(&folder.join("list.csv"), folder, "made", scale, Strictness::Strict).expect("a set")
 }
 
@@ -471,7 +471,8 @@ fn ratings_and_scores_of_any_size_are_reported_and_drawn() {
         }
         let path = folder.path().join("huge.csv");
         std::fs::write(&path, text).expect("writes");
-        let scale = ScoreScale::new(ScoreKind::Mos, Better::HigherIsBetter, -1e308, 1e307).expect("a scale");
+        let scale =
+            ScoreScale::new(ScoreKind::Mos, Direction::HigherIsBetter, -1e308, 1e307).expect("a scale");
         let set = DataSet::open_csv(&path, folder.path(), "huge", scale, Strictness::Strict).expect("opens");
         let mut scores = scores.clone();
         scores.values[0] = value;

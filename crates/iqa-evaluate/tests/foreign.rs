@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use iqa_core::Direction;
-use iqa_datasets::{DataSet, Direction as Better, ScoreKind, ScoreScale, Strictness};
+use iqa_datasets::{DataSet, ScoreKind, ScoreScale, Strictness};
 use iqa_evaluate::{EvaluateError, ReportConfig, Scores, report};
 use tempfile::TempDir;
 
@@ -17,7 +17,7 @@ fn set(folder: &Path, header: &str, rows: &[&str]) -> DataSet {
         list += &format!("{row}\n");
     }
     std::fs::write(folder.join("ratings.csv"), list).expect("writes");
-    let scale = ScoreScale::new(ScoreKind::Mos, Better::HigherIsBetter, 1.0, 5.0).expect("a scale");
+    let scale = ScoreScale::new(ScoreKind::Mos, Direction::HigherIsBetter, 1.0, 5.0).expect("a scale");
     DataSet::open_csv(&folder.join("ratings.csv"), folder, "made", scale, Strictness::Strict).expect("a set")
 }
 
@@ -28,7 +28,7 @@ fn four(folder: &Path) -> DataSet {
 fn read(folder: &TempDir, set: &DataSet, list: &str) -> Result<Scores, EvaluateError> {
     let path = folder.path().join("brisque.csv");
     std::fs::write(&path, list).expect("writes");
-    Scores::read_list(&path, set, Direction::LowerIsBetter)
+    Scores::read_list(&path, set, Some(Direction::LowerIsBetter))
 }
 
 #[test]
@@ -126,4 +126,28 @@ fn references_are_drawn_where_there_are_several() {
     let one: Vec<String> = rows.iter().map(|row| format!("{}x", &row[..row.len() - 1])).collect();
     let one: Vec<&str> = one.iter().map(String::as_str).collect();
     assert_eq!(drawn("image,mos,group", &one).0, None);
+}
+
+#[test]
+fn a_list_that_says_which_way_its_scores_grow_is_believed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let set = set(folder.path(), "image,mos", &["1.png,1", "2.png,2"]);
+    let path = folder.path().join("gmsd.csv");
+    let read = |direction: [&str; 2], asked| {
+        let rows = format!("path,score,direction\n1.png,0.2,{}\n2.png,0.1,{}\n", direction[0], direction[1]);
+        std::fs::write(&path, rows).expect("writes");
+        Scores::read_list(&path, &set, asked).map(|scores| scores.key.direction)
+    };
+    let (lower, higher) = (Direction::LowerIsBetter, Direction::HigherIsBetter);
+    assert_eq!(read(["lower_is_better"; 2], None).expect("reads"), lower);
+    assert_eq!(read(["lower_is_better"; 2], Some(lower)).expect("reads"), lower);
+    assert_eq!(read(["higher_is_better"; 2], None).expect("reads"), higher);
+    for (direction, asked, line) in [
+        (["lower_is_better"; 2], Some(higher), "gmsd.csv, line 2: "),
+        (["lower_is_better", "higher_is_better"], None, "gmsd.csv, line 3: "),
+        (["lower_is_better", "down"], None, "gmsd.csv, line 3: "),
+    ] {
+        let error = read(direction, asked).expect_err("refused").to_string();
+        assert!(error.contains(line) && (error.contains("is_better") || error.contains("is better")), "{error}");
+    }
 }

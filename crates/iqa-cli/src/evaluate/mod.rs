@@ -40,7 +40,7 @@ pub(crate) struct Options {
     /// of any program with the columns `image` and `score`.
     #[arg(long)]
     against: Option<PathBuf>,
-    /// Which end of the scores of such a list is good (default: the higher one).
+    /// Which end of the scores of such a list is good (default: what its column `direction` says, else the higher one).
     #[arg(long, value_enum, requires = "against")]
     against_better: Option<Better>,
     /// Resamples of the bootstrap.
@@ -62,10 +62,10 @@ impl Options {
                     .into())
             }
             (false, better) => {
-                let direction = match better.unwrap_or(Better::Higher) {
+                let direction = better.map(|better| match better {
                     Better::Higher => Direction::HigherIsBetter,
                     Better::Lower => Direction::LowerIsBetter,
-                };
+                });
                 Ok(Scores::read_list(path, set, direction)?)
             }
         }

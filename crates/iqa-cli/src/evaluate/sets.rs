@@ -80,7 +80,7 @@ impl SetsOptions {
                 list: list.map(|list| self.list[list].clone()),
                 name: list.and_then(|list| self.name.get(list).cloned()),
                 range: list.and_then(|list| self.range.get(list).copied()),
-                better: list.and_then(|list| self.better.get(list).copied()).unwrap_or(Better::Higher),
+                better: list.and_then(|list| self.better.get(list).copied()),
                 lenient: self.lenient,
             };
             let set = options.open()?.ok_or("a set without a name")?;

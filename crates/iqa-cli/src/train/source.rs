@@ -1,9 +1,11 @@
 //! Where the images come from: photographs that are distorted on the fly, rated sets on disk, or several of them.
 
+use std::collections::HashMap;
 use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::jobs::place;
 use crate::options::photographs_by_name;
 use crate::sets::SetOptions;
 use clap::{Args, Parser};
@@ -18,6 +20,9 @@ use iqa_models::train::{
     Mixture, SetTraining, SetValidation, Shuffled, TrainingPairs, ValidationMixture, ValidationPairs,
 };
 
+/// Names of references that an error lists.
+const SHOWN_NAMES: usize = 6;
+
 /// What to train on.
 #[derive(Args)]
 pub(crate) struct SourceOptions {
@@ -26,7 +31,10 @@ pub(crate) struct SourceOptions {
     /// One of several sources, given again for each: options of this section without their dashes, separated by
     /// semicolons, and the share of the batch as `weight`: `set=csv;list=L;root=R;range=0,1;split=0.9,0.1,0;weight=2`.
     /// The score is on the scale of the first; a line to the labels of each other is learned beside it.
-    #[arg(long, conflicts_with_all = ["photographs", "set"])]
+    #[arg(long, conflicts_with_all = [
+        "photographs", "validation", "test", "distortions", "leave_out", "size", "grid", "set", "root", "list", "name", "range",
+        "better", "lenient", "split", "leaky_image_split",
+    ])]
     source: Vec<String>,
 }
 
@@ -45,34 +53,35 @@ struct OneSource {
     /// Folder of pristine photographs to distort on the fly, each at least 512x384 (or 384x512).
     #[arg(long, conflicts_with = "set")]
     photographs: Option<PathBuf>,
-    /// Photographs, or references of a set, to select the weights by: names without extension, separated by commas.
+    /// Photographs, or references of a set, to select the weights by, separated by commas: names without extension, of a
+    /// `csv` set references as its list has them.
     #[arg(long, value_delimiter = ',')]
     validation: Vec<String>,
-    /// Photographs, or references of a set, to report on: names without extension, separated by commas.
+    /// Photographs, or references of a set, to report on, separated by commas: names as of `--validation`.
     #[arg(long, value_delimiter = ',')]
     test: Vec<String>,
     /// Distortions to train on (default: the 23 with scores, but those of `--leave-out`).
-    #[arg(long, value_delimiter = ',', requires = "photographs")]
+    #[arg(long, value_delimiter = ',', requires = "photographs", conflicts_with = "set")]
     distortions: Vec<Distortion>,
     /// Distortions to leave out of training and validation, and to report on apart.
-    #[arg(long, value_delimiter = ',', requires = "photographs")]
+    #[arg(long, value_delimiter = ',', requires = "photographs", conflicts_with = "set")]
     leave_out: Vec<Distortion>,
     /// Width and height of what is cut from a photograph, in pixels.
-    #[arg(long, value_delimiter = ',', num_args = 2, default_values_t = [KADID_SIZE.0, KADID_SIZE.1])]
+    #[arg(long, value_delimiter = ',', num_args = 2, default_values_t = [KADID_SIZE.0, KADID_SIZE.1], conflicts_with = "set")]
     size: Vec<u32>,
     /// Train on the centre of each photograph at the five published levels, the same in every epoch, instead of random
     /// crops, scales and levels.
-    #[arg(long, requires = "photographs")]
+    #[arg(long, requires = "photographs", conflicts_with = "set")]
     grid: bool,
     #[command(flatten)]
     rated: SetOptions,
     /// How the set is split where `--validation` and `--test` name no references: a paper's preset such as
     /// `bosse_tid2013`, shares such as `0.6,0.2,0.2` (by reference), or a CSV file with the columns `part` and `reference`
     /// (or `image`).
-    #[arg(long, default_value = "0.6,0.2,0.2")]
+    #[arg(long, default_value = "0.6,0.2,0.2", conflicts_with_all = ["photographs", "validation", "test"])]
     split: String,
     /// Split a set by image although it has references: LEAKY, every photograph is on all sides.
-    #[arg(long, requires = "set")]
+    #[arg(long, requires = "set", conflicts_with_all = ["photographs", "validation", "test"])]
     leaky_image_split: bool,
     /// Decoded images of a set kept in memory, in MiB, and as many of references.
     #[arg(long, default_value_t = 256)]
@@ -143,7 +152,48 @@ impl Sources {
                 Source::open(&parsed.one, seed).map_err(|error| format!("--source {text}: {error}"))?;
             Ok((source, parsed.weight))
         };
-        Ok(Self { parts: options.source.iter().map(open).collect::<Result<_, _>>()? })
+        let sources = Self { parts: options.source.iter().map(open).collect::<Result<_, _>>()? };
+        sources.check_sides()?;
+        Ok(sources)
+    }
+
+    /// That no picture, and no reference, is kept out of training in one source and trained on in another: a split within each
+    /// does not see the others.
+    fn check_sides(&self) -> Result<(), Box<dyn Error>> {
+        let rated: Vec<(&DataSet, &Sides)> = self
+            .each()
+            .filter_map(|source| match source {
+                Source::Set { set, split, .. } => Some((set, split)),
+                Source::Photographs { .. } => None,
+            })
+            .collect();
+        let files = |sample: &Sample| {
+            [Some(sample.distorted.clone()), sample.reference.clone()].into_iter().flatten()
+        };
+        let mut kept_out = HashMap::new();
+        for (number, (set, split)) in rated.iter().enumerate() {
+            for &index in split.validation.iter().chain(&split.test) {
+                for file in files(&set.samples()[index]) {
+                    kept_out.entry(place(&file)).or_insert((number, set.name()));
+                }
+            }
+        }
+        for (number, (set, split)) in rated.iter().enumerate() {
+            for file in split.train.iter().flat_map(|&index| files(&set.samples()[index])) {
+                match kept_out.get(&place(&file)) {
+                    Some((other, keeper)) if *other != number => {
+                        let (file, trainer) = (file.display(), set.name());
+                        return Err(format!(
+                            "{file}: kept out of training in the source {keeper} and trained on in {trainer}: \
+                             give both sources the same split"
+                        )
+                        .into());
+                    }
+                    _ => {}
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Each study's images.
@@ -211,6 +261,9 @@ impl Source {
         let Some(folder) = &options.photographs else {
             return Err("give --photographs, --set with --root, or --source for each of several".into());
         };
+        if let Some(option) = options.rated.given().next() {
+            return Err(format!("{option} is for --set, not for --photographs").into());
+        }
         if options.validation.is_empty() || options.test.is_empty() {
             return Err(
                 "--photographs needs --validation and --test, names of photographs to keep out".into()
@@ -219,6 +272,10 @@ impl Source {
         let references = Arc::new(load_references(folder)?);
         let validation = photographs_by_name(&references, &options.validation)?;
         let test = photographs_by_name(&references, &options.test)?;
+        if let Some(&both) = validation.iter().find(|index| test.contains(index)) {
+            let name = &references[both].name;
+            return Err(format!("the photograph {name} is both in --validation and in --test").into());
+        }
         let kept_out = |index: &usize| validation.contains(index) || test.contains(index);
         let training: Vec<usize> = (0..references.len()).filter(|index| !kept_out(index)).collect();
         if training.is_empty() {
@@ -346,7 +403,16 @@ fn by_name(set: &DataSet, validation: &[String], test: &[String]) -> Result<Side
     if let Some(name) =
         validation.iter().chain(test).find(|name| !set.samples().iter().any(|sample| is(sample, name)))
     {
-        return Err(format!("no reference of {} is called `{name}`", set.name()).into());
+        let mut ids = set.reference_ids();
+        let more = ids.len().saturating_sub(SHOWN_NAMES);
+        ids.truncate(SHOWN_NAMES);
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        return Err(format!(
+            "no reference of {} is called `{name}`: its references are {}{more}",
+            set.name(),
+            ids.join(", ")
+        )
+        .into());
     }
     let mut sides = Sides { train: Vec::new(), validation: Vec::new(), test: Vec::new() };
     for (index, sample) in set.samples().iter().enumerate() {

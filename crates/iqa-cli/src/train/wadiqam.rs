@@ -128,6 +128,9 @@ impl WadiqamOptions {
         select(&mut recipe.patches, self.patches);
         select(&mut recipe.learning_rate, common.learning_rate);
         select(&mut recipe.model.dropout, self.dropout);
+        if self.fusion.is_some() && !recipe.model.is_full_reference() {
+            return Err("--fusion is for a model with references: it has nothing to join".into());
+        }
         select(&mut recipe.model.fusion, self.fusion.map(Fusion::from));
         select(&mut recipe.model.scales, self.scales);
         select(&mut recipe.model.blocks, self.blocks.as_ref().map(|Blocks(blocks)| blocks.clone()));

@@ -3,8 +3,9 @@ use std::path::{Path, PathBuf};
 use super::collect::{Collector, Place, Rating};
 use super::names::{Names, plain};
 use super::table::Table;
-use crate::dataset::{DataSet, Direction, ScoreKind, ScoreScale};
+use crate::dataset::{DataSet, ScoreKind, ScoreScale};
 use crate::{DatasetError, Strictness};
+use iqa_core::Direction;
 
 const STD: &[&str] = &["std", "mos_std", "dmos_std"];
 
@@ -131,18 +132,22 @@ pub struct ListedScore {
     pub image: String,
     /// Its score; may be infinite.
     pub score: f64,
+    /// Which way it grows, where the list has a column `direction`, as `iqa score` writes it.
+    pub direction: Option<Direction>,
     /// Line in the list, from 1.
     pub line: usize,
 }
 
-/// Reads a list of images and their scores. The header names the columns as in [`DataSet::open_csv`]; others are ignored.
+/// Reads a list of images and their scores. The header names the columns as in [`DataSet::open_csv`], and perhaps `direction`;
+/// others are ignored.
 ///
 /// # Errors
 /// [`DatasetError::Io`], [`DatasetError::Column`]; [`DatasetError::Malformed`] for a row without an image, with what is no
-/// number, or with more or fewer fields than the header has, and for what is not UTF-8.
+/// number or direction, or with more or fewer fields than the header has, and for what is not UTF-8.
 pub fn read_scores(list: &Path) -> Result<Vec<ListedScore>, DatasetError> {
     let table = Table::read(list)?;
-    let (images, score) = (Images::of(&table)?, table.score()?);
+    let (images, score, direction) = (Images::of(&table)?, table.score()?, table.find(&["direction"])?);
+    let directions = [Direction::HigherIsBetter, Direction::LowerIsBetter];
     table
         .records
         .iter()
@@ -151,7 +156,13 @@ pub fn read_scores(list: &Path) -> Result<Vec<ListedScore>, DatasetError> {
             let (image, _) = images.read(&place, record)?;
             let number = record[score].parse().ok().filter(|number: &f64| !number.is_nan());
             let score = number.ok_or_else(|| place.malformed("a score: a number", &record[score]))?;
-            Ok(ListedScore { image, score, line: *line })
+            let direction = direction.map(|column| {
+                let found = directions.into_iter().find(|direction| direction.to_string() == record[column]);
+                found.ok_or_else(|| {
+                    place.malformed("`higher_is_better` or `lower_is_better`", &record[column])
+                })
+            });
+            Ok(ListedScore { image, score, direction: direction.transpose()?, line: *line })
         })
         .collect()
 }

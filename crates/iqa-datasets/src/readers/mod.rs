@@ -26,8 +26,9 @@ pub(crate) use table::Table;
 pub use tid::TID2013_SUBSETS;
 
 use crate::DatasetError;
-use crate::dataset::{DataSet, Direction, ScoreKind, ScoreScale};
+use crate::dataset::{DataSet, ScoreKind, ScoreScale};
 use entry::Entry;
+use iqa_core::Direction;
 use tree::Tree;
 
 /// Names of the distortions that LIVE, CSIQ, TID2008, TID2013 and KADID-10k share.

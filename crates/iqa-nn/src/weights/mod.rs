@@ -35,6 +35,8 @@ const MAX_STREAM: u64 = 2 << 30;
 const MAX_ELEMENTS: u64 = 1 << 28;
 /// The metadata of files of ours that holds a digest of all else in them: safetensors have no checksum.
 const DIGEST: &str = "iqa_sha256";
+/// A part that every checkpoint of a run has, as bytes.
+const CHECKPOINT_STATE: &str = "state";
 /// Names that an error about unknown ones lists.
 const FIRST_NAMES: usize = 6;
 
@@ -154,7 +156,15 @@ impl NamedTensors {
         if let Some(digest) = metadata.remove(DIGEST)
             && digest != content_digest(&file.tensors(), &metadata)
         {
-            return Err(format(format!("damaged, or changed without its metadata `{DIGEST}`").into()));
+            return Err(format(
+                format!("damaged, or changed by a program that kept its metadata `{DIGEST}`, which is to be left out then")
+                    .into(),
+            ));
+        }
+        if file.tensor(CHECKPOINT_STATE).is_ok_and(|view| view.dtype() == Dtype::U8) {
+            let expected =
+                "a checkpoint, from which a run goes on: its weights are in best.safetensors beside it";
+            return Err(format(expected.into()));
         }
         let views = file.iter().map(|(key, view)| (key.to_owned(), view)).collect();
         let selected = wrappers::select(views);

@@ -3,13 +3,14 @@
 //! The file is safetensors with byte arrays: networks and optimisers as Burn records, and the rest as JSON. One file means
 //! one rename: there is never a new weight file beside an old optimiser state.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use burn::module::Module;
 use burn::optim::{ModuleOptimizer, OptimizerRecord};
 use burn::store::ModuleRecord;
 use burn::tensor::Bytes;
-use iqa_core::{CoreError, short_sha256_of_file, write_atomically};
+use iqa_core::{CoreError, sha256, short_sha256_of_file, write_atomically};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -19,6 +20,8 @@ use crate::data::DataKey;
 use crate::error::TrainError;
 
 const STATE: &str = "state";
+/// The one entry of the metadata: a digest of all parts.
+const DIGEST: &str = "sha256";
 
 /// What a run knows besides networks and optimisers.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -112,10 +115,21 @@ impl Parts {
             .iter()
             .map(|(name, bytes)| Ok((*name, TensorView::new(Dtype::U8, vec![bytes.len()], bytes)?)))
             .collect::<Result<Vec<_>, safetensors::SafeTensorError>>()
-            .and_then(|views| safetensors::serialize(views, None))
+            .and_then(|views| {
+                let metadata = HashMap::from([(DIGEST.to_owned(), digest(&views))]);
+                safetensors::serialize(views, Some(metadata))
+            })
             .map_err(|error| failed(&path, error))?;
         Ok(write_atomically(&path, &file)?)
     }
+}
+
+/// Of the names and bytes of all parts, in any order.
+fn digest<N: AsRef<str>>(parts: &[(N, TensorView<'_>)]) -> String {
+    let mut lines: Vec<String> =
+        parts.iter().map(|(name, view)| format!("{} {}", name.as_ref(), sha256(view.data()))).collect();
+    lines.sort();
+    sha256(lines.join("\n").as_bytes())
 }
 
 /// The content of a checkpoint.
@@ -131,7 +145,14 @@ pub(crate) struct Found<'a> {
 
 impl<'a> Found<'a> {
     pub(super) fn new(path: &'a Path, bytes: &'a [u8]) -> Result<Self, TrainError> {
-        Ok(Self { path, file: SafeTensors::deserialize(bytes).map_err(|error| failed(path, error))? })
+        let (_, header) = SafeTensors::read_metadata(bytes).map_err(|error| failed(path, error))?;
+        let file = SafeTensors::deserialize(bytes).map_err(|error| failed(path, error))?;
+        // Those of earlier versions have none.
+        let expected = header.metadata().as_ref().and_then(|metadata| metadata.get(DIGEST));
+        if expected.is_some_and(|expected| *expected != digest(&file.tensors())) {
+            return Err(failed(path, "it changed since it was written: damaged"));
+        }
+        Ok(Self { path, file })
     }
 
     fn part(&self, name: &str) -> Result<Bytes, TrainError> {
