@@ -200,7 +200,6 @@ const CASES: &[Case] = &[
         Refused("another recipe (frozen_weights differs)"),
     ),
     ("features", "multibranch", &[&["features", "FOLDER/kept.features"]], Harmless),
-    ("feature-dropout", "multibranch", &[&["feature-dropout", "0.25"]], Refused("0 where branches learn")),
     ("narrow", "multibranch", &[&["narrow", "16"]], Refused("another recipe (model differs)")),
     ("no-flips", "multibranch", &[&["no-flips"]], Refused("other training flips and crops")),
     ("table", "multibranch", &[], Untried("each of its runs has a folder of its own")),

@@ -148,6 +148,9 @@ fn a_list_that_says_which_way_its_scores_grow_is_believed() {
         (["lower_is_better", "down"], None, "gmsd.csv, line 3: "),
     ] {
         let error = read(direction, asked).expect_err("refused").to_string();
-        assert!(error.contains(line) && (error.contains("is_better") || error.contains("is better")), "{error}");
+        assert!(
+            error.contains(line) && (error.contains("is_better") || error.contains("is better")),
+            "{error}"
+        );
     }
 }

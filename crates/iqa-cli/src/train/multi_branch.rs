@@ -38,9 +38,6 @@ pub(crate) struct MultiBranchOptions {
     /// Keep what the frozen branch says of each picture in this file, for this run and others; not with `--table`.
     #[arg(long, value_name = "FILE", conflicts_with = "table")]
     features: Option<PathBuf>,
-    /// Probability that a feature is left out in a step, with the branches `frozen_*` (default: 0.3).
-    #[arg(long)]
-    feature_dropout: Option<f64>,
     /// Divides the channels of the branches that learn: 1, 2, 4, 8 or 16 (default: the preset's).
     #[arg(long)]
     narrow: Option<usize>,
@@ -146,7 +143,6 @@ impl MultiBranchOptions {
         select(&mut recipe.images, common.images);
         select(&mut recipe.learning_rate, common.learning_rate);
         select(&mut recipe.model.width_divisor, self.narrow);
-        select(&mut recipe.feature_dropout, self.feature_dropout);
         recipe
     }
 

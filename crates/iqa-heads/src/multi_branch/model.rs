@@ -261,24 +261,11 @@ impl MultiBranch {
     /// - `features`: `[n, features]`
     /// - returns `[n]`, in the units of the score
     pub fn head(&self, features: Tensor<2>) -> Tensor<1> {
-        self.masked_head(features, None)
-    }
-
-    /// As [`Self::head`], of features that are multiplied by `mask` once they have mean 0 and deviation 1: dropout of features, in
-    /// training.
-    ///
-    /// # Shapes
-    /// - `features`, `mask`: `[n, features]`
-    /// - returns `[n]`, in the units of the score
-    pub fn masked_head(&self, features: Tensor<2>, mask: Option<Tensor<2>>) -> Tensor<1> {
         let [n, count] = features.dims();
         let mut x = features;
         if let Some(norm) = &self.norm {
             let rows = x.reshape([n, count, 1, 1]);
             x = norm.forward(rows, Statistics::Running).reshape([n, count]);
-        }
-        if let Some(mask) = mask {
-            x = x * mask;
         }
         for (index, layer) in self.mlp.iter().enumerate() {
             x = layer.forward(if index == 0 { x } else { relu(x) });

@@ -23,9 +23,6 @@ pub struct MultiBranchRecipe {
     pub learning_rate: f64,
     /// How it changes.
     pub schedule: Schedule,
-    /// Probability that a feature is left out of what the perceptron sees in a step, where all branches are frozen: some thousand
-    /// features of few photographs are otherwise learned by heart. 0 where branches learn.
-    pub feature_dropout: f64,
     /// Adam's epsilon. Burn's default of 1e-5 is not the paper's 1e-8.
     pub epsilon: f32,
     /// Seed of the weights.
@@ -43,7 +40,6 @@ impl MultiBranchRecipe {
             images: 8,
             learning_rate: 1e-4,
             schedule: Schedule::Geometric { final_fraction: 1e-2, stages: 30 },
-            feature_dropout: 0.0,
             epsilon: 1e-8,
             seed: 1,
         }
@@ -64,11 +60,10 @@ impl MultiBranchRecipe {
     /// takes as long as its pictures take to be read.
     pub fn lite(model: MultiBranchConfig) -> Self {
         Self {
-            loss: QualityLoss::of(Term::Mse).with(0.4, Term::Plcc),
+            loss: QualityLoss::of(Term::Mse).with(0.2, Term::Plcc),
             steps_per_epoch: Some(100),
             images: 64,
             learning_rate: 1e-3,
-            feature_dropout: 0.3,
             ..Self::paper(model).with_epochs(30)
         }
     }
@@ -98,15 +93,6 @@ impl Recipe for MultiBranchRecipe {
         limits::EPOCHS.check("epochs", self.epochs)?;
         limits::STEPS.check("steps_per_epoch", self.steps_per_epoch.unwrap_or(1))?;
         limits::images(&self.loss).check("images", self.images)?;
-        limits::learning_rate("learning_rate", self.learning_rate)?;
-        let frozen = !self.model.branches.learn();
-        if !(0.0..1.0).contains(&self.feature_dropout) || (self.feature_dropout > 0.0 && !frozen) {
-            return Err(TrainError::InvalidRecipe {
-                field: "feature_dropout",
-                found: self.feature_dropout.to_string(),
-                expected: "a probability in [0, 1), 0 where branches learn",
-            });
-        }
-        Ok(())
+        limits::learning_rate("learning_rate", self.learning_rate)
     }
 }

@@ -13,8 +13,6 @@ use iqa_core::Observer;
 use iqa_heads::HeadError;
 use iqa_heads::multi_branch::{MultiBranch, PairBatch};
 use iqa_nn::{Precision, image_to_tensor};
-use rand::{Rng, SeedableRng};
-use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use super::cache::FrozenCache;
@@ -23,7 +21,7 @@ use crate::data::{DataKey, data_key, target};
 use crate::run;
 use crate::within::by_source;
 use crate::{
-    Outcome, Plan, Recipe, Task, TrainError, TrainingPair, TrainingPairs, Validation, ValidationPairs, seed,
+    Outcome, Plan, Recipe, Task, TrainError, TrainingPair, TrainingPairs, Validation, ValidationPairs,
 };
 
 /// Samples whose frozen features say what their mean and deviation are.
@@ -159,14 +157,8 @@ fn prepare(frozen: &MultiBranch, pair: TrainingPair, cache: &FrozenCache) -> Res
     Ok(Prepared { distorted, reference, frozen: kept, target, source })
 }
 
-/// Scores of pairs, one size after another, and in the same order their labels and sources. `dropout` is of the features of
-/// frozen branches, with its seed.
-fn scores(
-    model: &MultiBranch,
-    pairs: &[Prepared],
-    dropout: Option<(f64, u64)>,
-    device: &Device,
-) -> (Tensor<1>, Vec<f64>, Vec<usize>) {
+/// Scores of pairs, one size after another, and in the same order their labels and sources.
+fn scores(model: &MultiBranch, pairs: &[Prepared], device: &Device) -> (Tensor<1>, Vec<f64>, Vec<usize>) {
     let mut sizes: BTreeMap<(u32, u32), Vec<&Prepared>> = BTreeMap::new();
     for pair in pairs {
         sizes.entry(pair.distorted.dimensions()).or_default().push(pair);
@@ -175,8 +167,7 @@ fn scores(
         // The pictures themselves are not looked at: all sizes at once, in their own order.
         let frozen: Vec<f32> = pairs.iter().flat_map(|pair| pair.frozen.iter().copied()).collect();
         let shape = [pairs.len(), frozen.len() / pairs.len()];
-        let mask = dropout.map(|(probability, seed)| mask(shape, probability, seed, device));
-        let scores = model.masked_head(Tensor::from_data(TensorData::new(frozen, shape), device), mask);
+        let scores = model.head(Tensor::from_data(TensorData::new(frozen, shape), device));
         let (targets, sources) = pairs.iter().map(|pair| (pair.target, pair.source)).unzip();
         return (scores, targets, sources);
     }
@@ -195,16 +186,6 @@ fn scores(
     };
     let (targets, sources) = sizes.values().flatten().map(|pair| (pair.target, pair.source)).unzip();
     (model.forward_training(sizes.values().map(batch).collect()), targets, sources)
-}
-
-/// 0 with that probability, else what keeps the mean at 1; by a generator of its own, as that of a device is global.
-fn mask(shape: [usize; 2], probability: f64, seed: u64, device: &Device) -> Tensor<2> {
-    let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    let kept = (1.0 / (1.0 - probability)) as f32;
-    let count = shape.iter().product();
-    let values: Vec<f32> =
-        (0..count).map(|_| if rng.random_bool(probability) { 0.0 } else { kept }).collect();
-    Tensor::from_data(TensorData::new(values, shape), device)
 }
 
 /// Scores of a model on a plain device and the labels of the same pairs, both in the model's own direction; those of a size
@@ -238,7 +219,7 @@ fn predict(
         let prepared = indices.iter().map(|&index| prepare(model, pairs.pair(index)?, cache));
         let prepared = prepared.collect::<Result<Vec<_>, _>>()?;
         // On a plain device batch norm goes by its running statistics.
-        let (scores, labels, from) = scores(model, &prepared, None, &device);
+        let (scores, labels, from) = scores(model, &prepared, &device);
         predictions.extend(scores.into_data().iter::<f64>());
         targets.extend(labels);
         sources.extend(from);
@@ -287,11 +268,8 @@ impl Task for Run<'_> {
         pairs.into_iter().map(|pair| prepare(&self.frozen, pair, self.cache)).collect()
     }
 
-    fn loss(&self, model: &MultiBranch, batch: Vec<Prepared>, step: usize) -> Result<Tensor<1>, TrainError> {
-        let recipe = &self.recorded.recipe;
-        let seed = seed::derive(recipe.seed, &[seed::DROPOUT, step as u64]);
-        let dropout = (recipe.feature_dropout > 0.0).then_some((recipe.feature_dropout, seed));
-        let (scores, targets, sources) = scores(model, &batch, dropout, &self.device);
+    fn loss(&self, model: &MultiBranch, batch: Vec<Prepared>, _: usize) -> Result<Tensor<1>, TrainError> {
+        let (scores, targets, sources) = scores(model, &batch, &self.device);
         by_source(&scores, &targets, &sources, |scores, targets| {
             self.recorded.recipe.loss.loss(scores, targets)
         })
