@@ -233,7 +233,7 @@ fn row_of(record: &[u8]) -> Option<ListedRow> {
     let content = Content { distorted: row[3].into(), reference: row[4].into() };
     Some(ListedRow {
         image: row[0].into(),
-        score: row[1].parse().ok()?,
+        score: row[1].parse().ok().filter(|score: &f64| !score.is_nan())?,
         rating: row[2].parse().ok()?,
         content,
     })

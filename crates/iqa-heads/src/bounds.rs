@@ -41,10 +41,18 @@ pub(crate) fn score_range(range: (f64, f64)) -> Result<(), HeadError> {
     }
 }
 
+/// The range of 16 bits. Offsets far beyond leave nothing of an image in 32-bit floats.
+const MAX_INPUT: f64 = 65_536.0;
+
 /// What an image in `[0, 1]` is multiplied by before the network, and what is added.
 pub(crate) fn input(scale: f64, offset: f64) -> Result<(), HeadError> {
-    if scale == 0.0 || !scale.is_finite() {
-        return Err(invalid("input_scale", scale, "a finite number other than 0"));
+    let within = |value: f64| (-MAX_INPUT..=MAX_INPUT).contains(&value);
+    if scale == 0.0 || !within(scale) {
+        return Err(invalid("input_scale", scale, "a number other than 0, from -65536 to 65536"));
     }
-    if offset.is_finite() { Ok(()) } else { Err(invalid("input_offset", offset, "a finite number")) }
+    if within(offset) {
+        Ok(())
+    } else {
+        Err(invalid("input_offset", offset, "a number from -65536 to 65536"))
+    }
 }
