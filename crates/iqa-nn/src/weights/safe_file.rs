@@ -64,7 +64,7 @@ impl NamedTensors {
     /// Writes a safetensors file, atomically, with a digest of its content among the metadata.
     ///
     /// # Errors
-    /// [`CoreError::Io`], [`NnError::WeightsUnfit`].
+    /// [`CoreError::Io`](iqa_core::CoreError::Io), [`NnError::WeightsUnfit`].
     pub fn write_safetensors(&self, path: &Path, precision: Precision) -> Result<(), NnError> {
         Ok(write_atomically(path, &self.to_safetensors(precision)?)?)
     }
