@@ -109,6 +109,7 @@ mod flex {
         epsilon: f64,
         relu: bool,
         /// Whether mean and variance are those of the images.
+        #[cfg_attr(not(feature = "autodiff"), expect(dead_code, reason = "only the gradient asks"))]
         of_batch: bool,
     }
 
