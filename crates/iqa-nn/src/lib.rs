@@ -28,4 +28,4 @@ pub use norm::{BatchNorm2d, Statistics};
 pub use provenance::TrainingSource;
 pub use quality::{Prepared, QualityModel, Scored};
 pub use tensor::{image_to_tensor, tensor_to_image};
-pub use weights::{NamedTensor, NamedTensors, Precision};
+pub use weights::{NamedTensor, NamedTensors, Precision, content_digest};

@@ -167,20 +167,23 @@ impl Sources {
                 Source::Photographs { .. } => None,
             })
             .collect();
-        let files = |sample: &Sample| {
-            [Some(sample.distorted.clone()), sample.reference.clone()].into_iter().flatten()
-        };
+        fn files(sample: &Sample) -> impl Iterator<Item = &PathBuf> {
+            [Some(&sample.distorted), sample.reference.as_ref()].into_iter().flatten()
+        }
         let mut kept_out = HashMap::new();
         for (number, (set, split)) in rated.iter().enumerate() {
             for &index in split.validation.iter().chain(&split.test) {
                 for file in files(&set.samples()[index]) {
-                    kept_out.entry(place(&file)).or_insert((number, set.name()));
+                    // One that is gone is no other's.
+                    if let Some(place) = place(file) {
+                        kept_out.entry(place).or_insert((number, set.name()));
+                    }
                 }
             }
         }
         for (number, (set, split)) in rated.iter().enumerate() {
             for file in split.train.iter().flat_map(|&index| files(&set.samples()[index])) {
-                match kept_out.get(&place(&file)) {
+                match place(file).and_then(|place| kept_out.get(&place)) {
                     Some((other, keeper)) if *other != number => {
                         let (file, trainer) = (file.display(), set.name());
                         return Err(format!(

@@ -15,6 +15,7 @@ use burn_store::{ApplyError, BurnToPyTorchAdapter, ModuleSnapshot, PyTorchToBurn
 use iqa_core::{CoreError, sha256, sha256_of_file};
 
 use crate::NnError;
+pub use safe_file::content_digest;
 use safe_file::is_safetensors;
 
 #[cfg(feature = "hdf5")]

@@ -104,8 +104,9 @@ fn described(file: &[u8], metadata: &BTreeMap<String, String>) -> Result<Vec<u8>
     Ok([&(header.len() as u64).to_le_bytes(), header.as_slice(), data].concat())
 }
 
-/// SHA-256 of lines that say everything in a file, in the order of their names, however the file orders and pads them.
-fn content_digest(tensors: &[(String, TensorView<'_>)], metadata: &BTreeMap<String, String>) -> String {
+/// SHA-256 of lines that say everything in a file of safetensors, in the order of their names, however the file orders and pads
+/// them; `metadata` without the digest itself.
+pub fn content_digest(tensors: &[(String, TensorView<'_>)], metadata: &BTreeMap<String, String>) -> String {
     let tensor = |(name, view): &(String, TensorView<'_>)| {
         format!("{name:?} {:?} {:?} {}", view.dtype(), view.shape(), sha256(view.data()))
     };

@@ -3,14 +3,15 @@
 //! The file is safetensors with byte arrays: networks and optimisers as Burn records, and the rest as JSON. One file means
 //! one rename: there is never a new weight file beside an old optimiser state.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
 use burn::module::Module;
 use burn::optim::{ModuleOptimizer, OptimizerRecord};
 use burn::store::ModuleRecord;
 use burn::tensor::Bytes;
-use iqa_core::{CoreError, sha256, short_sha256_of_file, write_atomically};
+use iqa_core::{CoreError, short_sha256_of_file, write_atomically};
+use iqa_nn::content_digest;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -113,23 +114,17 @@ impl Parts {
         parts.push((STATE, Bytes::from_bytes_vec(state)));
         let file = parts
             .iter()
-            .map(|(name, bytes)| Ok((*name, TensorView::new(Dtype::U8, vec![bytes.len()], bytes)?)))
+            .map(|(name, bytes)| {
+                Ok(((*name).to_owned(), TensorView::new(Dtype::U8, vec![bytes.len()], bytes)?))
+            })
             .collect::<Result<Vec<_>, safetensors::SafeTensorError>>()
             .and_then(|views| {
-                let metadata = HashMap::from([(DIGEST.to_owned(), digest(&views))]);
+                let metadata = HashMap::from([(DIGEST.to_owned(), content_digest(&views, &BTreeMap::new()))]);
                 safetensors::serialize(views, Some(metadata))
             })
             .map_err(|error| failed(&path, error))?;
         Ok(write_atomically(&path, &file)?)
     }
-}
-
-/// Of the names and bytes of all parts, in any order.
-fn digest<N: AsRef<str>>(parts: &[(N, TensorView<'_>)]) -> String {
-    let mut lines: Vec<String> =
-        parts.iter().map(|(name, view)| format!("{} {}", name.as_ref(), sha256(view.data()))).collect();
-    lines.sort();
-    sha256(lines.join("\n").as_bytes())
 }
 
 /// The content of a checkpoint.
@@ -149,7 +144,7 @@ impl<'a> Found<'a> {
         let file = SafeTensors::deserialize(bytes).map_err(|error| failed(path, error))?;
         // Those of earlier versions have none.
         let expected = header.metadata().as_ref().and_then(|metadata| metadata.get(DIGEST));
-        if expected.is_some_and(|expected| *expected != digest(&file.tensors())) {
+        if expected.is_some_and(|expected| *expected != content_digest(&file.tensors(), &BTreeMap::new())) {
             return Err(failed(path, "it changed since it was written: damaged"));
         }
         Ok(Self { path, file })
