@@ -19,6 +19,7 @@ use std::path::Path;
 use criterion::{Bencher, BenchmarkId, Criterion, SamplingMode, Throughput, criterion_group};
 use iqa_benches::steps::{Step, gsn_step, hiqa_step, images, multi_branch_step, wadiqam_step};
 use iqa_benches::{comparison_table, criterion_directory, devices, image_size};
+use iqa_models::heads::Stored;
 use iqa_models::heads::gsn::GsnConfig;
 use iqa_models::heads::hiqa::HiqaConfig;
 use iqa_models::heads::multi_branch::MultiBranchConfig;

@@ -8,6 +8,7 @@ use std::path::Path;
 
 use burn::module::Module;
 use burn::optim::{GradientsParams, ModuleOptimizer, SgdConfig};
+use iqa_models::heads::Stored;
 use iqa_models::heads::gsn::{Gsn, GsnConfig};
 use iqa_models::heads::hiqa::{Hiqa, HiqaConfig};
 use iqa_models::heads::multi_branch::{MultiBranch, MultiBranchConfig, PairBatch};

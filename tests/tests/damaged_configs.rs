@@ -1,11 +1,11 @@
 //! Weight files whose configuration is damaged: a typed error that names the field, before anything is allocated.
 
 use iqa_models::Device;
-use iqa_models::heads::HeadError;
 use iqa_models::heads::gsn::{Gsn, GsnConfig, PairFusion, ScoreOptions as Crops};
 use iqa_models::heads::hiqa::{Hiqa, HiqaConfig, HiqaScoreOptions};
 use iqa_models::heads::multi_branch::{Branches, MultiBranch, MultiBranchConfig};
 use iqa_models::heads::wadiqam::{Fusion, ScoreOptions, Wadiqam, WadiqamConfig};
+use iqa_models::heads::{HeadError, Stored};
 use iqa_models::nn::{NamedTensors, NnError};
 use iqa_testkit::textured;
 use serde_json::{Value, json};

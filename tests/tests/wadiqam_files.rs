@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use iqa_models::core::CoreError;
-use iqa_models::heads::HeadError;
 use iqa_models::heads::wadiqam::{Wadiqam, WadiqamConfig};
+use iqa_models::heads::{HeadError, Stored as _};
 use iqa_models::nn::{NamedTensors, NnError, Precision};
 use iqa_models::{Device, ModelError, Scorer};
 use iqa_testkit::fixture_path;
@@ -152,7 +152,7 @@ fn the_bundled_weights_are_small_and_say_what_they_are() {
     for name in ["wadiqam_fr", "wadiqam_nr"] {
         let path = iqa_testkit::workspace_path(format!("crates/iqa-heads/weights/{name}.safetensors"));
         assert!(std::fs::metadata(&path).expect("there").len() <= 2_000_000, "{name}");
-        let config = WadiqamConfig::stored_in(&NamedTensors::read(&path).expect("reads")).expect("sound");
+        let config = Wadiqam::stored_in(&NamedTensors::read(&path).expect("reads")).expect("sound");
         assert_eq!(config.expect("carries its configuration").is_full_reference(), name == "wadiqam_fr");
     }
 }

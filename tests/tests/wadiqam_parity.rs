@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use image::RgbImage;
+use iqa_models::heads::Stored;
 use iqa_models::heads::wadiqam::{
     Fusion, PATCH, PatchSampler, ScoreOptions, Wadiqam, WadiqamConfig, cut_patches,
 };

@@ -1,6 +1,7 @@
 //! Patches at several sizes of a picture: beyond the paper, so that what is expected is put together by hand.
 
 use image::RgbImage;
+use iqa_models::heads::Stored;
 use iqa_models::heads::wadiqam::{PatchSampler, PatchScores, ScoreOptions, Wadiqam, WadiqamConfig};
 use iqa_models::{Device, Tensor};
 use iqa_testkit::textured;

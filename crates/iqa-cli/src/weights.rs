@@ -10,6 +10,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use iqa_models::Device;
 use iqa_models::backbones::BackboneError;
 use iqa_models::backbones::pretrained::{PretrainedSource, TORCHVISION, pretrained_by_name};
+use iqa_models::heads::Stored as _;
 use iqa_models::heads::wadiqam::{WadiqamConfig, WadiqamModel, WeightLayout};
 use iqa_models::nn::{NamedTensors, Precision, QualityModel};
 use serde_json::json;

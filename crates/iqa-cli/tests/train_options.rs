@@ -172,6 +172,7 @@ const CASES: &[Case] = &[
     ),
     ("start-from", "gsn", &[&["start-from", "bundled"]], Refused("only weights of WaDIQaM come with")),
     ("gsn-fusion", "gsn", &[&["gsn-fusion", "4"]], Refused("another recipe (model differs)")),
+    ("gsn-crop", "gsn", &[&["gsn-crop", "32"]], Refused("another recipe (model differs)")),
     ("gsn-flat", "gsn", &[&["gsn-flat", "0.5"]], Refused("another recipe (schedule differs)")),
     (
         "start-from",

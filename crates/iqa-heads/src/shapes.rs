@@ -1,6 +1,11 @@
 //! Names and shapes of a network's parameters, from its configuration alone: to compare with a file before the network is
 //! made.
 
+use std::path::Path;
+
+use burn::module::Module;
+use iqa_nn::{NamedTensors, NnError};
+
 /// A list of parameters, shapes in PyTorch's axis order.
 #[derive(Debug, Default)]
 pub(crate) struct Shapes(pub(crate) Vec<(String, Vec<usize>)>);
@@ -33,5 +38,20 @@ impl Shapes {
     /// `(path in the module, name in the file)`: the same.
     pub(crate) fn names(&self) -> Vec<(String, String)> {
         self.0.iter().map(|(name, _)| (name.clone(), name.clone())).collect()
+    }
+
+    /// The network of these parameters with the weights of a file, all of them and no others.
+    pub(crate) fn load<M: Module>(
+        &self,
+        tensors: NamedTensors,
+        network: impl FnOnce() -> M,
+    ) -> Result<M, NnError> {
+        tensors.check_shapes(&self.0)?;
+        tensors.load_into(network(), &self.names())
+    }
+
+    /// The weights of a network of these parameters.
+    pub(crate) fn weights<M: Module>(&self, network: &M, origin: &Path) -> Result<NamedTensors, NnError> {
+        NamedTensors::from_module(network, &self.names(), origin)
     }
 }

@@ -1,25 +1,77 @@
-//! Configurations inside weight files.
+//! Weight files that carry the configuration of their network.
 
-use iqa_nn::{NamedTensors, NnError};
+use std::path::Path;
+
+use iqa_nn::{NamedTensors, NnError, Precision};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::HeadError;
 
-/// The configuration under a key of a file's metadata, checked; `None` in a file without.
-pub(crate) fn stored_config<C: DeserializeOwned>(
-    tensors: &NamedTensors,
-    key: &'static str,
-    validate: fn(&C) -> Result<(), HeadError>,
-) -> Result<Option<C>, HeadError> {
-    let Some(json) = tensors.metadata(key) else { return Ok(None) };
-    let config: C = serde_json::from_str(json).map_err(|error| NnError::Metadata {
-        path: tensors.origin().into(),
-        key: key.into(),
-        expected: format!("a configuration as JSON ({error})"),
-    })?;
-    validate(&config).map_err(|source| HeadError::StoredConfig {
-        path: tensors.origin().into(),
-        source: Box::new(source),
-    })?;
-    Ok(Some(config))
+/// A network whose weight files carry its configuration, so that a file alone makes it again.
+pub trait Stored {
+    /// What the network is made from.
+    type Config: Serialize + DeserializeOwned;
+
+    /// Metadata key under which a file keeps the configuration, as JSON.
+    const CONFIG_KEY: &'static str;
+
+    /// The configuration of this network.
+    fn stored(&self) -> &Self::Config;
+
+    /// Whether a network can be made of a configuration.
+    ///
+    /// # Errors
+    /// [`HeadError::InvalidConfig`].
+    fn validate(config: &Self::Config) -> Result<(), HeadError>;
+
+    /// The weights under their names in a file, without the configuration.
+    ///
+    /// # Errors
+    /// [`HeadError::Nn`] when they cannot be read back from the device; [`HeadError::Backbone`] of folded ones.
+    fn weights(&self, origin: &Path) -> Result<NamedTensors, HeadError>;
+
+    /// The configuration that a file carries beside the weights; `None` in a file of another origin.
+    ///
+    /// # Errors
+    /// [`HeadError::Nn`], [`HeadError::StoredConfig`] when it is damaged.
+    fn stored_in(tensors: &NamedTensors) -> Result<Option<Self::Config>, HeadError> {
+        let Some(json) = tensors.metadata(Self::CONFIG_KEY) else { return Ok(None) };
+        let config = serde_json::from_str(json).map_err(|error| NnError::Metadata {
+            path: tensors.origin().into(),
+            key: Self::CONFIG_KEY.into(),
+            expected: format!("a configuration as JSON ({error})"),
+        })?;
+        Self::validate(&config).map_err(|source| HeadError::StoredConfig {
+            path: tensors.origin().into(),
+            source: Box::new(source),
+        })?;
+        Ok(Some(config))
+    }
+
+    /// The weights under their names in a file, with the configuration as metadata; `origin` is what errors call them.
+    ///
+    /// # Errors
+    /// As [`Self::weights`].
+    fn to_tensors(&self, origin: &Path) -> Result<NamedTensors, HeadError> {
+        let config = serde_json::to_string(self.stored())
+            .map_err(|source| NnError::WeightsUnfit { path: origin.into(), source: source.into() })?;
+        Ok(self.weights(origin)?.with_metadata(Self::CONFIG_KEY, config))
+    }
+
+    /// Writes weights and configuration as safetensors, atomically.
+    ///
+    /// # Errors
+    /// As [`Self::weights`]; [`HeadError::Nn`] when the file cannot be written.
+    fn save(&self, path: &Path, precision: Precision) -> Result<(), HeadError> {
+        Ok(self.to_tensors(path)?.write_safetensors(path, precision)?)
+    }
+
+    /// SHA-256 of weights and configuration as they are now, as [`NamedTensors::digest`] gives it.
+    ///
+    /// # Errors
+    /// As [`Self::weights`].
+    fn digest(&self) -> Result<String, HeadError> {
+        Ok(self.to_tensors("model".as_ref())?.digest()?)
+    }
 }

@@ -6,8 +6,8 @@ use burn::optim::{GradientsParams, ModuleOptimizer, SgdConfig};
 use burn::tensor::{Device, Tensor, TensorData};
 use image::RgbImage;
 use iqa_backbones::{Architecture, BackboneError};
-use iqa_heads::HeadError;
 use iqa_heads::multi_branch::{Branches, MultiBranch, MultiBranchConfig, PairBatch, TapRule};
+use iqa_heads::{HeadError, Stored};
 use iqa_nn::{NamedTensors, Precision, ScoreError, image_to_tensor};
 use iqa_testkit::{Arrays, Tolerance, assert_close, closed_form, textured};
 

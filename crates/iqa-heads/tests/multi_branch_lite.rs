@@ -4,8 +4,8 @@
 use burn::tensor::{Device, Tensor};
 use image::RgbImage;
 use iqa_backbones::{Architecture, FeatureExtractor};
-use iqa_heads::HeadError;
 use iqa_heads::multi_branch::{Branches, MultiBranch, MultiBranchConfig};
+use iqa_heads::{HeadError, Stored};
 use iqa_nn::{Precision, ScoreError, image_to_tensor};
 use iqa_testkit::{Tolerance, assert_close, textured};
 

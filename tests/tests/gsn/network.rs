@@ -4,8 +4,8 @@ use burn::module::Module;
 use burn::tensor::Tensor;
 use iqa_models::Device;
 use iqa_models::core::{Direction, ReferenceNeed};
-use iqa_models::heads::HeadError;
 use iqa_models::heads::gsn::{Gsn, GsnConfig, PairFusion, ScoreOptions};
+use iqa_models::heads::{HeadError, Stored};
 use iqa_models::nn::{NamedTensors, NnError, Precision};
 use iqa_testkit::{Arrays, Tolerance, assert_close, fixture_path};
 
@@ -172,6 +172,24 @@ fn a_saved_network_comes_back_with_its_configuration() {
         keys.into_iter().map(|key| tensors.get(&key).expect("listed").clone()).collect::<Vec<_>>()
     };
     assert_eq!(tensors(&loaded), tensors(&model));
+}
+
+#[test]
+fn on_crops_of_another_side_places_share_the_weights() {
+    let small = tiny(&Device::flex());
+    let places = |model: &Gsn| {
+        let tensors = model.to_tensors("weights".as_ref()).expect("reads");
+        tensors.get("fc.weight").expect("listed").values.clone()
+    };
+    let before = places(&small);
+    let twice = small.clone().on_crops(64);
+    assert_eq!((twice.config().crop, twice.config().grid), (64, 12));
+    let expected: Vec<f32> = (0..144).map(|at| before[at / 24 * 6 + at % 12 / 2] / 4.0).collect();
+    assert_close("twice", &places(&twice), &expected, Tolerance::REORDERED);
+    // No multiple of the other: the sum is what stays.
+    let between = places(&small.on_crops(40));
+    assert_eq!(between.len(), 64);
+    assert!((between.iter().sum::<f32>() - before.iter().sum::<f32>()).abs() < 1e-6);
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use iqa_models::core::Silent;
+use iqa_models::heads::Stored;
 use iqa_models::heads::gsn::{Gsn, GsnConfig, ScoreOptions};
 use iqa_models::nn::NamedTensors;
 use iqa_models::train::gsn::{Ablation, GsnRecipe, train};
@@ -282,6 +283,13 @@ fn a_network_goes_on_from_weights_of_its_kind_and_says_what_its_scale_is_worth()
         let scorer = Scorer::with_weights("gsn", &outcome.last, &device).expect("opens");
         assert_eq!(scorer.model().has_free_scale(), free);
     }
+    // And on crops of another side.
+    let smaller = GsnRecipe { model: recipe().model.on_crops(16), ..still.clone() };
+    let third = train_alone(&smaller, &Mixed::new(8), &at("third")).expect("trains");
+    let places = |path: &Path| weights(path).get("fc.weight").expect("listed").values.clone();
+    let (before, after) = (places(&first.last), places(&third.last));
+    assert_eq!((before.len(), after.len()), (36, 9));
+    assert!((before.iter().sum::<f32>() - after.iter().sum::<f32>()).abs() < 1e-5, "{before:?} {after:?}");
     let other = GsnRecipe { model: GsnConfig { fusion: 3, ..recipe().model }, ..still };
     assert!(matches!(
         train_alone(&other, &Mixed::new(8), &at("other")),

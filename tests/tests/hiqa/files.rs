@@ -1,6 +1,7 @@
 //! Weight files.
 
 use iqa_models::Device;
+use iqa_models::heads::Stored;
 use iqa_models::heads::hiqa::{Hiqa, HiqaConfig, HiqaScoreOptions};
 use iqa_models::nn::{NamedTensors, Precision};
 use iqa_testkit::{fixture_path, textured};

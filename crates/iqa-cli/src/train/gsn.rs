@@ -8,6 +8,7 @@ use crate::terminal::Terminal;
 use clap::{Args, ValueEnum};
 use iqa_models::Device;
 use iqa_models::datasets::augment::PairAugment;
+use iqa_models::heads::Stored;
 use iqa_models::heads::gsn::{Gsn, GsnConfig, ScoreOptions};
 use iqa_models::nn::Precision;
 use iqa_models::train::gsn::{Ablation, GsnRecipe, train};
@@ -37,6 +38,10 @@ pub(crate) struct GsnOptions {
     /// may also be read as 64).
     #[arg(long, value_parser = within(1..=2048))]
     gsn_fusion: Option<usize>,
+    /// Side of the crops in pixels, in training and in scoring (default: the preset's); the grid follows. A network that has
+    /// learned from small ones goes on with larger ones: `--start-from`.
+    #[arg(long, value_parser = within(1..=4096))]
+    gsn_crop: Option<usize>,
     /// Part of the run after which the learning rate falls to 0 along a cosine (default: the preset's; with `paper` it does not
     /// fall, as none is printed).
     #[arg(long, value_parser = share)]
@@ -93,6 +98,9 @@ impl GsnOptions {
             recipe.model = GsnConfig { crop, grid, pair_fusion, ..GsnConfig::new().scaled(width) };
         }
         select(&mut recipe.model.fusion, self.gsn_fusion);
+        if let Some(crop) = self.gsn_crop {
+            recipe.model = recipe.model.on_crops(crop);
+        }
         recipe.start_from = common.earlier_weights()?;
         if let Some(flat_fraction) = self.gsn_flat {
             recipe.schedule = Schedule::FlatCosine { flat_fraction };

@@ -15,6 +15,7 @@ use iqa_models::datasets::DatasetError;
 use iqa_models::datasets::augment::PairAugment;
 use iqa_models::datasets::distort::Distortion;
 use iqa_models::datasets::synthetic::{SyntheticConfig, SyntheticGrid};
+use iqa_models::heads::Stored;
 use iqa_models::heads::hiqa::{Hiqa, HiqaScoreOptions, MapSource, RegressorConfig};
 use iqa_models::metrics::image::psnr;
 use iqa_models::nn::Precision;

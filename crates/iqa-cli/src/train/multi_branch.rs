@@ -11,6 +11,7 @@ use iqa_models::backbones::pretrained::{PretrainedFile, PretrainedSource};
 use iqa_models::backbones::{Architecture, Backbone};
 use iqa_models::core::FolderClaim;
 use iqa_models::datasets::augment::PairAugment;
+use iqa_models::heads::Stored;
 use iqa_models::heads::multi_branch::{Branches, MultiBranch, MultiBranchConfig, bundled_network};
 use iqa_models::metrics::agreement::{krcc, srcc};
 use iqa_models::nn::Precision;

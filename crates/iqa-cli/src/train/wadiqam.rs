@@ -7,6 +7,7 @@ use crate::terminal::Terminal;
 use clap::{Args, ValueEnum};
 use iqa_models::Device;
 use iqa_models::datasets::augment::PairAugment;
+use iqa_models::heads::Stored;
 use iqa_models::heads::wadiqam::{Fusion, ScoreOptions, Wadiqam, WadiqamConfig};
 use iqa_models::nn::Precision;
 use iqa_models::train::wadiqam::{BUNDLED, WadiqamRecipe, train_watched};

@@ -2,7 +2,7 @@
 
 use burn::module::Module;
 use burn::nn::Linear;
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{Device, Tensor, TensorData};
 use iqa_core::ScoreSpec;
 use iqa_kernels::Conv2d;
 use iqa_nn::{BatchNorm2d, Statistics};
@@ -60,6 +60,29 @@ impl Gsn {
         self.fc.weight = self.fc.weight.map(|weight| {
             let places = weight.dims()[0] as f64;
             weight.full_like(1.0 / places).require_grad()
+        });
+        self
+    }
+
+    /// The same network on crops of another side, [`GsnConfig::on_crops`]: each place of the new grid has the weight that the old one
+    /// has there, and all weights add up to what they did. A map that is the same everywhere gives the score that it gave.
+    #[must_use]
+    pub fn on_crops(mut self, crop: usize) -> Self {
+        let before = self.config.grid;
+        self.config = self.config.on_crops(crop);
+        let after = self.config.grid;
+        let at = |index: usize| (2 * index + 1) * before / (2 * after);
+        self.fc.weight = self.fc.weight.map(|weight| {
+            let old: Vec<f64> = weight.to_data().iter().collect();
+            let places = (after * after) as f64;
+            let share = (before * before) as f64 / places;
+            let picked = (0..after * after).map(|at_new| (at(at_new / after), at(at_new % after)));
+            let mut new: Vec<f64> = picked.map(|(y, x)| share * old[y * before + x]).collect();
+            // Where a grid is no multiple of the other, some places count more often than others.
+            let missing = (old.iter().sum::<f64>() - new.iter().sum::<f64>()) / places;
+            new.iter_mut().for_each(|weight| *weight += missing);
+            let data = TensorData::new(new, [after * after, 1]);
+            Tensor::from_data(data, &weight.device()).require_grad()
         });
         self
     }

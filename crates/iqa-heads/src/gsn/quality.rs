@@ -9,7 +9,7 @@ use super::config::GsnConfig;
 use super::fused::FusedGsn;
 use super::model::Gsn;
 use super::score::ScoreOptions;
-use crate::HeadError;
+use crate::{HeadError, Stored};
 
 /// A network that scores by five crops.
 #[derive(Debug)]
@@ -35,7 +35,7 @@ impl GsnModel {
     /// # Errors
     /// [`HeadError::Nn`] when its weights cannot be read back from the device.
     pub fn new(network: &Gsn) -> Result<Self, HeadError> {
-        let digest = network.to_tensors("model".as_ref())?.digest()?;
+        let digest = network.digest()?;
         Ok(Self { network: network.fuse(), options: ScoreOptions::default(), digest })
     }
 }

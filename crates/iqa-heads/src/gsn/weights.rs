@@ -3,15 +3,11 @@
 use std::path::Path;
 
 use burn::tensor::Device;
-use iqa_nn::{NamedTensors, NnError, Precision};
+use iqa_nn::NamedTensors;
 
 use super::config::GsnConfig;
 use super::model::Gsn;
-use crate::HeadError;
-use crate::stored::stored_config;
-
-/// Metadata key under which our files keep the configuration, as JSON.
-const CONFIG_KEY: &str = "gsn_config";
+use crate::{HeadError, Stored};
 
 impl Gsn {
     /// Loads a weights file: safetensors or PyTorch, the parameters named as the modules are (`stem.conv.weight`,
@@ -36,7 +32,7 @@ impl Gsn {
         expected: &GsnConfig,
         device: &Device,
     ) -> Result<Self, HeadError> {
-        let config = GsnConfig::stored_in(&tensors)?.unwrap_or_else(|| expected.clone());
+        let config = Self::stored_in(&tensors)?.unwrap_or_else(|| expected.clone());
         Self::from_tensors_of(tensors, &config, device)
     }
 
@@ -51,38 +47,24 @@ impl Gsn {
     ) -> Result<Self, HeadError> {
         config.validate()?;
         tensors.discard(|key| key.ends_with(".num_batches_tracked"));
-        let shapes = config.shapes();
-        tensors.check_shapes(&shapes.0)?;
-        Ok(tensors.load_into(config.init(device), &shapes.names())?)
-    }
-
-    /// Writes the weights, not folded, with their configuration as safetensors, atomically.
-    ///
-    /// # Errors
-    /// [`HeadError::Nn`].
-    pub fn save(&self, path: &Path, precision: Precision) -> Result<(), HeadError> {
-        self.to_tensors(path)?.write_safetensors(path, precision)?;
-        Ok(())
-    }
-
-    /// The weights by name, with the configuration as metadata.
-    ///
-    /// # Errors
-    /// [`HeadError::Nn`].
-    pub fn to_tensors(&self, origin: &Path) -> Result<NamedTensors, HeadError> {
-        let config = serde_json::to_string(&self.config)
-            .map_err(|source| NnError::WeightsUnfit { path: origin.into(), source: source.into() })?;
-        Ok(NamedTensors::from_module(self, &self.config.shapes().names(), origin)?
-            .with_metadata(CONFIG_KEY, config))
+        Ok(config.shapes().load(tensors, || config.init(device))?)
     }
 }
 
-impl GsnConfig {
-    /// The configuration that our own files carry beside the weights; `None` in a file of another origin.
-    ///
-    /// # Errors
-    /// [`HeadError::Nn`], [`HeadError::StoredConfig`] when it is damaged.
-    pub fn stored_in(tensors: &NamedTensors) -> Result<Option<Self>, HeadError> {
-        stored_config(tensors, CONFIG_KEY, Self::validate)
+/// Weights are not folded.
+impl Stored for Gsn {
+    type Config = GsnConfig;
+    const CONFIG_KEY: &'static str = "gsn_config";
+
+    fn stored(&self) -> &GsnConfig {
+        &self.config
+    }
+
+    fn validate(config: &GsnConfig) -> Result<(), HeadError> {
+        config.validate()
+    }
+
+    fn weights(&self, origin: &Path) -> Result<NamedTensors, HeadError> {
+        Ok(self.config.shapes().weights(self, origin)?)
     }
 }

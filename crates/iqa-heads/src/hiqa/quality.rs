@@ -10,7 +10,7 @@ use iqa_nn::{Identity, ModelError, NamedTensors, QualityModel, Scored, check_ref
 use super::config::MapSource;
 use super::model::Hiqa;
 use super::score::HiqaScoreOptions;
-use crate::HeadError;
+use crate::{HeadError, Stored};
 
 /// HIQA or its baseline; or its oracle, which takes the true reference in place of the hallucinated one.
 #[derive(Debug)]
@@ -59,7 +59,7 @@ impl HiqaModel {
     /// # Errors
     /// [`HeadError::Nn`] when its weights cannot be read back from the device.
     pub fn new(network: Hiqa) -> Result<Self, HeadError> {
-        let digest = network.to_tensors("model".as_ref())?.digest()?;
+        let digest = network.digest()?;
         Ok(Self { network, options: HiqaScoreOptions::default(), digest, oracle: false })
     }
 }

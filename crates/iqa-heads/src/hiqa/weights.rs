@@ -3,17 +3,13 @@
 use std::path::Path;
 
 use burn::tensor::Device;
-use iqa_nn::{NamedTensors, NnError, Precision};
+use iqa_nn::NamedTensors;
 
 use super::config::{DEPTH, GeneratorConfig, HiqaConfig, RegressorConfig};
 use super::model::Hiqa;
 use super::regressor::{BLOCKS, STAGES};
-use crate::HeadError;
 use crate::shapes::Shapes;
-use crate::stored::stored_config;
-
-/// Metadata key under which our files keep the configuration, as JSON.
-const CONFIG_KEY: &str = "hiqa_config";
+use crate::{HeadError, Stored};
 
 /// The parameters of a network of this configuration.
 fn shapes(config: &HiqaConfig) -> Shapes {
@@ -113,7 +109,7 @@ impl Hiqa {
     /// # Errors
     /// As [`Self::load`].
     pub fn from_tensors(tensors: NamedTensors, device: &Device) -> Result<Self, HeadError> {
-        let Some(config) = HiqaConfig::stored_in(&tensors)? else {
+        let Some(config) = Self::stored_in(&tensors)? else {
             return Err(HeadError::UnknownLayout {
                 path: tensors.origin().into(),
                 expected: "HIQA weights with their configuration",
@@ -133,38 +129,23 @@ impl Hiqa {
         device: &Device,
     ) -> Result<Self, HeadError> {
         config.validate()?;
-        let shapes = shapes(config);
-        tensors.check_shapes(&shapes.0)?;
-        Ok(tensors.load_into(config.init(device), &shapes.names())?)
-    }
-
-    /// Writes the weights with their configuration as safetensors, atomically.
-    ///
-    /// # Errors
-    /// [`HeadError::Nn`].
-    pub fn save(&self, path: &Path, precision: Precision) -> Result<(), HeadError> {
-        self.to_tensors(path)?.write_safetensors(path, precision)?;
-        Ok(())
-    }
-
-    /// The weights under their names in a file, with the configuration as metadata.
-    ///
-    /// # Errors
-    /// [`HeadError::Nn`].
-    pub fn to_tensors(&self, origin: &Path) -> Result<NamedTensors, HeadError> {
-        let config = serde_json::to_string(&self.config)
-            .map_err(|source| NnError::WeightsUnfit { path: origin.into(), source: source.into() })?;
-        Ok(NamedTensors::from_module(self, &shapes(&self.config).names(), origin)?
-            .with_metadata(CONFIG_KEY, config))
+        Ok(shapes(config).load(tensors, || config.init(device))?)
     }
 }
 
-impl HiqaConfig {
-    /// The configuration that our own files carry beside the weights; `None` in a file of another origin.
-    ///
-    /// # Errors
-    /// [`HeadError::Nn`], [`HeadError::StoredConfig`] when it is damaged.
-    pub fn stored_in(tensors: &NamedTensors) -> Result<Option<Self>, HeadError> {
-        stored_config(tensors, CONFIG_KEY, Self::validate)
+impl Stored for Hiqa {
+    type Config = HiqaConfig;
+    const CONFIG_KEY: &'static str = "hiqa_config";
+
+    fn stored(&self) -> &HiqaConfig {
+        &self.config
+    }
+
+    fn validate(config: &HiqaConfig) -> Result<(), HeadError> {
+        config.validate()
+    }
+
+    fn weights(&self, origin: &Path) -> Result<NamedTensors, HeadError> {
+        Ok(shapes(&self.config).weights(self, origin)?)
     }
 }

@@ -8,7 +8,7 @@ use iqa_nn::{Identity, ModelError, NamedTensors, Prepared, QualityModel, Scored}
 
 use super::config::MultiBranchConfig;
 use super::model::MultiBranch;
-use crate::HeadError;
+use crate::{HeadError, Stored};
 
 /// A [`MultiBranch`] whose batch norms are folded.
 #[derive(Debug)]
@@ -35,9 +35,9 @@ impl MultiBranchModel {
     /// A network as it is now, not folded yet.
     ///
     /// # Errors
-    /// As [`MultiBranch::to_tensors`].
+    /// As [`Stored::weights`].
     pub fn new(network: MultiBranch) -> Result<Self, HeadError> {
-        let digest = network.to_tensors("model".as_ref())?.digest()?;
+        let digest = network.digest()?;
         Self::of(network, digest)
     }
 

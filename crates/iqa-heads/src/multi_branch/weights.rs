@@ -7,16 +7,13 @@ use std::path::Path;
 
 use burn::tensor::Device;
 use iqa_backbones::{Backbone, BackboneConfig, BackboneError};
-use iqa_nn::{NamedTensors, Precision};
+use iqa_nn::NamedTensors;
 
 use super::config::MultiBranchConfig;
 use super::model::MultiBranch;
-use crate::HeadError;
 use crate::shapes::Shapes;
-use crate::stored::stored_config;
+use crate::{HeadError, Stored};
 
-/// Metadata key under which the files keep the configuration, as JSON.
-const CONFIG_KEY: &str = "multi_branch_config";
 /// Before the names of the frozen branch.
 const FRP: &str = "frp.";
 
@@ -78,7 +75,7 @@ impl MultiBranch {
         device: &Device,
     ) -> Result<Self, HeadError> {
         let path = tensors.origin().to_path_buf();
-        let Some(config) = MultiBranchConfig::stored_in(&tensors)? else {
+        let Some(config) = Self::stored_in(&tensors)? else {
             let expected = "a multi-branch model as saved by its training";
             return Err(HeadError::UnknownLayout { path, expected, found: tensors.first_names() });
         };
@@ -105,42 +102,31 @@ impl MultiBranch {
         let frp = frozen.load_into(frp, &branch_names(&config.frp(), "", FRP)?)?;
         Ok(tensors.load_into(config.init(frp, device), &names(&config)?)?)
     }
+}
 
-    /// Writes the weights of all branches with their configuration as safetensors, atomically.
-    ///
-    /// # Errors
-    /// [`HeadError::Nn`], [`HeadError::Backbone`] for a fused model.
-    pub fn save(&self, path: &Path, precision: Precision) -> Result<(), HeadError> {
-        self.to_tensors(path)?.write_safetensors(path, precision)?;
-        Ok(())
+/// Weights of all branches; folded ones cannot be stored.
+impl Stored for MultiBranch {
+    type Config = MultiBranchConfig;
+    const CONFIG_KEY: &'static str = "multi_branch_config";
+
+    fn stored(&self) -> &MultiBranchConfig {
+        &self.config
     }
 
-    /// The weights of all branches, with the configuration as metadata.
-    ///
-    /// # Errors
-    /// As [`Self::save`].
-    pub fn to_tensors(&self, origin: &Path) -> Result<NamedTensors, HeadError> {
+    fn validate(config: &MultiBranchConfig) -> Result<(), HeadError> {
+        config.validate()
+    }
+
+    fn weights(&self, origin: &Path) -> Result<NamedTensors, HeadError> {
         for branch in [Some(&self.frp), self.frnp.as_ref(), self.nr.as_ref()].into_iter().flatten() {
             if branch.is_fused() {
                 let architecture = branch.config().architecture;
                 return Err(BackboneError::Fused { architecture }.into());
             }
         }
-        let config = serde_json::to_string(&self.config)
-            .map_err(|source| iqa_nn::NnError::WeightsUnfit { path: origin.into(), source: source.into() })?;
         let frozen =
             NamedTensors::from_module(&self.frp, &branch_names(&self.config.frp(), "", FRP)?, origin)?;
         let learned = NamedTensors::from_module(self, &names(&self.config)?, origin)?;
-        Ok(learned.joined(frozen).with_metadata(CONFIG_KEY, config))
-    }
-}
-
-impl MultiBranchConfig {
-    /// The configuration that our own files carry beside the weights; `None` in a file of another origin.
-    ///
-    /// # Errors
-    /// [`HeadError::Nn`], [`HeadError::StoredConfig`] when it is damaged.
-    pub fn stored_in(tensors: &NamedTensors) -> Result<Option<Self>, HeadError> {
-        stored_config(tensors, CONFIG_KEY, Self::validate)
+        Ok(learned.joined(frozen))
     }
 }

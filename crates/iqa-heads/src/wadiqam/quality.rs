@@ -10,7 +10,7 @@ use super::model::Wadiqam;
 use super::patches::PatchSampler;
 use super::score::ScoreOptions;
 use super::weights::WeightLayout;
-use crate::HeadError;
+use crate::{HeadError, Stored};
 
 /// A [`Wadiqam`] with the patches that it looks at.
 #[derive(Debug)]
@@ -38,7 +38,7 @@ impl WadiqamModel {
     ) -> Result<Self, HeadError> {
         let digest = tensors.digest()?;
         let is_lost = WeightLayout::detect(&tensors) == Some(WeightLayout::Canonical)
-            && WadiqamConfig::stored_in(&tensors)?.is_none();
+            && Wadiqam::stored_in(&tensors)?.is_none();
         let network = Wadiqam::from_tensors(tensors, expected, device)?;
         Ok(Self { remark: is_lost.then_some(NO_CONFIGURATION), ..Self::of(network, digest) })
     }
@@ -48,7 +48,7 @@ impl WadiqamModel {
     /// # Errors
     /// [`HeadError::Nn`] when its weights cannot be read back from the device.
     pub fn new(network: Wadiqam) -> Result<Self, HeadError> {
-        let digest = network.to_tensors("model".as_ref())?.digest()?;
+        let digest = network.digest()?;
         Ok(Self::of(network, digest))
     }
 

@@ -4,15 +4,12 @@ use std::path::Path;
 
 use burn::tensor::Device;
 use iqa_core::Direction;
-use iqa_nn::{NamedTensors, Precision};
+use iqa_nn::NamedTensors;
 
 use super::config::{Fusion, Pooling, WadiqamConfig};
 use super::model::Wadiqam;
-use crate::HeadError;
-use crate::stored::stored_config;
+use crate::{HeadError, Stored};
 
-/// Metadata key under which our files keep the configuration, as JSON.
-const CONFIG_KEY: &str = "wadiqam_config";
 /// `pyiqa` adds this to a patch weight where the paper's code adds 1e-6.
 const PYIQA_EPSILON: f64 = 1e-8;
 
@@ -191,7 +188,7 @@ impl Wadiqam {
         {
             tensors.discard(|key| key.starts_with("fc1_a/") || key.starts_with("fc2_a/"));
         }
-        let config = match WadiqamConfig::stored_in(&tensors)? {
+        let config = match Self::stored_in(&tensors)? {
             Some(config) => same_kind(config, &tensors, expected)?,
             None => inferred_config(&tensors, layout, expected)?,
         };
@@ -212,35 +209,24 @@ impl Wadiqam {
         let names: Vec<_> = parameters.into_iter().map(|(names, _)| names).collect();
         Ok(tensors.load_into(config.init(device), &names)?)
     }
-
-    /// Writes the weights with their configuration as safetensors, atomically.
-    ///
-    /// # Errors
-    /// [`HeadError::Nn`].
-    pub fn save(&self, path: &Path, precision: Precision) -> Result<(), HeadError> {
-        self.to_tensors(path)?.write_safetensors(path, precision)?;
-        Ok(())
-    }
-
-    /// The weights under their official names, with the configuration as metadata.
-    ///
-    /// # Errors
-    /// [`HeadError::Nn`].
-    pub fn to_tensors(&self, origin: &Path) -> Result<NamedTensors, HeadError> {
-        let names = names(&self.config, WeightLayout::Canonical);
-        let config = serde_json::to_string(&self.config)
-            .map_err(|source| iqa_nn::NnError::WeightsUnfit { path: origin.into(), source: source.into() })?;
-        Ok(NamedTensors::from_module(self, &names, origin)?.with_metadata(CONFIG_KEY, config))
-    }
 }
 
-impl WadiqamConfig {
-    /// The configuration that our own files carry beside the weights; `None` in a file of another origin.
-    ///
-    /// # Errors
-    /// [`HeadError::Nn`], [`HeadError::StoredConfig`] when it is damaged.
-    pub fn stored_in(tensors: &NamedTensors) -> Result<Option<Self>, HeadError> {
-        stored_config(tensors, CONFIG_KEY, Self::validate)
+/// Weights under their official names.
+impl Stored for Wadiqam {
+    type Config = WadiqamConfig;
+    const CONFIG_KEY: &'static str = "wadiqam_config";
+
+    fn stored(&self) -> &WadiqamConfig {
+        &self.config
+    }
+
+    fn validate(config: &WadiqamConfig) -> Result<(), HeadError> {
+        config.validate()
+    }
+
+    fn weights(&self, origin: &Path) -> Result<NamedTensors, HeadError> {
+        let names = names(&self.config, WeightLayout::Canonical);
+        Ok(NamedTensors::from_module(self, &names, origin)?)
     }
 }
 

@@ -6,6 +6,7 @@ use burn::tensor::{Device, Tensor};
 use image::RgbImage;
 use iqa_core::Observer;
 use iqa_datasets::augment::PairAugment;
+use iqa_heads::Stored;
 use iqa_heads::gsn::{Gsn, GsnConfig};
 use iqa_nn::{NamedTensors, Precision, image_to_tensor};
 use rand::SeedableRng;
@@ -69,16 +70,19 @@ struct Run<'a> {
     device: Device,
 }
 
-/// The network that a run starts from.
+/// The network that a run starts from, which may have seen crops of another side.
 fn earlier_model(path: &Path, network: GsnConfig, device: &Device) -> Result<Gsn, TrainError> {
     let tensors = NamedTensors::read(path)?;
-    let found = GsnConfig::stored_in(&tensors)?;
-    match found.map(|found| GsnConfig { free_scale: network.free_scale, ..found }) {
-        Some(config) if config == network => Ok(Gsn::from_tensors_of(tensors, &config, device)?),
+    let found = Gsn::stored_in(&tensors)?;
+    let found = found.map(|found| GsnConfig { free_scale: network.free_scale, ..found });
+    match found {
+        Some(config) if config.clone().on_crops(network.crop) == network => {
+            Ok(Gsn::from_tensors_of(tensors, &config, device)?.on_crops(network.crop))
+        }
         _ => Err(TrainError::InvalidRecipe {
             field: "start_from",
             found: path.display().to_string(),
-            expected: "weights of ours of the recipe's network",
+            expected: "weights of ours of the recipe's network, on crops of any side",
         }),
     }
 }

@@ -7,6 +7,7 @@ use burn::module::Module;
 use burn::tensor::Device;
 use image::{ImageFormat, RgbImage, imageops};
 use iqa_core::{CoreError, Observer, write_atomically};
+use iqa_heads::Stored;
 use iqa_heads::hiqa::Generator;
 use iqa_nn::Precision;
 

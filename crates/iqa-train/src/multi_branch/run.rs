@@ -10,8 +10,8 @@ use burn::tensor::{Device, Tensor, TensorData};
 use image::RgbImage;
 use iqa_backbones::Backbone;
 use iqa_core::Observer;
-use iqa_heads::HeadError;
 use iqa_heads::multi_branch::{MultiBranch, PairBatch};
+use iqa_heads::{HeadError, Stored};
 use iqa_nn::{Precision, image_to_tensor};
 use serde::{Deserialize, Serialize};
 

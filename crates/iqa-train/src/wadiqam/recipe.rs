@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use iqa_core::Direction;
-use iqa_heads::wadiqam::{Fusion, Initialisation, WadiqamConfig, bundled};
+use iqa_heads::Stored;
+use iqa_heads::wadiqam::{Fusion, Initialisation, Wadiqam, WadiqamConfig, bundled};
 use iqa_nn::NamedTensors;
 use serde::{Deserialize, Serialize};
 
@@ -57,7 +58,7 @@ impl WadiqamRecipe {
         let tensors = NamedTensors::from_safetensors(bundled(full_reference), "bundled weights")?;
         let kind = if full_reference { WadiqamConfig::wadiqam_fr() } else { WadiqamConfig::wadiqam_nr() };
         let fast = Self::fast(kind);
-        let model = WadiqamConfig::stored_in(&tensors)?.unwrap_or_else(|| fast.model.clone());
+        let model = Wadiqam::stored_in(&tensors)?.unwrap_or_else(|| fast.model.clone());
         Ok(Self { model, learning_rate: fast.learning_rate / 5.0, start_from: Some(BUNDLED.into()), ..fast })
     }
 

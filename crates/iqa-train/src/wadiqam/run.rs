@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use burn::optim::AdamConfig;
 use burn::tensor::{Device, Tensor};
 use iqa_core::{Observer, sha256};
-use iqa_heads::wadiqam::{Wadiqam, WadiqamConfig, bundled, patch_values, patches_to_tensor};
+use iqa_heads::Stored;
+use iqa_heads::wadiqam::{Wadiqam, bundled, patch_values, patches_to_tensor};
 use iqa_nn::{NamedTensors, Precision};
 use rayon::prelude::*;
 
@@ -206,7 +207,7 @@ fn earlier_model(path: &Path, recipe: &WadiqamRecipe, device: &Device) -> Result
         Some(bytes) => NamedTensors::from_safetensors(bytes, "bundled weights")?,
         None => NamedTensors::read(path)?,
     };
-    match WadiqamConfig::stored_in(&tensors)? {
+    match Wadiqam::stored_in(&tensors)? {
         None => invalid("weights of ours, which carry their configuration"),
         Some(config) if !config.shares_features_with(&recipe.model) => {
             invalid("a network of the same blocks and input scale")
