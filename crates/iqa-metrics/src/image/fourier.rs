@@ -34,7 +34,12 @@ impl Fourier {
 
     /// The spectrum of a real image given row by row.
     pub(super) fn forward(&self, image: &[f64]) -> Vec<Complex<f64>> {
-        let mut rows: Vec<Complex<f64>> = image.iter().map(|&value| Complex::new(value, 0.0)).collect();
+        self.forward_complex(image.iter().map(|&value| Complex::new(value, 0.0)).collect())
+    }
+
+    /// The spectrum of a complex image: of two real ones at once, where filters are real and the same for a frequency and its
+    /// negative.
+    pub(super) fn forward_complex(&self, mut rows: Vec<Complex<f64>>) -> Vec<Complex<f64>> {
         self.forward.rows.process(&mut rows);
         let mut columns = vec![Complex::ZERO; rows.len()];
         transpose::transpose(&rows, &mut columns, self.width, self.height);

@@ -4,9 +4,10 @@ use std::sync::LazyLock;
 
 use ndarray::ArrayView3;
 use rayon::prelude::*;
+use rustfft::num_complex::Complex;
 
 use super::fourier::Fourier;
-use super::plane::{Plane, mirrored};
+use super::plane::{PIECE, Plane, add_scaled, mirrored, wide};
 use super::roots::{cube_root, fifth_root};
 
 /// Side at which saliency is computed, in pixels.
@@ -16,6 +17,8 @@ const OMEGA: f64 = 0.021;
 const SIGMA_F: f64 = 1.34;
 /// Reach of the prior for the centre, in pixels.
 const SIGMA_D: f64 = 145.0;
+/// Where `exp` of its negative is 0.
+const NO_MORE: f64 = 750.0;
 /// The same for every picture.
 static FOURIER: LazyLock<Fourier> = LazyLock::new(|| Fourier::new(SIDE, SIDE));
 static BAND: LazyLock<Vec<f64>> = LazyLock::new(band_pass);
@@ -34,35 +37,46 @@ pub const WHITE: [f64; 3] = [0.9642, 1.0, 0.8251];
 /// Source: L. Zhang, Z. Gu, H. Li, "SDSP: A Novel Saliency Detection Method by Combining Simple Priors", ICIP 2013; the
 /// conversion to CIELAB takes sRGB to the white point D50, as the authors' program does.
 pub(super) fn saliency(image: ArrayView3<'_, u8>) -> Plane {
-    let small: [Plane; 3] = std::array::from_fn(|channel| {
-        let mut weights = [0.0; 3];
-        weights[channel] = 1.0;
-        resize(&Plane::weighted(image, weights), SIDE, SIDE)
-    });
-    let [red, green, blue] =
-        small.map(|plane| plane.values().iter().map(|value| linear(*value)).collect::<Vec<_>>());
-    let colors = red.iter().zip(&green).zip(&blue).map(|((red, green), blue)| lab_of([*red, *green, *blue]));
-    let colors: Vec<[f64; 3]> = colors.collect();
-    let lab = [0, 1, 2].map(|channel| colors.iter().map(|color| color[channel]).collect::<Vec<_>>());
-    let energies: Vec<Vec<f64>> = lab
-        .par_iter()
-        .map(|channel| {
-            let mut spectrum = FOURIER.forward(channel);
-            spectrum.iter_mut().zip(&*BAND).for_each(|(value, gain)| *value *= gain);
-            FOURIER.inverse(spectrum).into_iter().map(|value| value.re * value.re).collect()
-        })
-        .collect();
-    let (a, b) = (unit_range(&lab[1]), unit_range(&lab[2]));
+    let [l, a, b] = lab(image);
+    // Two channels in one transform.
+    let pairs = l.iter().zip(&a).map(|(l, a)| Complex::new(*l, *a));
+    let single = b.iter().map(|b| Complex::new(*b, 0.0));
+    let (pairs, single) = rayon::join(|| band_passed(pairs.collect()), || band_passed(single.collect()));
+    let (a, b) = (unit_range(&a), unit_range(&b));
     let values = (0..SIDE * SIDE)
         .map(|at| {
-            let warm = 1.0 - (-(a[at] * a[at] + b[at] * b[at]) / (SIGMA_C * SIGMA_C)).exp();
-            let energy: f64 = energies.iter().map(|energy| energy[at]).sum();
-            energy.sqrt() * CENTRAL[at] * warm
+            let warmth = (a[at] * a[at] + b[at] * b[at]) / (SIGMA_C * SIGMA_C);
+            let energy = pairs[at].norm_sqr() + single[at].re * single[at].re;
+            energy.sqrt() * CENTRAL[at] * if warmth > NO_MORE { 1.0 } else { 1.0 - (-warmth).exp() }
         })
         .collect();
     let (height, width, _) = image.dim();
     let map = resize(&Plane::from_parts(SIDE, SIDE, values), width, height);
     Plane::from_parts(map.width(), map.height(), unit_range(map.values()))
+}
+
+/// CIELAB of an image at [`SIDE`], each channel row by row.
+fn lab(image: ArrayView3<'_, u8>) -> [Vec<f64>; 3] {
+    let [red, green, blue] = small(image);
+    let mut lab = [0, 1, 2].map(|_| vec![0.0; SIDE * SIDE]);
+    let [l, a, b] = lab.each_mut().map(|channel| channel.par_chunks_mut(PIECE));
+    let [red, green, blue] = [&red, &green, &blue].map(|plane| plane.values().par_chunks(PIECE));
+    l.zip(a).zip(b).zip(red).zip(green).zip(blue).for_each(|(((((l, a), b), red), green), blue)| {
+        wide(|| {
+            let pixels = l.iter_mut().zip(a).zip(b).zip(red).zip(green).zip(blue);
+            for (((((l, a), b), red), green), blue) in pixels {
+                [*l, *a, *b] = lab_of([linear(*red), linear(*green), linear(*blue)]);
+            }
+        });
+    });
+    lab
+}
+
+/// Of a real image; of two, as the parts of complex numbers.
+fn band_passed(image: Vec<Complex<f64>>) -> Vec<Complex<f64>> {
+    let mut spectrum = FOURIER.forward_complex(image);
+    spectrum.iter_mut().zip(&*BAND).for_each(|(value, gain)| *value *= gain);
+    FOURIER.inverse(spectrum)
 }
 
 /// The gain of SDSP's log-Gabor filter at each frequency of a picture of [`SIDE`] pixels, zero first; the same along rows
@@ -87,13 +101,25 @@ pub fn centre_prior() -> Vec<f64> {
 
 /// Values scaled so that the least is 0 and the greatest 1; all 0 where they are the same.
 fn unit_range(values: &[f64]) -> Vec<f64> {
-    let low = values.iter().copied().fold(f64::INFINITY, f64::min);
-    let high = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    let span = if high > low { high - low } else { 1.0 };
-    values.iter().map(|value| (value - low) / span).collect()
+    wide(|| {
+        // Several at once.
+        let (mut low, mut high) = ([f64::INFINITY; 16], [f64::NEG_INFINITY; 16]);
+        let (whole, rest) = values.as_chunks::<16>();
+        for values in whole.iter().map(<[f64; 16]>::as_slice).chain([rest]) {
+            for ((low, high), value) in low.iter_mut().zip(&mut high).zip(values) {
+                *low = if *value < *low { *value } else { *low };
+                *high = if *value > *high { *value } else { *high };
+            }
+        }
+        let low = low.into_iter().fold(f64::INFINITY, f64::min);
+        let high = high.into_iter().fold(f64::NEG_INFINITY, f64::max);
+        let span = if high > low { high - low } else { 1.0 };
+        values.iter().map(|value| (value - low) / span).collect()
+    })
 }
 
 /// Linear light from a channel of sRGB in 0..255.
+#[inline(always)]
 fn linear(value: f64) -> f64 {
     let value = value / 255.0;
     // To the power of 2.4.
@@ -102,6 +128,7 @@ fn linear(value: f64) -> f64 {
 }
 
 /// CIELAB of linear sRGB, relative to D50 without adaptation.
+#[inline(always)]
 fn lab_of(linear: [f64; 3]) -> [f64; 3] {
     let [x, y, z] = [0, 1, 2].map(|row| {
         let value = (0..3).map(|channel| XYZ[row][channel] * linear[channel]).sum::<f64>() / WHITE[row];
@@ -110,19 +137,48 @@ fn lab_of(linear: [f64; 3]) -> [f64; 3] {
     [116.0 * y - 16.0, 500.0 * (x - y), 200.0 * (y - z)]
 }
 
+/// Red, green and blue at [`SIDE`], as [`resize`] has it.
+fn small(image: ArrayView3<'_, u8>) -> [Plane; 3] {
+    let (height, width, _) = image.dim();
+    let image = image.as_standard_layout();
+    let pixels = image.as_slice().expect("pixels lie row by row");
+    let rows = triangles(height, SIDE);
+    let low = Plane::from_rows(3 * width, SIDE, |y, out| {
+        for &(row, weight) in &rows[y] {
+            for (out, value) in out.iter_mut().zip(&pixels[row * 3 * width..]) {
+                *out += weight * f64::from(*value);
+            }
+        }
+    });
+    let columns = triangles(width, SIDE);
+    [0, 1, 2].map(|channel| across(&low, &columns, |x| 3 * x + channel))
+}
+
 /// MATLAB's `imresize` with `'bilinear'`: a triangle, widened when the image shrinks, mirrored at the edges. Ours because
 /// `image` cuts the triangle off at the edges, and resizes 8 bits or `f32`.
 fn resize(plane: &Plane, width: usize, height: usize) -> Plane {
     let (columns, rows) = (triangles(plane.width(), width), triangles(plane.height(), height));
-    let narrow = Plane::from_rows(width, plane.height(), |y, out| {
+    let down = |plane: &Plane| {
+        Plane::from_rows(plane.width(), height, |y, out| {
+            for &(row, weight) in &rows[y] {
+                add_scaled(out, plane.row(row), weight);
+            }
+        })
+    };
+    // Down goes by vectors: first where that leaves fewer rows.
+    if height < plane.height() {
+        across(&down(plane), &columns, |x| x)
+    } else {
+        down(&across(plane, &columns, |x| x))
+    }
+}
+
+/// Rows of other pixels, each a sum of some that are found `at` a place.
+fn across(plane: &Plane, columns: &[Vec<(usize, f64)>], at: impl Fn(usize) -> usize + Sync) -> Plane {
+    Plane::from_rows(columns.len(), plane.height(), |y, out| {
         let row = plane.row(y);
-        for (out, taps) in out.iter_mut().zip(&columns) {
-            *out = taps.iter().map(|&(x, weight)| weight * row[x]).sum();
-        }
-    });
-    Plane::from_rows(width, height, |y, out| {
-        for &(row, weight) in &rows[y] {
-            super::plane::add_scaled(out, narrow.row(row), weight);
+        for (out, taps) in out.iter_mut().zip(columns) {
+            *out = taps.iter().map(|&(x, weight)| weight * row[at(x)]).sum();
         }
     })
 }
