@@ -4,7 +4,8 @@
     measure.py --iqa PROGRAM --programs FOLDER --pictures FOLDER [PART ...]
 
 FOLDER of pictures has `dist` and `ref`, with files of the same stems; 2,000 pairs for the parts `equal` (1,000 of them) and
-`kill`. FOLDER of programs has iqa-sql, iqa-scheduler and iqa-executor. Parts: equal, cost, executors, kill, evaluate, models.
+`kill`. FOLDER of programs has iqa-sql, iqa-scheduler and iqa-executor. Parts: equal, cost, executors, kill, evaluate, models; and
+s3, which wants programs with the feature `s3` and this Python `moto[server]` and `boto3`: a server that speaks as S3 does.
 """
 import argparse, csv, io, json, os, pathlib, random, shutil, signal, socket, statistics, subprocess, sys, tempfile, time
 
@@ -213,6 +214,62 @@ def models():
     for model in ["psnr", "ssim_full", "ms_ssim", "gmsd", "fsim", "vsi", "vif", "wadiqam_fr", "wadiqam_nr"]:
         run = sql(query(model, target, model != "wadiqam_nr"), "--threads", "1")
         print(f"models: {model}: {count / run.cpu:.1f} a second and core, {run.memory:.0f} MB")
+
+
+def s3():
+    import boto3
+
+    pairs = 200
+    folder, target = table(pairs)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    server = subprocess.Popen([sys.executable, "-m", "moto.server", "-p", str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    keys = {"access_key_id": "nobody", "secret_access_key": "nothing", "region": "eu-central-1", "endpoint": f"http://127.0.0.1:{port}", "allow_http": "true"}
+    settings = "".join(f"SET s3.{name} = '{value}'; " for name, value in keys.items())
+    store = boto3.client(
+        "s3", endpoint_url=keys["endpoint"], region_name=keys["region"], aws_access_key_id=keys["access_key_id"], aws_secret_access_key=keys["secret_access_key"]
+    )
+    for attempt in range(100):
+        try:
+            store.create_bucket(Bucket="pictures", CreateBucketConfiguration={"LocationConstraint": keys["region"]})
+            break
+        except Exception:
+            time.sleep(0.1)
+    store.upload_file(str(target), "pictures", "tables/pictures.parquet")
+    listed = ["distorted,reference"]
+    for kind in ["dist", "ref"]:
+        for file in (folder / kind).iterdir():
+            store.upload_file(str(file), "pictures", f"{kind}/{file.name}")
+    for file in sorted((folder / "dist").iterdir()):
+        listed.append(f"s3://pictures/dist/{file.name},s3://pictures/ref/{file.stem}.png")
+    listed.append(f"s3://pictures/dist/none.jpg,s3://pictures/ref/{file.stem}.png")
+    (folder / "urls.csv").write_text("\n".join(listed) + "\n")
+    contents = settings + (
+        "CREATE EXTERNAL TABLE p STORED AS PARQUET LOCATION 's3://pictures/tables/'; "
+        "SELECT path, iqa_score('psnr', distorted, reference) AS score, iqa_error('psnr', distorted, reference) AS why FROM p ORDER BY path"
+    )
+    objects = settings + (
+        f"SELECT distorted AS path, iqa_score('psnr', distorted, reference) AS score, iqa_error('psnr', distorted, reference) AS why "
+        f"FROM '{folder}/urls.csv' ORDER BY path"
+    )
+    written = settings + (
+        f"COPY (SELECT path, iqa_score('psnr', distorted, reference) AS score FROM '{target}') TO 's3://pictures/scores/' STORED AS PARQUET; "
+        "CREATE EXTERNAL TABLE s STORED AS PARQUET LOCATION 's3://pictures/scores/'; SELECT path, score, NULL AS why FROM s ORDER BY path"
+    )
+    expected = {pathlib.Path(path).name: float(row["score"]) for path, row in rows(sql(query("psnr", target)).out).items()}
+    cluster = Cluster()
+    cluster.join()
+    cluster.join()
+    for name, ask in [("one process", sql), ("a cluster", cluster.sql)]:
+        for what, statement in [("contents in a table", contents), ("an object each", objects), ("written and read again", written)]:
+            run = ask(statement)
+            found = rows(run.out)
+            same = sum(row["score"] != "" and float(row["score"]) == expected.get(pathlib.Path(path).name) for path, row in found.items())
+            bad = {pathlib.Path(path).name: row["why"][:120] for path, row in found.items() if row["score"] == ""}
+            print(f"s3: {name}: {what}: {len(found)} rows, {same} of {pairs} scores of files bit for bit, {pairs / run.seconds:.0f} a second, without a score {bad}")
+    cluster.end()
+    server.kill()
 
 
 for part in options.parts or ["equal", "cost", "executors", "kill", "evaluate", "models"]:

@@ -102,6 +102,14 @@ impl Cluster {
         self.children[executor].wait().expect("has ended");
     }
 
+    /// As a cluster's manager does: SIGTERM.
+    #[cfg(unix)]
+    fn ask_to_end(&self, executor: usize) {
+        let id = self.children[executor].id().to_string();
+        let status = Command::new("kill").args(["-TERM", &id]).status().expect("`kill` is there");
+        assert!(status.success());
+    }
+
     async fn session(&self, partitions: usize) -> SessionContext {
         cluster(&format!("df://{}", self.scheduler), Sizes { partitions, batch: 4 }).await.expect("a session")
     }
@@ -157,22 +165,20 @@ async fn a_cluster_gives_the_table_of_one_process() {
     assert_eq!(again.num_rows(), 1);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_executor_that_is_killed_loses_and_doubles_nothing_and_one_that_joins_takes_work() {
+/// The scores of 96 pairs by two executors, the first of which is made to end in the middle while a third joins: nothing is lost, and
+/// nothing double.
+async fn one_ends_in_the_middle(end: impl FnOnce(&mut Cluster, usize)) -> Cluster {
     let pictures = Pictures::new(96, 160);
     let table = pictures.contents(4).await;
     let mut cluster = Cluster::new(2);
     let context = cluster.session(24).await;
     let statement = scored("wadiqam_fr", &table);
-    let running = tokio::spawn({
-        let statement = statement.clone();
-        async move { query(&context, &statement).await }
-    });
+    let running = tokio::spawn(async move { query(&context, &statement).await });
     cluster.until("both work", |cluster| (1..3).all(|executor| cluster.tasks(executor) >= 3)).await;
-    cluster.kill(1);
+    end(&mut cluster, 1);
     let joined = cluster.join();
     cluster.until("the new one works", |cluster| cluster.tasks(joined) > 0).await;
-    assert!(!running.is_finished(), "killed in the middle");
+    assert!(!running.is_finished(), "ended in the middle");
     let found: RecordBatch = running.await.expect("ends");
     let paths = texts(&found, "path");
     let expected: Vec<_> =
@@ -181,4 +187,18 @@ async fn an_executor_that_is_killed_loses_and_doubles_nothing_and_one_that_joins
     let expected: Vec<Option<f64>> =
         pictures.scores(&["wadiqam_fr"]).iter().map(|scores| scores[0]).collect();
     assert!(same(&doubles(&found, "score"), &expected));
+    cluster
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_executor_that_is_killed_loses_and_doubles_nothing_and_one_that_joins_takes_work() {
+    one_ends_in_the_middle(Cluster::kill).await;
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_executor_that_is_asked_to_end_loses_nothing_either_and_ends_well() {
+    let mut cluster = one_ends_in_the_middle(|cluster, executor| cluster.ask_to_end(executor)).await;
+    let status = cluster.children[1].wait().expect("ends");
+    assert!(status.success(), "{status}");
 }

@@ -105,6 +105,11 @@ async fn null_pictures_have_null_scores_and_constants_are_pictures_too() {
         (&distorted, "NULL", "no reference"),
         ("'file:///nowhere/none.png'", &reference, "file:///nowhere/none.png: "),
         ("'none.png'", &reference, "none.png: No such file"),
+        (
+            &*url.replace(".jpg", ".jpg?width=16"),
+            &reference,
+            &*format!("{}?width=16: expected a URL without", url.trim_matches('\'')),
+        ),
     ] {
         let found = query(&context, &of(a, b)).await;
         assert_eq!(doubles(&found, "s"), [None]);
