@@ -51,6 +51,11 @@ impl NormedConv {
     }
 }
 
+/// A new value of a parameter, which learns where parameters do.
+fn learned(value: Tensor<2>) -> Tensor<2> {
+    if value.device().is_autodiff() { value.require_grad() } else { value }
+}
+
 impl Gsn {
     /// With a last layer that starts as the mean of the places of its map. Centralised gradients hardly move the mean of its
     /// weights, which random ones leave anywhere about zero: the score of such a network says where something is before it says how
@@ -59,7 +64,7 @@ impl Gsn {
     pub fn with_mean_head(mut self) -> Self {
         self.fc.weight = self.fc.weight.map(|weight| {
             let places = weight.dims()[0] as f64;
-            weight.full_like(1.0 / places).require_grad()
+            learned(weight.full_like(1.0 / places))
         });
         self
     }
@@ -82,7 +87,7 @@ impl Gsn {
             let missing = (old.iter().sum::<f64>() - new.iter().sum::<f64>()) / places;
             new.iter_mut().for_each(|weight| *weight += missing);
             let data = TensorData::new(new, [after * after, 1]);
-            Tensor::from_data(data, &weight.device()).require_grad()
+            learned(Tensor::from_data(data, &weight.device()))
         });
         self
     }
