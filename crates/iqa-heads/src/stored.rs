@@ -7,11 +7,26 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::HeadError;
+use crate::gsn::Gsn;
+use crate::hiqa::Hiqa;
+use crate::multi_branch::MultiBranch;
+use crate::wadiqam::Wadiqam;
+
+/// The key of each family here, and what errors call it.
+const FAMILIES: [(&str, &str); 4] = [
+    (Wadiqam::CONFIG_KEY, Wadiqam::FAMILY),
+    (MultiBranch::CONFIG_KEY, MultiBranch::FAMILY),
+    (Gsn::CONFIG_KEY, Gsn::FAMILY),
+    (Hiqa::CONFIG_KEY, Hiqa::FAMILY),
+];
 
 /// A network whose weight files carry its configuration, so that a file alone makes it again.
 pub trait Stored {
     /// What the network is made from.
     type Config: Serialize + DeserializeOwned;
+
+    /// What errors call networks of this kind.
+    const FAMILY: &'static str;
 
     /// Metadata key under which a file keeps the configuration, as JSON.
     const CONFIG_KEY: &'static str;
@@ -34,9 +49,17 @@ pub trait Stored {
     /// The configuration that a file carries beside the weights; `None` in a file of another origin.
     ///
     /// # Errors
-    /// [`HeadError::Nn`], [`HeadError::StoredConfig`] when it is damaged.
+    /// [`HeadError::Nn`], [`HeadError::StoredConfig`] when it is damaged; [`HeadError::WrongModel`] for a file with that of another
+    /// family of this crate.
     fn stored_in(tensors: &NamedTensors) -> Result<Option<Self::Config>, HeadError> {
-        let Some(json) = tensors.metadata(Self::CONFIG_KEY) else { return Ok(None) };
+        let Some(json) = tensors.metadata(Self::CONFIG_KEY) else {
+            let Some((_, other)) = FAMILIES.iter().find(|(key, _)| tensors.metadata(key).is_some()) else {
+                return Ok(None);
+            };
+            let path = tensors.origin().into();
+            let (expected, found) = (Self::FAMILY.into(), (*other).into());
+            return Err(HeadError::WrongModel { path, expected, found });
+        };
         let config = serde_json::from_str(json).map_err(|error| NnError::Metadata {
             path: tensors.origin().into(),
             key: Self::CONFIG_KEY.into(),

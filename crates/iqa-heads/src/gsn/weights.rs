@@ -54,6 +54,7 @@ impl Gsn {
 /// Weights are not folded.
 impl Stored for Gsn {
     type Config = GsnConfig;
+    const FAMILY: &'static str = "GSN";
     const CONFIG_KEY: &'static str = "gsn_config";
 
     fn stored(&self) -> &GsnConfig {

@@ -135,6 +135,7 @@ impl Hiqa {
 
 impl Stored for Hiqa {
     type Config = HiqaConfig;
+    const FAMILY: &'static str = "HIQA";
     const CONFIG_KEY: &'static str = "hiqa_config";
 
     fn stored(&self) -> &HiqaConfig {

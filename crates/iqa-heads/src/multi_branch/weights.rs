@@ -107,6 +107,7 @@ impl MultiBranch {
 /// Weights of all branches; folded ones cannot be stored.
 impl Stored for MultiBranch {
     type Config = MultiBranchConfig;
+    const FAMILY: &'static str = "the multi-branch model";
     const CONFIG_KEY: &'static str = "multi_branch_config";
 
     fn stored(&self) -> &MultiBranchConfig {

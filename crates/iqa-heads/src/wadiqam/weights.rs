@@ -214,6 +214,7 @@ impl Wadiqam {
 /// Weights under their official names.
 impl Stored for Wadiqam {
     type Config = WadiqamConfig;
+    const FAMILY: &'static str = "DIQaM or WaDIQaM";
     const CONFIG_KEY: &'static str = "wadiqam_config";
 
     fn stored(&self) -> &WadiqamConfig {
