@@ -34,6 +34,8 @@ pub struct FolderClaim {
     folder: PathBuf,
     list: ResultsFile,
     made: Made,
+    /// Folders that were made for it, the deepest first; `None` where runs had been in the folder before.
+    new: Option<Vec<PathBuf>>,
 }
 
 /// What made each file: by its name as the list has it.
@@ -92,6 +94,9 @@ impl FolderClaim {
         {
             return Err(foreign);
         }
+        let new_folders =
+            folder.ancestors().take_while(|part| !part.as_os_str().is_empty() && !part.exists());
+        let new = (!listed).then(|| new_folders.map(Path::to_path_buf).collect());
         create_folder(folder)?;
         let mut made = Made::new();
         let list = ResultsFile::open(
@@ -105,7 +110,7 @@ impl FolderClaim {
             CoreError::InUse { .. } => CoreError::FolderInUse { path: folder.into() },
             other => other,
         })?;
-        let mut claim = Self { folder: folder.into(), list, made };
+        let mut claim = Self { folder: folder.into(), list, made, new };
         if !ours {
             check(folder, &claim.made, files)?;
         }
@@ -121,6 +126,19 @@ impl FolderClaim {
         let files = [(OsStr::new(file), program)];
         check(&self.folder, &self.made, &files)?;
         self.record(&files)
+    }
+
+    /// Leaves the folder as it was before a first run in it: of one that has made nothing yet. Does nothing where there had been
+    /// a run before.
+    pub fn withdraw(self) {
+        let Self { folder, list, new, .. } = self;
+        let Some(folders) = new else { return };
+        // Under its lock; as far as it can, since this follows an error that is told.
+        let _ = std::fs::remove_file(folder.join(LIST));
+        drop(list);
+        for folder in folders {
+            let _ = std::fs::remove_dir(folder);
+        }
     }
 
     fn record(&mut self, files: &[(&OsStr, &str)]) -> Result<(), CoreError> {
@@ -200,6 +218,22 @@ mod tests {
         assert!(matches!(&error, CoreError::FolderInUse { path } if *path == folder), "{error}");
         drop(first);
         FolderClaim::new(&folder, "one", &["x"]).expect("free again");
+    }
+
+    #[test]
+    fn a_claim_that_is_withdrawn_leaves_the_folder_as_it_was() {
+        let parent = tempfile::tempdir().expect("a folder");
+        let folder = parent.path().join("a").join("b");
+        FolderClaim::new(&folder, "one", &["x"]).expect("free").withdraw();
+        assert!(names(parent.path()).is_empty());
+        std::fs::create_dir_all(&folder).expect("makes it");
+        std::fs::write(folder.join("notes"), "mine").expect("writes");
+        FolderClaim::new(&folder, "one", &["x"]).expect("free").withdraw();
+        assert_eq!(names(&folder), ["notes"]);
+        // What an earlier run has made stays its own.
+        drop(FolderClaim::new(&folder, "one", &["x"]).expect("free"));
+        FolderClaim::new(&folder, "one", &["x"]).expect("free").withdraw();
+        assert_eq!(names(&folder), [LIST, "notes"]);
     }
 
     #[test]

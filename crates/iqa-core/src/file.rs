@@ -13,17 +13,22 @@ use crate::CoreError;
 /// How the name of a temporary file begins; random characters follow.
 const TEMPORARY: &str = ".tmp-iqa-";
 
+/// Symbolic links that are followed one after another, as many as Linux follows.
+const MOST_LINKS: usize = 40;
+
 /// Writes `bytes` to `path` through a temporary file in the same folder and a rename: after a crash the file
-/// holds either the old content or the new, never a part.
+/// holds either the old content or the new, never a part. Behind a symbolic link what it leads to is written, there or not
+/// ([`output_target`]); the link stays.
 ///
 /// A process that is killed meanwhile leaves its temporary file, `.tmp-iqa-` and six characters. The first call of a
 /// process for a folder removes those that no process is writing any more.
 ///
 /// # Errors
-/// [`CoreError::Io`] naming `path`.
+/// [`CoreError::Io`] naming `path`, as [`output_target`] too.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), CoreError> {
     let at = |source| CoreError::Io { path: path.into(), source };
-    let folder = match path.parent() {
+    let target = output_target(path)?;
+    let folder = match target.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
@@ -31,8 +36,54 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), CoreError> {
     let mut file = temporary(folder).map_err(at)?;
     file.write_all(bytes).map_err(at)?;
     file.as_file().sync_all().map_err(at)?;
-    file.persist(path).map_err(|error| at(error.error))?;
+    file.persist(&target).map_err(|error| at(error.error))?;
     Ok(())
+}
+
+/// Where the content of an output file goes: what symbolic links lead to, whether or not that is there.
+///
+/// # Errors
+/// [`CoreError::Io`] naming `path` for what is there and is no file (a folder, a device, a pipe), and for links without end.
+pub fn output_target(path: &Path) -> Result<PathBuf, CoreError> {
+    let no = |reason: &str| CoreError::Io { path: path.into(), source: std::io::Error::other(reason) };
+    if std::fs::metadata(path).is_ok_and(|found| !found.is_file()) {
+        return Err(no("not a file"));
+    }
+    let mut target = path.to_path_buf();
+    for _ in 0..MOST_LINKS {
+        let Ok(next) = std::fs::read_link(&target) else { return Ok(target) };
+        target = target.parent().unwrap_or(Path::new("")).join(next);
+    }
+    Err(no("too many symbolic links"))
+}
+
+/// What tells one file or folder from another: two paths that lead to one, over links of either kind, have equal ones.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct FileId(Inode);
+
+#[cfg(unix)]
+type Inode = (u64, u64);
+#[cfg(not(unix))]
+type Inode = PathBuf;
+
+impl FileId {
+    /// That of what a path leads to, which is not opened: it may be a pipe. `None` where there is nothing.
+    pub fn of(path: &Path) -> Option<Self> {
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::MetadataExt;
+            path.metadata().ok().map(|found| Self((found.dev(), found.ino())))
+        }
+        #[cfg(not(unix))]
+        {
+            path.canonicalize().ok().map(Self)
+        }
+    }
+}
+
+/// Whether two paths lead to one file or folder, over links of either kind.
+pub fn is_same_file(a: &Path, b: &Path) -> bool {
+    a == b || matches!((FileId::of(a), FileId::of(b)), (Some(a), Some(b)) if a == b)
 }
 
 /// Makes a folder, and those above it, where there is none.
@@ -127,6 +178,50 @@ mod tests {
         write_atomically(&path, b"two").expect("overwrites");
         assert_eq!(std::fs::read(&path).expect("reads"), b"two");
         assert_eq!(names(folder.path()), ["out.bin"]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_a_link_leads_to_is_written_and_nothing_but_a_file() {
+        use std::os::unix::fs::symlink;
+
+        let folder = tempfile::tempdir().expect("a folder");
+        let at = |name: &str| folder.path().join(name);
+        std::fs::create_dir(at("deep")).expect("makes it");
+        for (target, link) in
+            [("deep/out.bin", "first"), ("first", "second"), ("none/out.bin", "lost"), ("b", "a"), ("a", "b")]
+        {
+            symlink(target, at(link)).expect("links");
+        }
+        for content in [b"one", b"two"] {
+            write_atomically(&at("second"), content).expect("writes");
+            assert_eq!(std::fs::read(at("deep/out.bin")).expect("reads"), content);
+        }
+        assert!(at("first").is_symlink() && at("second").is_symlink());
+        assert_eq!(names(&at("deep")), ["out.bin"]);
+        for (path, reason) in
+            [("lost", "lost: "), ("a", "a: too many symbolic links"), ("deep", "deep: not a file")]
+        {
+            let message = write_atomically(&at(path), b"").expect_err("no place").to_string();
+            assert!(message.contains(reason), "{message}");
+        }
+        let message = write_atomically("/dev/null".as_ref(), b"").expect_err("a device").to_string();
+        assert_eq!(message, "/dev/null: not a file");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn one_file_is_known_by_all_its_names() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let at = |name: &str| folder.path().join(name);
+        std::fs::write(at("a"), "same").expect("writes");
+        std::fs::write(at("other"), "same").expect("writes");
+        std::fs::hard_link(at("a"), at("hard")).expect("links");
+        std::os::unix::fs::symlink("a", at("soft")).expect("links");
+        for name in ["a", "hard", "soft"] {
+            assert!(is_same_file(&at("a"), &at(name)) && !is_same_file(&at("other"), &at(name)), "{name}");
+        }
+        assert!(!is_same_file(&at("none"), &at("nothing")) && FileId::of(&at("none")).is_none());
     }
 
     #[test]

@@ -21,7 +21,9 @@ pub use ndarray;
 
 pub use digest::{sha256, sha256_of_file, short_sha256_of_file};
 pub use error::CoreError;
-pub use file::{create_folder, lock, remove_unnamed_temporaries, write_atomically};
+pub use file::{
+    FileId, create_folder, is_same_file, lock, output_target, remove_unnamed_temporaries, write_atomically,
+};
 pub use folder::{ImageFolder, images_in};
 pub use maps::{PatchMap, PatchPosition, scale_shares};
 pub use observer::{Observer, Silent, Work};

@@ -182,9 +182,7 @@ impl Page {
     /// As [`Self::check_target`]; [`CoreError::Io`] where it cannot be written.
     pub fn write(&self, path: &Path) -> Result<(), EvaluateError> {
         Self::check_target(path)?;
-        // Behind a link what it leads to.
-        let target = path.canonicalize().unwrap_or_else(|_| path.into());
-        Ok(write_atomically(&target, self.html().as_bytes())?)
+        Ok(write_atomically(path, self.html().as_bytes())?)
     }
 
     /// That a page may be written there: where there is nothing, an empty file, or a page.
