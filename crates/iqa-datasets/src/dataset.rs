@@ -114,7 +114,7 @@ pub struct Sample {
 /// [`Loader`](crate::loader::Loader).
 ///
 /// Made by [`DataSet::open`], [`DataSet::open_csv`] and [`DataSet::open_csv_inferring_range`]. Either every sample names its reference or none does; no
-/// image is listed twice; no reference image belongs to two ids. Splits rest on that.
+/// image is listed twice, in a list of one's own not over links either; no reference image belongs to two ids. Splits rest on that.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DataSet {
     name: String,
@@ -160,10 +160,11 @@ impl DataSet {
                 return Err(malformed(line, "one group for each reference image", &path.display()));
             }
         }
-        let mut seen = std::collections::HashSet::new();
+        let mut seen = HashMap::new();
         for (sample, &line) in samples.iter().zip(lines) {
-            if !seen.insert(sample.distorted.as_path()) {
-                return Err(malformed(line, "an image not listed before", &sample.distorted.display()));
+            if let Some(earlier) = seen.insert(sample.distorted.as_path(), line) {
+                let (path, image) = (labels.into(), sample.distorted.clone());
+                return Err(DatasetError::ListedTwice { path, line, image, earlier });
             }
             let owner = owners.get(sample.distorted.as_path()).copied();
             if owner.is_some() && owner != sample.reference_id.as_deref() {

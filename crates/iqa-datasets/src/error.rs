@@ -114,6 +114,22 @@ pub enum DatasetError {
         /// What is there.
         found: String,
     },
+    /// A label file that rates a picture twice.
+    #[error(
+        "{path}, line {line}: expected an image not listed before, found `{image}`, the picture of line {earlier}",
+        path = path.display(),
+        image = image.display()
+    )]
+    ListedTwice {
+        /// The label file.
+        path: PathBuf,
+        /// Line, row or entry of the second rating, from 1.
+        line: usize,
+        /// The picture, as it is named there.
+        image: PathBuf,
+        /// Line, row or entry of the first.
+        earlier: usize,
+    },
     /// A CSV file without a column that is needed.
     #[error("{path}, line 1: expected a column {expected}, found {found:?}", path = path.display())]
     Column {

@@ -1,3 +1,4 @@
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use super::collect::{Collector, Place, Rating};
@@ -5,7 +6,7 @@ use super::names::{Names, plain};
 use super::table::Table;
 use crate::dataset::{DataSet, ScoreKind, ScoreScale};
 use crate::{DatasetError, Strictness};
-use iqa_core::Direction;
+use iqa_core::{Direction, FileId};
 
 const STD: &[&str] = &["std", "mos_std", "dmos_std"];
 
@@ -91,6 +92,7 @@ pub(super) fn open(
     let rows = rows(list)?;
     // An empty list is told by the collector.
     let scale = if rows.is_empty() { ScoreScale::mos(0.0, 1.0) } else { scale(&rows)? };
+    let mut rated = HashMap::new();
     for row in rows {
         // Lower case, so that one photograph spelt in two ways is still one.
         let of_reference = row.reference.as_deref().map(|path| plain(path).to_string_lossy().to_lowercase());
@@ -104,6 +106,13 @@ pub(super) fn open(
         };
         let (distorted, reference) =
             (names.find(&row.distorted), row.reference.as_deref().map(|path| names.find(path)));
+        // By two names it is one picture all the same, with two opinions or in two parts of a split.
+        if let Ok(image) = &distorted
+            && let Some(earlier) = FileId::of(image).and_then(|file| rated.insert(file, row.line))
+        {
+            let (path, line, image) = (list.into(), row.line, image.clone());
+            return Err(DatasetError::ListedTwice { path, line, image, earlier });
+        }
         collector.push(Place { labels: list, line: row.line }, distorted, reference, rating)?;
     }
     collector.finish(name, scale)

@@ -117,6 +117,33 @@ fn missing_images_are_skipped_and_counted_when_lenient() {
     assert!(message.contains("line 4: expected an image not listed before"), "{message}");
 }
 
+/// By its own name again, and by links of either kind; two files that differ by case are two.
+#[cfg(unix)]
+#[test]
+fn a_picture_that_is_rated_twice_is_named_with_both_rows() {
+    let folder = Folder::new();
+    for image in ["a.png", "A.png", "b.png"] {
+        folder.write(&format!("images/{image}"), "");
+    }
+    let images = folder.join("images");
+    std::os::unix::fs::symlink("a.png", images.join("soft.png")).expect("links");
+    std::fs::hard_link(images.join("a.png"), images.join("hard.png")).expect("links");
+    let open = |again: &str| {
+        let list = format!("distorted,score\na.png,1\nA.png,3\n{again},2\n");
+        let path = folder.write("list.csv", list.as_bytes());
+        DataSet::open_csv(&path, &images, "mine", scale(), Strictness::Strict)
+    };
+    for again in ["a.png", "soft.png", "hard.png"] {
+        let message = open(again).expect_err("rated twice").to_string();
+        assert!(
+            message.contains("list.csv, line 4: expected an image not listed before, found `"),
+            "{message}"
+        );
+        assert!(message.ends_with(&format!("{again}`, the picture of line 2")), "{message}");
+    }
+    assert_eq!(open("b.png").expect("three pictures").samples().len(), 3);
+}
+
 #[test]
 fn a_general_name_of_a_column_counts_where_there_is_no_other() {
     let names =
