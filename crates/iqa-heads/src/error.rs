@@ -68,7 +68,7 @@ pub enum HeadError {
     },
     /// A weights file of no known layout.
     #[error(
-        "{path}: unknown weight layout; expected one of {expected}; the file has {}",
+        "{path}: not the weights of this model, by the names of its tensors; expected {expected}; the file has {}",
         found.join(", "), path = path.display()
     )]
     UnknownLayout {

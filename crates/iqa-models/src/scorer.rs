@@ -132,8 +132,8 @@ impl Scorer {
     /// takes them. Weights that go on top of a published network are not looked at: it would have to be there.
     ///
     /// # Errors
-    /// [`ModelError::WeightsOfAnother`] where a model of the other kind takes them, [`ModelError::WeightsUnknown`] where none does,
-    /// and as [`Self::open`].
+    /// [`ModelError::WeightsOfAnother`] where a model of the other kind takes them, [`ModelError::WeightsAmbiguous`] where models of
+    /// both kinds do, [`ModelError::WeightsUnknown`] where none does, and as [`Self::open`].
     pub fn of_weights(
         weights: &Path,
         reference: ReferenceNeed,
@@ -149,16 +149,23 @@ impl Scorer {
             let mut of_kind = models().filter(whole).filter(|info| (info.reference == reference) == wanted);
             of_kind.find_map(|info| Some((info, open(info, &[]).ok()?)))
         };
-        if let Some((info, scorer)) = found(true) {
-            return if options.is_empty() { Ok(scorer) } else { open(info, options) };
-        }
         let path = weights.to_path_buf();
-        Err(match found(false) {
-            Some((info, _)) => {
-                ModelError::WeightsOfAnother { path, name: info.name, reference: info.reference }
-            }
-            None => ModelError::WeightsUnknown { path },
-        })
+        // What is ours says of which model it is; of HIQA's there are two, one of each kind.
+        let is_ours = tensors.all_metadata().any(|(key, _)| key.ends_with("_config"));
+        let Some((info, scorer)) = found(true) else {
+            return Err(match found(false) {
+                Some((info, _)) => {
+                    ModelError::WeightsOfAnother { path, name: info.name, reference: info.reference }
+                }
+                None => ModelError::WeightsUnknown { path },
+            });
+        };
+        let other = if is_ours { None } else { found(false) };
+        match other {
+            Some((other, _)) => Err(ModelError::WeightsAmbiguous { path, names: [info.name, other.name] }),
+            None if options.is_empty() => Ok(scorer),
+            None => open(info, options),
+        }
     }
 
     /// A model of your own.

@@ -113,6 +113,11 @@ impl ModelInfo {
         if let Source::Network(weights, _) = self.source { Some(weights) } else { None }
     }
 
+    /// Whether it has no weights: it computes in its own precision, whatever the device's.
+    pub fn is_formula(&self) -> bool {
+        matches!(self.source, Source::Formula(_))
+    }
+
     /// Whether the model scores without a file of weights.
     pub fn is_bundled(&self) -> bool {
         matches!(self.weights(), None | Some(WeightSource::Bundled(..)))

@@ -64,6 +64,12 @@ pub enum NnError {
         /// The file.
         path: PathBuf,
     },
+    /// A folder in place of a weights file.
+    #[error("{path}: a folder: name the file of weights in it, such as the `best.safetensors` of a run", path = path.display())]
+    WeightsFolder {
+        /// The folder.
+        path: PathBuf,
+    },
     /// A weights file is damaged, or of a flavour of its format that is not supported.
     #[error("{path}: cannot read weights, taken for {format}: {source}", path = path.display())]
     WeightsFormat {

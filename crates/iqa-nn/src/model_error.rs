@@ -63,7 +63,10 @@ pub enum ModelError {
     /// Weights of a model that scores with a reference were to score without, or the other way round.
     #[error(
         "{path}: the weights are of `{name}`, which {}",
-        match reference { ReferenceNeed::FullReference => "needs a reference", ReferenceNeed::NoReference => "takes none" },
+        match reference {
+            ReferenceNeed::FullReference => "needs a reference: give one",
+            ReferenceNeed::NoReference => "takes no reference: leave it out",
+        },
         path = path.display()
     )]
     WeightsOfAnother {
@@ -75,10 +78,24 @@ pub enum ModelError {
         reference: ReferenceNeed,
     },
     /// Weights of which no model was named, and that no model's network takes.
-    #[error("{path}: no model takes these weights as they are; by its name a model says what is wrong with them", path = path.display())]
+    #[error(
+        "{path}: no model takes these weights; name the model that they were made for, and it says what does not fit",
+        path = path.display()
+    )]
     WeightsUnknown {
         /// The file.
         path: PathBuf,
+    },
+    /// Weights of which no model was named, and that may be of a model with a reference or of one without.
+    #[error(
+        "{path}: the weights may be of `{}` or of `{}`, and do not say which: name the model (`--model` of the program)",
+        names[0], names[1], path = path.display()
+    )]
+    WeightsAmbiguous {
+        /// The file.
+        path: PathBuf,
+        /// A model of the kind that was wanted, and one of the other.
+        names: [&'static str; 2],
     },
     /// An option that the model does not have.
     #[error("`{name}` has no option `{option}`{}", if .known.is_empty() { "; it has none".into() } else { format!(": expected one of {}", .known.join(", ")) })]

@@ -5,11 +5,11 @@ use image::RgbImage;
 use iqa_core::ScoreSpec;
 use iqa_nn::{Identity, ModelError, NamedTensors, Prepared, QualityModel, Scored};
 
-use super::config::{Pooling, WadiqamConfig};
+use super::config::{Fusion, Pooling, WadiqamConfig};
 use super::model::Wadiqam;
 use super::patches::PatchSampler;
 use super::score::ScoreOptions;
-use super::weights::WeightLayout;
+use super::weights::{Lost, lost_configuration};
 use crate::{HeadError, Stored};
 
 /// A [`Wadiqam`] with the patches that it looks at.
@@ -25,9 +25,15 @@ pub struct WadiqamModel {
 const NO_CONFIGURATION: &str = "the weights say nothing of their scale: taken for the paper's, 0 to 100, lower is better, inputs of 0 \
                                 to 255; scores of weights that were trained otherwise are wrong";
 
+/// The same of those that were taken for a full-reference network's by the name of the model alone.
+const NO_CONFIGURATION_NOR_KIND: &str = "the weights say nothing of their kind and scale: taken for those of a network that compares \
+                                         features by their difference alone, and for the paper's, 0 to 100, lower is better, inputs \
+                                         of 0 to 255; scores of weights that were trained otherwise, or without references, are wrong";
+
 impl WadiqamModel {
     /// The network of a weights file, ours or one of those that [`WeightLayout`](super::WeightLayout) lists; `expected`
-    /// says of which kind.
+    /// says of which kind. That decides too where weights in our layout have lost their configuration and fit both kinds: as those
+    /// of a full-reference network they are taken for one that fuses by difference alone, and [`Self::remark`] says so.
     ///
     /// # Errors
     /// As [`Wadiqam::from_tensors`].
@@ -37,10 +43,18 @@ impl WadiqamModel {
         device: &Device,
     ) -> Result<Self, HeadError> {
         let digest = tensors.digest()?;
-        let is_lost = WeightLayout::detect(&tensors) == Some(WeightLayout::Canonical)
-            && Wadiqam::stored_in(&tensors)?.is_none();
-        let network = Wadiqam::from_tensors(tensors, expected, device)?;
-        Ok(Self { remark: is_lost.then_some(NO_CONFIGURATION), ..Self::of(network, digest) })
+        let lost = lost_configuration(&tensors)?;
+        let mut expected = expected.clone();
+        let remark = match lost {
+            Some(Lost::EitherKind) if expected.is_full_reference() => {
+                expected.fusion = Fusion::DiffOnly;
+                Some(NO_CONFIGURATION_NOR_KIND)
+            }
+            Some(_) => Some(NO_CONFIGURATION),
+            None => None,
+        };
+        let network = Wadiqam::from_tensors(tensors, &expected, device)?;
+        Ok(Self { remark, ..Self::of(network, digest) })
     }
 
     /// A network as it is now.

@@ -175,10 +175,11 @@ impl Wadiqam {
         expected: &WadiqamConfig,
         device: &Device,
     ) -> Result<Self, HeadError> {
+        let stored = Self::stored_in(&tensors)?;
         let Some(layout) = WeightLayout::detect(&tensors) else {
             return Err(HeadError::UnknownLayout {
                 path: tensors.origin().into(),
-                expected: "canonical, Chainer (deepIQA), lidq92, pyiqa",
+                expected: "those of DIQaM or WaDIQaM: ours, or as deepIQA, lidq92 or pyiqa have them",
                 found: tensors.first_names(),
             });
         };
@@ -188,7 +189,7 @@ impl Wadiqam {
         {
             tensors.discard(|key| key.starts_with("fc1_a/") || key.starts_with("fc2_a/"));
         }
-        let config = match Self::stored_in(&tensors)? {
+        let config = match stored {
             Some(config) => same_kind(config, &tensors, expected)?,
             None => inferred_config(&tensors, layout, expected)?,
         };
@@ -229,6 +230,27 @@ impl Stored for Wadiqam {
         let names = names(&self.config, WeightLayout::Canonical);
         Ok(NamedTensors::from_module(self, &names, origin)?)
     }
+}
+
+/// Whether weights are in our layout without their configuration, and what kind of network they may be of then.
+pub(super) fn lost_configuration(tensors: &NamedTensors) -> Result<Option<Lost>, HeadError> {
+    if Wadiqam::stored_in(tensors)?.is_some()
+        || WeightLayout::detect(tensors) != Some(WeightLayout::Canonical)
+    {
+        return Ok(None);
+    }
+    // A no-reference network's heads take one feature vector, and so do those of one that fuses by difference alone.
+    let is_single = inferred_config(tensors, WeightLayout::Canonical, &WadiqamConfig::wadiqam_nr()).is_ok();
+    Ok(Some(if is_single { Lost::EitherKind } else { Lost::WithReference }))
+}
+
+/// What is known of the kind of weights whose configuration was lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Lost {
+    /// They are of a full-reference network.
+    WithReference,
+    /// They may be of a full-reference network, or of one without.
+    EitherKind,
 }
 
 fn same_kind(

@@ -85,14 +85,17 @@ impl NamedTensors {
     /// same names; [`Self::remark`] says which.
     ///
     /// # Errors
-    /// [`CoreError::Io`], [`NnError::UnknownWeights`], [`NnError::WeightsFormat`],
+    /// [`CoreError::Io`], [`NnError::WeightsFolder`], [`NnError::UnknownWeights`], [`NnError::WeightsFormat`],
     /// [`NnError::WeightsNotCompiled`], [`NnError::NoTensors`], [`NnError::TensorNotFinite`].
     pub fn read(path: impl AsRef<Path>) -> Result<Self, NnError> {
         let path = path.as_ref();
         let io = |source| CoreError::Io { path: path.into(), source };
         let mut file = std::fs::File::open(path).map_err(io)?;
         let metadata = file.metadata().map_err(io)?;
-        if !metadata.is_file() && !metadata.is_dir() {
+        if metadata.is_dir() {
+            return Err(NnError::WeightsFolder { path: path.into() });
+        }
+        if !metadata.is_file() {
             return Self::read_stream(file, path);
         }
         let length = metadata.len();
