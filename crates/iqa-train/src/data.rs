@@ -10,7 +10,7 @@ use iqa_datasets::DataSet;
 use iqa_datasets::augment::PairAugment;
 use iqa_datasets::loader::{ReferenceCache, load_sample};
 use iqa_datasets::synthetic::{SyntheticGrid, SyntheticSample, SyntheticTrain};
-use iqa_nn::ScoreError;
+use iqa_nn::{ScoreError, check_minimum};
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
@@ -66,6 +66,26 @@ pub(crate) fn data_key(
         key.into_iter().map(move |(name, value)| (format!("{set} {name}"), value))
     };
     Ok(named("training", training.key()?).chain(named("validation", validation.key()?)).collect())
+}
+
+/// That every picture of a set can be read, is no smaller than a network takes, and has its `reference` where one is needed: told
+/// before a run of hours, and not after it. They are read on all cores.
+///
+/// # Errors
+/// What reading the first such picture gives; [`TrainError::Picture`].
+pub fn check_pictures(
+    pairs: &dyn ValidationPairs,
+    reference: bool,
+    minimum: (u32, u32),
+) -> Result<(), TrainError> {
+    let check = |index: usize| -> Result<(), TrainError> {
+        let pair = pairs.pair(index)?;
+        if reference {
+            pair.needed_reference()?;
+        }
+        check_minimum(pair.distorted.dimensions(), minimum).map_err(|error| pair.refused(error))
+    };
+    (0..pairs.samples()).into_par_iter().find_map_first(|index| check(index).err()).map_or(Ok(()), Err)
 }
 
 /// A training set: samples that may differ from epoch to epoch, but not from call to call.

@@ -37,7 +37,10 @@ mod seed;
 pub mod wadiqam;
 mod within;
 
-pub use data::{DataKey, SetTraining, SetValidation, Shuffled, TrainingPair, TrainingPairs, ValidationPairs};
+pub use data::{
+    DataKey, SetTraining, SetValidation, Shuffled, TrainingPair, TrainingPairs, ValidationPairs,
+    check_pictures,
+};
 pub use error::TrainError;
 pub use losses::{KlDirection, QualityLoss, Term};
 pub use mixture::{Mixture, ValidationMixture};

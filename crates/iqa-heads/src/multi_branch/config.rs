@@ -210,6 +210,15 @@ impl MultiBranchConfig {
         Ok(channels(&self.frp())? * times)
     }
 
+    /// Smallest width and height that the network takes, in pixels.
+    ///
+    /// # Errors
+    /// [`HeadError::Backbone`] for an architecture that gives no features.
+    pub fn minimum_size(&self) -> Result<(u32, u32), HeadError> {
+        let side = self.frp().minimum_size()? as u32;
+        Ok((side, side))
+    }
+
     /// Checks a configuration that was read from a file.
     ///
     /// # Errors

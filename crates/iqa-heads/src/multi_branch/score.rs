@@ -140,8 +140,7 @@ impl MultiBranch {
     /// # Errors
     /// [`HeadError::Backbone`] for an architecture that gives no features.
     pub fn minimum_size(&self) -> Result<(u32, u32), HeadError> {
-        let side = self.config.frp().minimum_size()? as u32;
-        Ok((side, side))
+        self.config.minimum_size()
     }
 
     fn check_size(&self, distorted: (u32, u32), reference: (u32, u32)) -> Result<(), HeadError> {

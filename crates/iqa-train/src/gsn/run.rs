@@ -14,7 +14,7 @@ use rand_chacha::ChaCha8Rng;
 
 use super::recipe::GsnRecipe;
 use super::validation::ValidationImages;
-use crate::data::{DataKey, data_key, target};
+use crate::data::{DataKey, check_pictures, data_key, target};
 use crate::run::{self, by_content};
 use crate::within::by_source;
 use crate::{Outcome, Plan, Recipe, Task, TrainError, TrainingPairs, Validation, ValidationPairs, seed};
@@ -55,8 +55,14 @@ pub fn train(
     let start_from = recipe.start_from.as_deref().map(by_content).transpose()?;
     let recorded = GsnRecipe { start_from, ..recipe.clone() };
     let data = data_key(training, validation)?;
-    let validation = ValidationImages::new(validation, recipe)?;
-    let task = Run { recipe, recorded, data, training, validation, device };
+    let images = ValidationImages::new(validation, recipe)?;
+    let task = Run { recipe, recorded, data, training, validation: images, device };
+    if !run::is_begun(folder) {
+        task.batch(0)?;
+    }
+    // Lest the first epoch end with one that cannot be scored.
+    let side = recipe.model.crop as u32;
+    check_pictures(validation, true, (side, side))?;
     run::train(&task, model, recipe.optimiser.init(), folder, observer)
 }
 

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use image::RgbImage;
 use iqa_backbones::Backbone;
-use iqa_core::{CoreError, lock, sha256};
+use iqa_core::{CoreError, lock, output_target, sha256};
 
 use super::run::fingerprint;
 use crate::TrainError;
@@ -29,6 +29,19 @@ pub struct FrozenCache(Arc<Mutex<Kept>>);
 struct Kept {
     features: HashMap<[u8; KEY], Arc<[f32]>>,
     file: Option<(File, PathBuf)>,
+    /// Whether this run has made the file.
+    made: bool,
+}
+
+impl Drop for Kept {
+    /// A file of no features, of a run that was refused, is not left behind.
+    fn drop(&mut self) {
+        if let (true, true, Some((_, path))) = (self.made, self.features.is_empty(), &self.file)
+            && let Ok(file) = output_target(path)
+        {
+            let _ = std::fs::remove_file(file);
+        }
+    }
 }
 
 impl FrozenCache {
@@ -46,6 +59,7 @@ impl FrozenCache {
     pub fn open(path: &Path, frp: &Backbone, features: usize) -> Result<Self, TrainError> {
         let failed = |source| TrainError::from(CoreError::Io { path: path.into(), source });
         let header = format!("{} {features:8}\n", fingerprint(frp)?);
+        let made = !path.exists();
         let mut file = OpenOptions::new().read(true).append(true).create(true).open(path).map_err(failed)?;
         lock(&file, path)?;
         let length = file.metadata().map_err(failed)?.len();
@@ -75,6 +89,7 @@ impl FrozenCache {
             file.set_len(whole).map_err(failed)?;
         }
         kept.file = Some((file, path.into()));
+        kept.made = made;
         Ok(Self(Arc::new(Mutex::new(kept))))
     }
 
@@ -161,6 +176,9 @@ mod tests {
         let device = Device::flex();
         let frp = MultiBranchConfig::lite(Branches::FrozenNr).tiny().frp().init(&device);
         let (a, b) = images();
+        // Of a run that was refused.
+        drop(FrozenCache::open(&path, &frp, 2).expect("opens"));
+        assert!(!path.exists());
         let cache = FrozenCache::open(&path, &frp, 2).expect("opens");
         for (image, value) in [(&a, 1.0), (&b, 2.0)] {
             cache.get(image, None, || vec![value, -value]).expect("writes");

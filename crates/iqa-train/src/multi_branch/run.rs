@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use super::cache::FrozenCache;
 use super::recipe::MultiBranchRecipe;
-use crate::data::{DataKey, data_key, target};
+use crate::data::{DataKey, check_pictures, data_key, target};
 use crate::run;
 use crate::within::by_source;
 use crate::{
@@ -62,6 +62,8 @@ pub fn train(
             expected: "the frozen branch's network",
         });
     }
+    let minimum = recipe.model.minimum_size()?;
+    check_pictures(validation, recipe.model.branches.has_frp(), minimum)?;
     let recorded = Recorded { recipe: recipe.clone(), frozen_weights: fingerprint(&frp)? };
     let device = device.clone().autodiff();
     device.seed(recipe.seed);

@@ -139,6 +139,11 @@ impl RunFolder {
         Ok(Self { path: path.into(), claim: FolderClaim::new(path, PROGRAM, &files)? })
     }
 
+    /// Leaves the folder as it was, where no run has written anything there yet.
+    fn withdraw(self) {
+        self.claim.withdraw();
+    }
+
     /// One of the files that the run was said to write.
     pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.path.join(name)
@@ -154,17 +159,34 @@ impl RunFolder {
 /// Takes a course from where an earlier run in `folder` stopped to its end; returns what has learned, and the log.
 ///
 /// `learner` is the one to start with; after a stop it gets the values of the checkpoint. A folder that cannot be written,
-/// and data that give no first batch, are told before the first step; the folder is then as it was.
+/// and data that give no first batch, are told before the first step. After an error before the first mark the folder is as it
+/// was.
 pub(crate) fn run<C: Course>(
     course: &C,
-    mut learner: C::Learner,
+    learner: C::Learner,
     folder: &Path,
     observer: &dyn Observer,
 ) -> Result<(C::Learner, Vec<C::Row>), TrainError> {
     course.recipe().validate()?;
     let checkpoint_file = folder.join(CHECKPOINT);
-    let mut first_batch = if is_begun(folder) { None } else { Some(course.batch(0)?) };
+    let first_batch = if is_begun(folder) { None } else { Some(course.batch(0)?) };
     let mut folder = RunFolder::claim(folder, &course.files(folder))?;
+    let done = run_in(course, learner, first_batch, &mut folder, observer);
+    if done.is_err() && !checkpoint_file.exists() {
+        folder.withdraw();
+    }
+    done
+}
+
+/// [`run`] in a folder that is its own.
+fn run_in<C: Course>(
+    course: &C,
+    mut learner: C::Learner,
+    mut first_batch: Option<C::Batch>,
+    folder: &mut RunFolder,
+    observer: &dyn Observer,
+) -> Result<(C::Learner, Vec<C::Row>), TrainError> {
+    let checkpoint_file = folder.file(CHECKPOINT);
     let mut state =
         RunState { recipe: course.recipe().clone(), data: course.data().clone(), log: Vec::new() };
     if checkpoint_file.exists() {
@@ -175,8 +197,8 @@ pub(crate) fn run<C: Course>(
         same_run(&found, &before, (course.recipe(), course.data()), course.longest())?;
         learner = course.restore(learner, &found)?;
         state.log = before.log;
+        course.publish(&learner, &state.log, folder)?;
     }
-    course.publish(&learner, &state.log, &mut folder)?;
 
     let phases = course.phases();
     let steps: usize = phases.iter().map(|phase| phase.steps).sum();
@@ -210,7 +232,7 @@ pub(crate) fn run<C: Course>(
                     let mut parts = Parts::new(&checkpoint_file);
                     course.store(&learner, &mut parts)?;
                     parts.write(&state)?;
-                    course.publish(&learner, &state.log, &mut folder)?;
+                    course.publish(&learner, &state.log, folder)?;
                     observer.line(format_args!("{line}"));
                     start = Instant::now();
                 }

@@ -167,7 +167,8 @@ impl Validation {
 /// folder holds a run of another recipe or on other data; [`TrainError::NonFiniteLoss`] for a run that diverges;
 /// [`TrainError::Checkpoint`]; [`CoreError::FolderInUse`](iqa_core::CoreError::FolderInUse),
 /// [`CoreError::ForeignFile`](iqa_core::CoreError::ForeignFile), and what writing files gives. A folder that cannot be
-/// written, and data that give no first batch, are told before the first step; the folder is then as it was.
+/// written, and data that give no first batch, are told before the first step. After an error in the first epoch the folder is as
+/// it was.
 pub fn train<T: Task>(
     task: &T,
     model: T::Model,
