@@ -47,7 +47,7 @@ struct Cli {
 
 /// Below the options, so that these take a line each and the help fits a screen.
 const STATUS: &str = "\
-Results go to standard output; progress, summaries and errors to standard error. Exit status: 0 when all was done, 1 when a
+Results go to standard output; progress, summaries, warnings and errors to standard error. Exit status: 0 when all was done, 1 when a
 part could not be (an image that cannot be read, say), 2 when the command failed.";
 
 /// What every command understands.
@@ -60,7 +60,7 @@ struct Global {
     /// here, or iqa-models/iqa.toml in the folder for settings].
     #[arg(long, global = true)]
     config: Option<PathBuf>,
-    /// No progress and no summary: errors alone.
+    /// No progress, no summary, no warning: results and errors alone.
     #[arg(long, short, global = true, conflicts_with = "verbose")]
     quiet: bool,
     /// Also say what was used: models, digests of weights, times.
@@ -136,7 +136,7 @@ fn main() -> ExitCode {
         Command::Man(options) => options.run(program).map(|()| true),
     };
     if let Some(path) = iqa_models::core::ignored_profile() {
-        note!(
+        remark!(
             "warning: {}: its colour profile is not that of sRGB and was ignored (no further files are named)",
             path.display()
         );

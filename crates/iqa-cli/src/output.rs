@@ -22,9 +22,14 @@ macro_rules! say {
     ($($text:tt)*) => { $crate::output::print(format_args!("{}\n", format_args!($($text)*))) };
 }
 
-/// As `eprintln!`, without its panic.
+/// As `eprintln!`, without its panic: for errors. What `--quiet` leaves out is for [`remark!`].
 macro_rules! note {
     ($($text:tt)*) => { $crate::output::note(format_args!($($text)*)) };
+}
+
+/// A line on standard error that is no error: a warning, a count, how far the work is. Not with `--quiet`.
+macro_rules! remark {
+    ($($text:tt)*) => { $crate::output::remark(format_args!($($text)*)) };
 }
 
 /// Whether the program may have been started with its standard output closed (`>&-`); told on Linux alone.
@@ -66,6 +71,13 @@ pub(crate) fn note(text: Arguments<'_>) {
     let _ = writeln!(io::stderr().lock(), "{text}");
 }
 
+/// As [`note`], unless nothing but errors is asked for.
+pub(crate) fn remark(text: Arguments<'_>) {
+    if verbosity() > Verbosity::Quiet {
+        note(text);
+    }
+}
+
 /// Writes a picture as PNG, whole or not at all.
 pub(crate) fn write_png(path: &Path, picture: &RgbImage) -> Result<(), Box<dyn Error>> {
     let mut bytes = Cursor::new(Vec::new());
@@ -76,7 +88,7 @@ pub(crate) fn write_png(path: &Path, picture: &RgbImage) -> Result<(), Box<dyn E
 /// How much is said on standard error besides errors.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Verbosity {
-    /// Nothing: no progress, no summary.
+    /// Nothing: no progress, no summary, no warning.
     Quiet,
     #[default]
     Usual,

@@ -90,7 +90,7 @@ impl SetOptions {
         let Some([low, high]) = self.range else {
             let set = DataSet::open_csv_inferring_range(list, root, &name, kind, direction, strictness)?;
             let (low, high) = set.scale().range();
-            note!(
+            remark!(
                 "warning: {}: without --range, its scores are taken to go from {low} to {high}, the lowest and the \
                  highest; RMSE and the scale of a network that is trained depend on it",
                 list.display()
@@ -102,7 +102,7 @@ impl SetOptions {
         let set = DataSet::open_csv(list, root, &name, scale, strictness)?;
         let outside = set.outside_range();
         if outside > 0 {
-            note!(
+            remark!(
                 "warning: {}: {outside} of {} scores lie outside --range {low},{high}",
                 list.display(),
                 set.samples().len()

@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use indicatif::{ProgressBar, ProgressStyle};
 use iqa_models::core::{Observer, Work};
 
-use crate::output::{Verbosity, note, verbosity};
+use crate::output::{Verbosity, remark, verbosity};
 
 /// Shows a bar where standard error is a terminal, and lines anywhere.
 pub(crate) struct Terminal {
@@ -89,8 +89,6 @@ impl Observer for Terminal {
 
     /// Above the bar where there is one; a bar that is not shown would swallow the line.
     fn line(&self, text: Arguments<'_>) {
-        if verbosity() > Verbosity::Quiet {
-            self.suspend(|| note(text));
-        }
+        self.suspend(|| remark(text));
     }
 }

@@ -130,7 +130,7 @@ impl Convert {
         }
         let weights = NamedTensors::read(&self.file)?;
         if let Some(remark) = weights.remark() {
-            note!("{}: {remark}", self.file.display());
+            remark!("{}: {remark}", self.file.display());
         }
         let precision = match self.precision {
             Stored::F32 => Precision::F32,
@@ -153,7 +153,7 @@ impl Convert {
         let model = WadiqamModel::from_tensors(weights, &config, &Device::flex())?;
         // From now on the file says which scale its scores have, and scoring will not.
         if let Some(remark) = model.remark() {
-            note!("warning: {}: {remark}", self.file.display());
+            remark!("warning: {}: {remark}", self.file.display());
         }
         Ok(model.network().save(&self.output, precision)?)
     }
@@ -182,6 +182,6 @@ impl Fetch {
 
 fn fetch(name: &str, source: &PretrainedSource) -> Result<PathBuf, BackboneError> {
     let file = pretrained_by_name(name)?;
-    note!("{name}: {}", file.terms);
+    remark!("{name}: {}", file.terms);
     source.locate_observed(file, &Terminal::new())
 }

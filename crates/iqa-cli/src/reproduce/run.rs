@@ -48,7 +48,7 @@ pub(crate) fn run(entry: &Entry, data: &Path, results: &Path, device: &Device) -
             let (weights, terminal) = (weights.as_deref(), Terminal::new());
             let model = Scorer::open_observed(&evaluation.model, weights, options, device, &terminal)?;
             let done = evaluate(model.model(), &set, folder, None, &ReportConfig::default(), &terminal)?;
-            say!(
+            remark!(
                 "{}: {} images scored in {:.1} s, {} found in {}",
                 row.label,
                 done.scored,

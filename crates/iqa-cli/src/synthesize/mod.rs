@@ -154,7 +154,7 @@ fn make(set: &SyntheticSet, files: &[PathBuf], folder: &Path) -> Result<(), Box<
     }
     terminal.end();
     let (made, seconds) = (made.into_inner(), start.elapsed().as_secs_f64());
-    say!(
+    remark!(
         "{} images of {} photographs ({made} made, {} kept) in {seconds:.1} s: {:.1} images per second",
         set.len(),
         files.len(),

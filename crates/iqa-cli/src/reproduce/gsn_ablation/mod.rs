@@ -76,7 +76,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     let train_set = SyntheticTrain::new(Arc::clone(&references), &training, config.clone(), options.seed)?;
     let validation_set = SyntheticGrid::new(Arc::clone(&references), &validation, config, options.seed)?;
     let recipe = recipe(options);
-    say!(
+    remark!(
         "{} photographs to train on, {} to validate ({} images)",
         training.len(),
         validation.len(),
@@ -85,7 +85,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     let _claim = FolderClaim::new(&options.output, "gsn_ablation", &["ablation.md", "ablation.svg"])?;
     let mut cells = Vec::new();
     for cell in Ablation::ALL {
-        note!("{}", cell.name());
+        remark!("{}", cell.name());
         let folder = options.output.join(cell.name().to_lowercase().replace('+', "_"));
         let (recipe, terminal) = (recipe.clone().ablation(cell), Terminal::new());
         let outcome = train(&recipe, &train_set, &validation_set, &folder, &device, &terminal)?;

@@ -161,7 +161,7 @@ fn fit(model: &Wadiqam, references: &[RgbImage], options: &Options) -> Result<Fe
         terminal.step();
     }
     terminal.end();
-    say!("{} patches of {} references fitted", fit.patches(), references.len());
+    remark!("{} patches of {} references fitted", fit.patches(), references.len());
     Ok(fit.finish()?)
 }
 
