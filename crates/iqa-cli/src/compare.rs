@@ -4,13 +4,13 @@ use std::error::Error;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use iqa_models::core::{ImageFolder, Observer};
+use iqa_models::core::{ImageFolder, Observer, is_same_file};
 use iqa_models::evaluate::{ReportConfig, Versions};
 use iqa_models::metrics::agreement::MAX_RESAMPLES;
 use iqa_models::{ImageInput, Pair};
 use serde_json::json;
 
-use crate::jobs::{is_same_file, warn_of_own_references};
+use crate::jobs::warn_of_own_references;
 use crate::opening::{ModelOptions, check_references};
 use crate::options::within;
 use crate::preprocessing::PreprocessingOptions;
@@ -63,13 +63,13 @@ pub(crate) fn run(options: &Options) -> Result<bool, Box<dyn Error>> {
     check_references(&models, options.reference.is_some())?;
     let (pictures, mut complete) = pictures(options)?;
     if is_same_file(&options.first, &options.second) {
-        note!("warning: {}: compared with itself", options.first.display());
+        remark!("warning: {}: compared with itself", options.first.display());
     }
     warn_of_own_references(pictures.iter().flat_map(|picture| {
         let reference = picture.reference.as_deref();
         picture.versions.iter().filter_map(move |version| Some((&**version, reference?)))
     }));
-    let (labels, scorers) = options.preprocessing.scorers(models);
+    let (labels, scorers) = options.preprocessing.scorers(models)?;
     let pairs: Vec<Pair<'_>> = pictures
         .iter()
         .flat_map(|picture| {
@@ -108,7 +108,7 @@ pub(crate) fn run(options: &Options) -> Result<bool, Box<dyn Error>> {
     })?;
     terminal.end();
     let report =
-        ReportConfig { resamples: options.resamples, seed: options.models.seed, ..ReportConfig::default() };
+        ReportConfig { resamples: options.resamples, seed: options.models.seed(), ..ReportConfig::default() };
     for ((label, scorer), found) in labels.iter().zip(scorers.each()).zip(&found) {
         let both: Vec<(usize, f64, f64)> = found
             .chunks_exact(2)

@@ -10,6 +10,8 @@ use std::sync::OnceLock;
 
 use serde::Deserialize;
 
+use crate::opening::split_models;
+
 /// The file in the working folder, and in the user's folder for settings, `iqa-models`.
 const NAME: &str = "iqa.toml";
 /// Names another file; nothing for none.
@@ -23,9 +25,18 @@ const MOST_BYTES: u64 = 1 << 20;
 #[serde(deny_unknown_fields)]
 pub(crate) struct Config {
     /// The models for images with a reference, with commas; files of weights from the folder of the settings.
-    pub(crate) model: Option<String>,
+    model: Option<String>,
     /// The models for images without one.
-    pub(crate) model_without_reference: Option<String>,
+    model_without_reference: Option<String>,
+    /// [`Self::model`] apart, with the files where they are; nothing where it is not set.
+    #[serde(skip)]
+    pub(crate) models: Vec<String>,
+    /// The same of [`Self::model_without_reference`].
+    #[serde(skip)]
+    pub(crate) models_without_reference: Vec<String>,
+    /// The file itself.
+    #[serde(skip)]
+    pub(crate) file: Option<PathBuf>,
     device: Option<String>,
     threads: Option<usize>,
     cache: Option<PathBuf>,
@@ -53,9 +64,11 @@ pub(crate) fn apply(mut program: clap::Command) -> Result<clap::Command, Box<dyn
         limit(&threads.to_string()).map_err(|error| wrong(&format!("threads: {error}")))?;
     }
     let folder = path.parent().unwrap_or(Path::new(""));
-    for models in [&mut config.model, &mut config.model_without_reference] {
-        *models = models.as_deref().map(|models| weights_below(folder, models));
-    }
+    let models =
+        |text: &Option<String>| text.as_deref().map_or(Vec::new(), |text| weights_below(folder, text));
+    config.models = models(&config.model);
+    config.models_without_reference = models(&config.model_without_reference);
+    config.file = Some(path.clone());
     if let Some(cache) = &config.cache {
         iqa_models::backbones::pretrained::set_default_cache(folder.join(cache));
     }
@@ -79,12 +92,12 @@ pub(crate) fn apply(mut program: clap::Command) -> Result<clap::Command, Box<dyn
 }
 
 /// Models with the weights of `NAME=FILE` from the folder of the settings.
-fn weights_below(folder: &Path, models: &str) -> String {
-    let model = |label: &str| match label.split_once('=') {
+fn weights_below(folder: &Path, models: &str) -> Vec<String> {
+    let model = |label: String| match label.split_once('=') {
         Some((name, file)) if !file.is_empty() => format!("{name}={}", folder.join(file).display()),
-        _ => label.into(),
+        _ => label,
     };
-    models.split(',').map(model).collect::<Vec<_>>().join(",")
+    split_models(models, folder).into_iter().map(model).collect()
 }
 
 /// The file: that of `--config`, which the program's own reading of its options comes too late for, else that of the

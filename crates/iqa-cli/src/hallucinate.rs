@@ -9,7 +9,7 @@ use crate::options::{Known, within};
 use crate::output::write_png;
 use crate::terminal::Terminal;
 use clap::Args;
-use iqa_models::core::{FolderClaim, Observer, sha256};
+use iqa_models::core::{FolderClaim, Observer, is_same_file, sha256};
 use iqa_models::heads::hiqa::{Hiqa, HiqaScoreOptions};
 use iqa_models::{DecodeOptions, Device, device_by_name, read_image};
 
@@ -58,6 +58,14 @@ pub(crate) fn run(options: &Options) -> Result<bool, Box<dyn Error>> {
         .zip(&names)
         .flat_map(|(image, name)| KINDS.map(|kind| (picture(name, kind), maker(image))))
         .collect();
+    for (file, _) in &files {
+        let path = options.output.join(file);
+        if options.images.iter().chain([&options.weights]).any(|input| is_same_file(input, &path)) {
+            return Err(
+                format!("{}: would replace what is read; draw into another folder", path.display()).into()
+            );
+        }
+    }
     let _claim = FolderClaim::of_inputs(&options.output, &files)?;
     let terminal = Terminal::new();
     terminal.start(options.images.len(), "images");

@@ -6,7 +6,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use iqa_models::core::{ImageFolder, images_in};
+use iqa_models::core::{ImageFolder, images_in, is_same_file};
 use iqa_models::datasets::{ListedPair, read_pairs};
 use iqa_models::{ImageInput, Pair};
 
@@ -19,7 +19,8 @@ pub(crate) struct PairOptions {
     /// was named, or the only one of that path but for the extension.
     #[arg(long)]
     pub(crate) reference: Option<PathBuf>,
-    /// A list of images and references: a CSV file with the columns `distorted` and `reference`, paths from the list's folder.
+    /// A list of images and references: a CSV file with the columns `distorted` and `reference`, paths from the list's folder. A
+    /// model that takes no reference looks at none of them.
     #[arg(long, conflicts_with_all = ["distorted", "reference", "recursive"])]
     pub(crate) pairs: Option<PathBuf>,
     /// Descend into the folders of a folder.
@@ -55,19 +56,29 @@ impl Jobs {
         map: bool,
     ) -> Result<(Self, Vec<NamedModel>), Box<dyn Error>> {
         let PairOptions { reference, recursive, .. } = pairs;
-        let jobs = match &pairs.pairs {
+        models.check_seed()?;
+        let mut jobs = match &pairs.pairs {
             Some(list) => Self::listed(list)?,
             None => Self::named(images, reference.as_deref(), *recursive)?,
         };
+        let has_references = jobs.list.iter().any(|job| job.reference.is_some()) || reference.is_some();
+        let models = models.open(has_references, map)?;
+        match &pairs.pairs {
+            None => check_references(&models, reference.is_some())?,
+            // Each row of a list says for itself. One of references may be for several models.
+            Some(list) if has_references && !models.iter().any(NamedModel::takes_reference) => {
+                remark!(
+                    "{}: its references are not looked at: `{}` takes none",
+                    list.display(),
+                    models[0].label
+                );
+                jobs.list.iter_mut().for_each(|job| job.reference = None);
+            }
+            Some(_) => {}
+        }
         warn_of_own_references(
             jobs.list.iter().filter_map(|job| Some((&*job.distorted, job.reference.as_deref()?))),
         );
-        let has_references = jobs.list.iter().any(|job| job.reference.is_some()) || reference.is_some();
-        let models = models.open(has_references, map)?;
-        // Each row of a list says for itself.
-        if pairs.pairs.is_none() {
-            check_references(&models, reference.is_some())?;
-        }
         Ok((jobs, models))
     }
 
@@ -161,28 +172,11 @@ pub(crate) fn warn_of_own_references<'a>(pairs: impl Iterator<Item = (&'a Path, 
     let own: Vec<&Path> = pairs.filter(|(a, b)| is_same_file(a, b)).map(|(image, _)| image).collect();
     match own[..] {
         [] => {}
-        [image] => note!("warning: {}: the image is its own reference", image.display()),
+        [image] => remark!("warning: {}: the image is its own reference", image.display()),
         [first, ..] => {
-            note!("warning: {} images are their own references, {} the first", own.len(), first.display());
+            remark!("warning: {} images are their own references, {} the first", own.len(), first.display());
         }
     }
-}
-
-/// Whether two paths lead to one file or folder, over links of either kind.
-pub(crate) fn is_same_file(a: &Path, b: &Path) -> bool {
-    a == b || matches!((place(a), place(b)), (Some(a), Some(b)) if a == b)
-}
-
-/// Device and number of a file, over links of either kind, without opening it: it may be a pipe.
-#[cfg(unix)]
-pub(crate) fn place(path: &Path) -> Option<(u64, u64)> {
-    use std::os::unix::fs::MetadataExt;
-    path.metadata().ok().map(|found| (found.dev(), found.ino()))
-}
-
-#[cfg(not(unix))]
-pub(crate) fn place(path: &Path) -> Option<PathBuf> {
-    path.canonicalize().ok()
 }
 
 /// A file to score.

@@ -71,14 +71,14 @@ pub(crate) fn run(options: &Options) -> Result<bool, Box<dyn Error>> {
     };
     page.write(output)?;
     let bytes = std::fs::metadata(output).map_or(0, |found| found.len());
-    say!("{} ({:.1} MB)", output.display(), bytes as f64 / 1e6);
+    remark!("{} ({:.1} MB)", output.display(), bytes as f64 / 1e6);
     Ok(complete)
 }
 
 fn score(options: &Options) -> Result<ScoredImages, Box<dyn Error>> {
     let (jobs, models) = Jobs::open(&options.distorted, &options.pairs, &options.models, false)?;
     let Jobs { list: jobs, mut failures } = jobs;
-    let (labels, scorers) = options.preprocessing.scorers(models);
+    let (labels, scorers) = options.preprocessing.scorers(models)?;
     let models = labels.iter().zip(scorers.each()).map(|(label, scorer)| {
         let (spec, identity) = (scorer.spec(), scorer.identity().to_string());
         ScoredModel { label: label.clone(), identity, direction: spec.direction, range: spec.range }

@@ -62,7 +62,7 @@ fn a_killed_evaluation_gives_the_same_report_and_scores_nothing_twice() {
     let (whole, killed) = (folder.path().join("whole"), folder.path().join("killed"));
     let output = evaluate(folder.path(), &whole, "wadiqam_fr").output().expect("starts");
     assert!(output.status.success(), "{}", stderr(&output));
-    assert!(stdout(&output).contains("60 images scored"), "{}", stdout(&output));
+    assert!(stderr(&output).contains("60 images scored"), "{}", stderr(&output));
 
     let mut child = evaluate(folder.path(), &killed, "wadiqam_fr")
         .stdout(Stdio::null())
@@ -84,7 +84,7 @@ fn a_killed_evaluation_gives_the_same_report_and_scores_nothing_twice() {
 
     let output = evaluate(folder.path(), &killed, "wadiqam_fr").output().expect("starts");
     assert!(output.status.success(), "{}", stderr(&output));
-    let text = stdout(&output);
+    let text = stderr(&output);
     assert!(text.contains(&format!("{} images scored", 60 - found)), "{text}");
     assert!(text.contains(&format!("{found} found in")), "{text}");
     for name in ["scores.csv", "report.json", "report.md", "scatter.svg"] {

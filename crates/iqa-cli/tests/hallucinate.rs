@@ -130,6 +130,17 @@ fn hallucinate_and_score(folder: &Path, weights: &Path) {
     let expected = "third.map.png: would be overwritten, and no run in this folder has made it";
     assert!(!output.status.success() && stderr(&output).contains(expected), "{}", stderr(&output));
     assert_eq!(std::fs::read(&foreign).expect("reads"), b"mine");
+    // Nor is a picture over one that is read.
+    let output = iqa("hallucinate")
+        .args([&small, &drawn])
+        .arg("--weights")
+        .arg(weights)
+        .arg("--output")
+        .arg(folder.join("drawn"))
+        .output()
+        .expect("starts");
+    let expected = "drawn/small.map.png: would replace what is read";
+    assert!(!output.status.success() && stderr(&output).contains(expected), "{}", stderr(&output));
     let output = draw(&folder.join("none.png"));
     assert_eq!(output.status.code(), Some(1));
     assert!(stderr(&output).contains("none.png"), "{}", stderr(&output));

@@ -326,6 +326,81 @@ fn a_closed_standard_output_ends_no_work() {
     }
 }
 
+/// Everything but results and errors is left out: summaries, counts, warnings.
+#[test]
+fn quiet_leaves_results_and_errors_alone() {
+    let folder = tempfile::tempdir().expect("a folder");
+    rated_set(folder.path());
+    let at = |name: &str| folder.path().join(name);
+    // Without a range, of which a warning says what it is taken for.
+    let evaluate = |run: &str, quiet: &[&str]| {
+        let mut command = iqa("evaluate");
+        command.args(["--set", "csv", "--resamples", "20", "--model", "ssim"]).args(quiet);
+        command.arg("--root").arg(folder.path()).arg("--list").arg(at("list.csv"));
+        let output = command.arg("--output").arg(at(run)).output().expect("starts");
+        succeeds(&output);
+        (String::from_utf8(output.stdout.clone()).expect("text"), stderr(&output))
+    };
+    let (result, errors) = evaluate("quiet", &["--quiet"]);
+    assert_eq!((result.trim_end(), errors.as_str()), (&*report_of(&at("quiet")), ""));
+    let (result, told) = evaluate("usual", &[]);
+    assert_eq!(result.trim_end(), report_of(&at("usual")));
+    assert!(told.contains("6 images scored in ") && told.contains("without --range"), "{told}");
+
+    let train = |run: &str, quiet: &[&str]| {
+        let mut command = iqa("train");
+        command.args(["--set", "csv", "--split", "0.5,0.25,0.25", "--leaky-image-split"]).args(quiet);
+        command.args(["--epochs", "1", "--steps", "1", "--images", "1", "--patches", "1"]);
+        command.arg("--root").arg(folder.path()).arg("--list").arg(at("list.csv"));
+        let output = command.arg("--output").arg(at(run)).output().expect("starts");
+        succeeds(&output);
+        (String::from_utf8(output.stdout.clone()).expect("text"), stderr(&output))
+    };
+    let (result, errors) = train("quiet_run", &["-q"]);
+    assert_eq!((result.trim_end(), errors.as_str()), (&*report_of(&at("quiet_run")), ""));
+    let (result, told) = train("usual_run", &[]);
+    assert_eq!(result.trim_end(), report_of(&at("usual_run")));
+    for part in ["images to train on", "best epoch", "LEAKY", "without --range"] {
+        assert!(told.contains(part), "{told}");
+    }
+
+    let picture = at("1.png").display().to_string();
+    let output = score(["-q", "--model", "psnr", "--reference", &picture, &picture, "none.png"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(output.stdout.iter().filter(|&&byte| byte == b'\n').count(), 1);
+    let errors = stderr(&output);
+    assert!(errors.starts_with("error: none.png") && errors.lines().count() == 1, "{errors}");
+    let output =
+        iqa("report").args(["-q", &picture, "--output"]).arg(at("page.html")).output().expect("starts");
+    succeeds(&output);
+    assert!(output.stdout.is_empty() && output.stderr.is_empty(), "{}", stderr(&output));
+}
+
+fn report_of(run: &Path) -> String {
+    std::fs::read_to_string(run.join("report.md")).expect("reads").trim_end().to_owned()
+}
+
+/// Whatever the form, the link stays and what it leads to is written, there before or not.
+#[cfg(unix)]
+#[test]
+fn an_output_behind_a_link_is_written_there() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let image = picture(folder.path(), "a.png", 1);
+    let at = |name: &str| folder.path().join(name);
+    std::fs::create_dir(at("elsewhere")).expect("makes it");
+    for name in ["scores.csv", "scores.json", "scores.parquet", "map.png", "page.html"] {
+        let (link, target) = (at(name), at("elsewhere").join(name));
+        std::os::unix::fs::symlink(&target, &link).expect("links");
+        let mut command = iqa(if name == "page.html" { "report" } else { "score" });
+        command.args(["--model", "wadiqam_nr"]).arg(&image);
+        command.arg(if name == "map.png" { "--heatmap" } else { "--output" }).arg(&link);
+        succeeds(&command.output().expect("starts"));
+        assert!(link.is_symlink() && target.is_file(), "{name}");
+    }
+    assert!(image::open(at("elsewhere/map.png")).is_ok());
+    assert_eq!(iqa_testkit::names_in(&at("elsewhere")).len(), 5);
+}
+
 #[test]
 fn a_training_whose_output_nobody_reads_writes_its_report() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -350,7 +425,10 @@ fn a_full_standard_output_is_an_error_and_no_panic() {
     list.arg("list");
     let mut one = iqa("score");
     one.args(["--model", "wadiqam_nr"]).arg(folder.path().join("1.png"));
-    for mut command in [evaluate(folder.path(), &run, "ssim"), list, one] {
+    let mut set = evaluate(folder.path(), &run, "ssim");
+    // Its summary is no error.
+    set.arg("--quiet");
+    for mut command in [set, list, one] {
         let full = File::options().write(true).open("/dev/full").expect("opens");
         let output = command.stdout(full).output().expect("starts");
         let errors = stderr(&output);
@@ -432,6 +510,38 @@ fn options_without_sense_are_refused_before_the_work() {
         assert!(!output.status.success() && stderr(&output).contains(message), "{}", stderr(&output));
     }
     assert!(!run.exists());
+
+    // Options that would change nothing.
+    let picture = folder.path().join("1.png").display().to_string();
+    let pair = ["--reference", &picture, &picture];
+    for (options, message) in [
+        (&["--model", "psnr", "--float", "f16"][..], "--float is for networks: `psnr` is a formula"),
+        (
+            &["--model", "ssim,psnr", "--float", "bf16"],
+            "--float is for networks: `ssim` and the others are formulas",
+        ),
+        (&["--model", "ssim,psnr", "--patches", "4"], "--patches: none of these models looks at patches"),
+        (&["--model", "psnr", "--seed", "4"], "--seed is for --patches"),
+    ] {
+        let output = score(options.iter().chain(&pair));
+        assert_eq!(output.status.code(), Some(2), "{options:?}");
+        assert!(stderr(&output).contains(message), "{}", stderr(&output));
+    }
+    // Some model's scores are others by them.
+    for options in [["--float", "bf16"], ["--patches", "1"]] {
+        let output = score(["--model", "psnr,wadiqam_fr"].iter().chain(&options).chain(&pair));
+        assert!(!stderr(&output).contains(options[0]), "{}", stderr(&output));
+    }
+    let resize = ["--resize-reference", "bicubic"];
+    let message = "--resize-reference is for models with a reference: `wadiqam_nr` takes none";
+    let root = folder.path().display().to_string();
+    for (command, images) in [("score", vec![&*picture]), ("compare", vec![&*root, &*root])] {
+        let mut command = iqa(command);
+        let output =
+            command.args(images).args(["--model", "wadiqam_nr"]).args(resize).output().expect("starts");
+        assert_eq!(output.status.code(), Some(2));
+        assert!(stderr(&output).contains(message), "{}", stderr(&output));
+    }
 
     let pictures = ["a/x.png", "b/x.jpg"];
     let mut command = iqa("hallucinate");

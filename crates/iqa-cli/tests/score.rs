@@ -277,7 +277,18 @@ fn a_heat_map_replaces_nothing_that_is_read() {
     std::fs::copy(image, &path).expect("copies");
     let before = std::fs::read(&path).expect("reads");
     let path = path.display().to_string();
+    let at = |name: &str| folder.path().join(name).display().to_string();
+    let weights = at("weights.safetensors");
+    let bundled = Path::new(env!("CARGO_MANIFEST_DIR")).join("../iqa-heads/weights/wadiqam_nr.safetensors");
+    std::fs::copy(bundled, &weights).expect("copies");
+    let (named, list) = (format!("wadiqam_nr={weights}"), at("list.csv"));
+    std::fs::write(&list, "distorted\nin.png\n").expect("writes");
+    let hard = at("hard.png");
+    std::fs::hard_link(&path, &hard).expect("links");
     for (arguments, message) in [
+        (vec!["--heatmap", &hard, &path], "would replace what is read"),
+        (vec!["--heatmap", &weights, "--model", &named, &path], "would replace what is read"),
+        (vec!["--heatmap", &list, "--pairs", &list], "would replace what is read"),
         (vec!["--heatmap", &path, &path], "would replace what is read"),
         (vec!["--reference", &path, "--heatmap", &path, &path], "would replace what is read"),
         (vec!["--heatmap", "/", &path], "not a file"),
@@ -286,5 +297,6 @@ fn a_heat_map_replaces_nothing_that_is_read() {
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");
         assert!(stderr(&output).contains(message), "{}", stderr(&output));
         assert_eq!(std::fs::read(&path).expect("reads"), before, "{arguments:?}");
+        assert_eq!(std::fs::read(&hard).expect("reads"), before, "{arguments:?}");
     }
 }

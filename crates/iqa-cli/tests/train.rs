@@ -110,6 +110,134 @@ fn what_makes_no_sense_is_refused_before_there_is_a_folder() {
     }
 }
 
+#[test]
+fn an_unknown_key_of_a_source_is_named_with_those_there_are() {
+    let cases = [
+        ("set=csv;lst=list.csv", "unknown key `lst`: expected some of photographs, validation, test, "),
+        ("set=csv;root=a;b.csv", "unknown key `b.csv`: expected some of"),
+        ("set=csv;weight=much", "invalid value 'much' for '--weight <WEIGHT>': invalid float literal"),
+        ("set=csv;photographs=here", "cannot be used with"),
+    ];
+    for (source, expected) in cases {
+        let mut command = iqa("train");
+        let output = command.args(["--source", source, "--output", "none"]).output().expect("starts");
+        let told = stderr(&output);
+        assert_eq!(output.status.code(), Some(2), "{source}: {told}");
+        assert!(
+            told.starts_with(&format!("error: --source {source}: ")) && told.contains(expected),
+            "{told}"
+        );
+        assert!(told.lines().count() == 1 && !told.contains("Usage"), "{told}");
+    }
+}
+
+/// Pictures of a rated set of which one cannot be used: told before the first step, wherever it lies, or in the first epoch; no
+/// run leaves anything then.
+#[test]
+fn a_picture_that_cannot_be_used_is_told_early_and_nothing_is_left() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = |name: &str| folder.path().join(name);
+    let (mut list, mut split) =
+        (String::from("distorted,reference,score\n"), String::from("reference,part\n"));
+    for number in 0..9u32 {
+        let part = ["train", "validation", "test"][number as usize % 3];
+        textured(128, 128, number).save(at(&format!("{part}{number}.png"))).expect("saves");
+        list += &format!("{part}{number}.png,{part}{number}.png,{number}\n");
+        split += &format!("{part}{number}.png,{part}\n");
+    }
+    std::fs::write(at("list.csv"), list).expect("writes");
+    std::fs::write(at("split.csv"), split).expect("writes");
+    let recipes: [(&str, &[&str]); 5] = [
+        ("wadiqam", &["--patches", "1", "--validation-patches", "1"]),
+        ("wadiqam", &["--model", "wadiqam_nr", "--patches", "1"]),
+        ("gsn", &["--gsn-width", "0.0625"]),
+        ("multibranch", &["--branches", "frozen_all"]),
+        ("hiqa", &["--channels", "2", "--patches-each", "1", "--rung", "map"]),
+    ];
+    let train = |recipe: &str, options: &[&str], steps: &str| {
+        let mut command = iqa("train");
+        command.args(["--recipe", recipe, "--set", "csv", "--range", "0,9", "--images", "2"]).args(options);
+        if recipe == "hiqa" {
+            command.args(["--baseline-steps", steps, "--steps", steps, "--regressor-steps", steps]);
+            command.args(["--report-every", steps]);
+        } else {
+            command.args(["--epochs", "1", "--steps", steps]);
+        }
+        if recipe == "multibranch" {
+            command.arg("--features").arg(at("kept.features"));
+        }
+        command.arg("--root").arg(folder.path()).arg("--list").arg(at("list.csv"));
+        command.arg("--split").arg(at("split.csv")).arg("--output").arg(at("run"));
+        command.output().expect("starts")
+    };
+    let whole = iqa_testkit::names_in(folder.path());
+    let small = {
+        let path = at("small.png");
+        textured(20, 20, 1).save(&path).expect("saves");
+        let bytes = std::fs::read(&path).expect("reads");
+        std::fs::remove_file(path).expect("removes");
+        bytes
+    };
+    for (recipe, options) in recipes {
+        for name in ["test8.png", "validation7.png", "train6.png"] {
+            let original = std::fs::read(at(name)).expect("reads");
+            for (bytes, expected) in [(&small[..], "20x20"), (b"no picture", "not a PNG")] {
+                std::fs::write(at(name), bytes).expect("writes");
+                let output = train(recipe, options, "20");
+                let told = stderr(&output);
+                // HIQA scores no validation picture, and shows a part of small ones.
+                let shown = recipe == "hiqa" && name.starts_with("validation") && expected == "20x20";
+                if !shown {
+                    assert_eq!(output.status.code(), Some(2), "{recipe}, {name}: {told}");
+                    assert!(
+                        told.contains(&format!("{name}: ")) && told.contains(expected),
+                        "{recipe}: {told}"
+                    );
+                    // No epoch, and no step of what was looked at before the first.
+                    assert!(!told.contains("epoch 1"), "{recipe}: {told}");
+                }
+                if shown {
+                    std::fs::remove_dir_all(at("run")).expect("removes");
+                }
+                let mut found = iqa_testkit::names_in(folder.path());
+                // What was computed of good pictures is of use to the next run.
+                found.retain(|name| name != "kept.features");
+                let _ = std::fs::remove_file(at("kept.features"));
+                assert_eq!(found, whole, "{recipe}, {name}");
+            }
+            std::fs::write(at(name), original).expect("writes");
+        }
+    }
+    // In a folder that was there, what was in it stays.
+    std::fs::create_dir(at("run")).expect("makes it");
+    std::fs::write(at("run/notes.md"), "mine").expect("writes");
+    std::fs::write(at("train6.png"), &small).expect("writes");
+    let output = train("gsn", &["--gsn-width", "0.0625"], "20");
+    assert!(!output.status.success());
+    assert_eq!(iqa_testkit::names_in(&at("run")), ["notes.md"]);
+}
+
+/// A run does not write over the weights that it starts from.
+#[test]
+fn the_weights_that_a_run_starts_from_are_kept() {
+    let folder = tempfile::tempdir().expect("a folder");
+    photographs(folder.path());
+    let run = folder.path().join("run");
+    let output = train(folder.path(), &run, &[]).output().expect("starts");
+    assert!(output.status.success(), "{}", stderr(&output));
+    std::fs::remove_file(run.join("checkpoint.safetensors")).expect("removes");
+    let (best, link) = (run.join("best.safetensors"), folder.path().join("start.safetensors"));
+    std::fs::hard_link(&best, &link).expect("links");
+    let before = std::fs::read(&best).expect("reads");
+    for start in [&best, &link] {
+        let start = start.display().to_string();
+        let output = train(folder.path(), &run, &["--start-from", &start]).output().expect("starts");
+        let told = stderr(&output);
+        assert!(!output.status.success() && told.contains(": the run would write over it"), "{told}");
+        assert!(std::fs::read(&best).expect("reads") == before);
+    }
+}
+
 /// Lists as users have them, a split file as sets are published with, and the bundled weights as a start: after a step of
 /// no length they score as they did.
 #[test]
@@ -265,7 +393,7 @@ fn a_split_without_validation_trains_to_its_last_weights() {
     train.args(["--epochs", "2", "--steps", "2", "--images", "3"]);
     let done = train.arg("--root").arg(&set).arg("--output").arg(&run).output().expect("starts");
     assert!(done.status.success(), "{}", stderr(&done));
-    let told = String::from_utf8_lossy(&done.stdout);
+    let told = stderr(&done);
     assert!(told.contains("no validation: the weights of the last epoch, 2, count"), "{told}");
     let files = ["last.safetensors", "last.f16.safetensors", "log.csv", "loss.svg", "report.md"];
     assert!(files.iter().all(|name| run.join(name).exists()) && !run.join("best.safetensors").exists());

@@ -77,7 +77,7 @@ pub(crate) fn run(options: &Options) -> Result<bool, Box<dyn Error>> {
         say!("{}", available_devices().join("\n"));
         return Ok(true);
     }
-    let seed = options.models.seed;
+    let seed = options.models.seed();
     let sets = options.sets.open(seed)?;
     let mut samples = sets.iter().flat_map(DataSet::samples);
     let full = samples.all(|sample| sample.reference.is_some());
@@ -109,7 +109,7 @@ pub(crate) fn run(options: &Options) -> Result<bool, Box<dyn Error>> {
     let done = evaluate(model, set, &options.output, against.as_ref(), &config, &terminal)?;
     say!("{}", done.report.markdown());
     let rate = done.scored as f64 / done.seconds.max(f64::MIN_POSITIVE);
-    say!(
+    remark!(
         "{} images scored in {:.1} s ({rate:.1} a second), {} found in {}",
         done.scored,
         done.seconds,

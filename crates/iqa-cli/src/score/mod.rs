@@ -14,11 +14,12 @@ use std::time::Instant;
 
 use clap::Args;
 use content::Contents;
-use iqa_models::core::Observer;
+use iqa_models::core::{Observer, is_same_file, output_target};
 use iqa_models::image::RgbImage;
 use iqa_models::{ModelError, Pair, Score, Scores, available_devices, heatmap};
 use output::{Format, Writer};
 
+use crate::config::config;
 use crate::jobs::{Job, Jobs, PairOptions};
 use crate::opening::ModelOptions;
 use crate::output::write_png;
@@ -105,7 +106,7 @@ pub(crate) fn run(options: &Options) -> Result<bool, Box<dyn Error>> {
         let all = jobs.len();
         jobs = jobs[shard.of(all)].to_vec();
         if jobs.is_empty() && all > 0 {
-            note!("part {} of {} has none of the {all} images", shard.index + 1, shard.count);
+            remark!("part {} of {} has none of the {all} images", shard.index + 1, shard.count);
         }
     }
     let format = options.format.unwrap_or_else(|| Format::of(options.output.as_deref()));
@@ -117,8 +118,8 @@ pub(crate) fn run(options: &Options) -> Result<bool, Box<dyn Error>> {
         )
         .into());
     }
-    let heatmap = options.heatmap.as_deref().map(|path| heatmap_target(path, options, &jobs)).transpose()?;
-    let (labels, scorers) = options.preprocessing.scorers(models);
+    options.heatmap.iter().try_for_each(|path| check_heatmap(path, options, &jobs))?;
+    let (labels, scorers) = options.preprocessing.scorers(models)?;
     let mut writer = Writer::new(format, labels.into_iter().zip(scorers.each()));
     let first = options.shard.is_none_or(|shard| shard.index == 0);
     match &options.output {
@@ -148,7 +149,7 @@ pub(crate) fn run(options: &Options) -> Result<bool, Box<dyn Error>> {
             Err(error) => fail(&error),
             Ok(scores) => {
                 scores.iter().filter_map(|score| score.as_ref().err()).for_each(fail);
-                if let ([Ok(score)], Some(path), Some(pictures)) = (&scores[..], &heatmap, pictures) {
+                if let ([Ok(score)], Some(path), Some(pictures)) = (&scores[..], &options.heatmap, pictures) {
                     draw(path, pictures.distorted, score)?;
                 }
                 if scores.iter().any(Result::is_ok) {
@@ -166,18 +167,16 @@ pub(crate) fn run(options: &Options) -> Result<bool, Box<dyn Error>> {
     Ok(complete)
 }
 
-/// Where the heat map goes: behind a link what it leads to, and never over a device, a pipe or what is read.
-fn heatmap_target(path: &Path, options: &Options, jobs: &[Job]) -> Result<PathBuf, Box<dyn Error>> {
-    let Ok(target) = path.canonicalize() else { return Ok(path.into()) };
-    if !target.is_file() {
-        return Err(format!("--heatmap {}: not a file", path.display()).into());
-    }
-    let read = |job: &Job| [Some(job.distorted.clone()), job.reference.clone()];
-    let mut read = jobs.iter().flat_map(read).flatten().chain(options.models.weights.clone());
-    if read.any(|input| input.canonicalize().is_ok_and(|input| input == target)) {
+/// That the heat map goes over no device, no pipe and nothing that is read, by whatever name.
+fn check_heatmap(path: &Path, options: &Options, jobs: &[Job]) -> Result<(), Box<dyn Error>> {
+    output_target(path).map_err(|error| format!("--heatmap {error}"))?;
+    let pictures = jobs.iter().flat_map(|job| [Some(job.distorted.clone()), job.reference.clone()]);
+    let lists = [options.pairs.pairs.clone(), config().file.clone()];
+    let mut read = pictures.chain(lists).flatten().chain(options.models.weights());
+    if read.any(|input| is_same_file(&input, path)) {
         return Err(format!("--heatmap {}: would replace what is read", path.display()).into());
     }
-    Ok(target)
+    Ok(())
 }
 
 fn draw(path: &Path, image: &RgbImage, score: &Score) -> Result<(), Box<dyn Error>> {

@@ -9,14 +9,14 @@ use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 use iqa_models::core::{CoreError, RecordForm, ResultsFile};
-use iqa_models::{ModelError, Score, Scorer};
+use iqa_models::{ModelError, ReferenceNeed, Score, Scorer};
 
 use super::content::{Contents, digest_of_path, short};
 use super::parquet;
 use super::record::{Column, Record, Records};
 use super::tally::{Tally, describe};
 use crate::jobs::Job;
-use crate::output::{ReaderGone, Verbosity, may_be_closed, verbosity};
+use crate::output::{ReaderGone, may_be_closed};
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
@@ -72,7 +72,8 @@ impl Writer {
             settings += &format!("\n{}\n{}", scorer.name(), scorer.identity());
             identities.push(scorer.identity().to_string());
             tallies.push(Tally::new(label.clone(), spec.direction));
-            columns.push(Column { label, direction: spec.direction, range: spec.range });
+            let takes_reference = spec.reference == ReferenceNeed::FullReference;
+            columns.push(Column { label, takes_reference, direction: spec.direction, range: spec.range });
         }
         let settings = short(settings.as_bytes());
         // What becomes Parquet grows as JSON.
@@ -84,7 +85,7 @@ impl Writer {
     /// Writes the header, if the format has one and this is the `first` part of the images.
     pub(crate) fn begin(&mut self, first: bool) -> Result<(), Box<dyn Error>> {
         if matches!(self.sink, Sink::Standard) && may_be_closed() {
-            note!(
+            remark!(
                 "warning: standard output is closed, or a /dev/null for reading and writing: the scores are lost"
             );
         }
@@ -229,8 +230,8 @@ impl Writer {
 
     /// Says the scores in short, beside those of earlier runs.
     pub(crate) fn summarise(&self) {
-        if let Some(text) = describe(&self.tallies).filter(|_| verbosity() > Verbosity::Quiet) {
-            note!("{}", text.trim_end());
+        if let Some(text) = describe(&self.tallies) {
+            remark!("{}", text.trim_end());
         }
     }
 

@@ -20,6 +20,8 @@ pub(crate) struct Record {
 /// A model.
 pub(crate) struct Column {
     pub(crate) label: String,
+    /// Whether its score is one against the reference.
+    pub(crate) takes_reference: bool,
     pub(crate) direction: Direction,
     pub(crate) range: (f64, f64),
 }
@@ -129,18 +131,15 @@ impl Records {
         let scored = self.columns.iter().zip(&record.scores);
         let scored = scored.filter_map(|(column, score)| Some((column, (*score)?)));
         Ok(match self.format {
-            Format::Text => {
-                let against = reference.as_ref().map_or_else(String::new, |path| format!(" against {path}"));
-                scored
-                    .map(|(column, score)| {
-                        let Column { label, direction, range: (low, high) } = column;
-                        let outside = if column.contains(score) { "" } else { "outside the nominal range " };
-                        format!(
-                            "{path}{against}: {score:.4} ({direction}, {outside}{low} to {high}, {label})\n"
-                        )
-                    })
-                    .collect()
-            }
+            Format::Text => scored
+                .map(|(column, score)| {
+                    let Column { label, direction, range: (low, high), .. } = column;
+                    let reference = reference.as_ref().filter(|_| column.takes_reference);
+                    let against = reference.map_or_else(String::new, |path| format!(" against {path}"));
+                    let outside = if column.contains(score) { "" } else { "outside the nominal range " };
+                    format!("{path}{against}: {score:.4} ({direction}, {outside}{low} to {high}, {label})\n")
+                })
+                .collect(),
             Format::Json | Format::Parquet => {
                 let cell = |column: &Column, score: f64| Cell {
                     score,

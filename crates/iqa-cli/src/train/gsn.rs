@@ -133,6 +133,8 @@ impl GsnOptions {
         device: &Device,
     ) -> Result<String, Box<dyn Error>> {
         let recipe = self.recipe(common)?;
+        let side = recipe.model.crop as u32;
+        source.check_tests(true, (side, side))?;
         // The recipe flips and crops.
         let training = source.training(PairAugment::default())?;
         let validation = source.validation()?;

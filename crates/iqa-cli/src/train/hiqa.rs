@@ -19,6 +19,7 @@ use iqa_models::heads::Stored;
 use iqa_models::heads::hiqa::{Hiqa, HiqaScoreOptions, MapSource, RegressorConfig};
 use iqa_models::metrics::image::psnr;
 use iqa_models::nn::Precision;
+use iqa_models::train::Recipe;
 use iqa_models::train::hiqa::{HiqaRecipe, Perceptual, Rung, train};
 
 use crate::train::report::report;
@@ -140,6 +141,10 @@ impl HiqaOptions {
         Ok(perceptual)
     }
 
+    pub(crate) fn weights(&self) -> [&Option<PathBuf>; 3] {
+        [&self.plug_in, &self.vgg19, &self.vgg16]
+    }
+
     fn recipe(&self, common: &Common) -> Result<HiqaRecipe, Box<dyn Error>> {
         let vgg = self.perceptual(common)?;
         let mut recipe = match common.preset {
@@ -194,6 +199,9 @@ impl HiqaOptions {
         if !self.vgg_layers.is_empty() && recipe.vgg == Perceptual::None {
             return Err("--vgg-layers is for --vgg19 or --vgg16".into());
         }
+        recipe.validate()?;
+        let side = recipe.patch as u32;
+        source.check_tests(self.oracle, (side, side))?;
         let training = source.training(PairAugment::default())?;
         let shown = source.shown()?;
         let outcome = train(&recipe, &*training, &*shown, output, device, &Terminal::new())?;

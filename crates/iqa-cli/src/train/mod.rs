@@ -15,7 +15,7 @@ use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, Command, ValueEnum};
 use gsn::GsnOptions;
 use hiqa::HiqaOptions;
-use iqa_models::core::write_atomically;
+use iqa_models::core::{is_same_file, write_atomically};
 use iqa_models::nn::device_by_name;
 use iqa_models::train::wadiqam::BUNDLED;
 use iqa_models::train::{EpochLog, Outcome};
@@ -131,8 +131,8 @@ fn select<T>(value: &mut T, asked: Option<T>) {
 fn shipped(outcome: &Outcome) -> PathBuf {
     let EpochLog { epoch, validation_loss, .. } = outcome.log[outcome.best_epoch];
     match validation_loss {
-        Some(loss) => say!("best epoch {epoch}: validation loss {loss:.4}"),
-        None => say!("no validation: the weights of the last epoch, {epoch}, count"),
+        Some(loss) => remark!("best epoch {epoch}: validation loss {loss:.4}"),
+        None => remark!("no validation: the weights of the last epoch, {epoch}, count"),
     }
     outcome.best.with_extension("f16.safetensors")
 }
@@ -154,12 +154,39 @@ impl Options {
     }
 }
 
+/// Weights that runs write, besides their checkpoint.
+const WRITTEN: [&str; 6] = [
+    "best.safetensors",
+    "last.safetensors",
+    "best.f16.safetensors",
+    "last.f16.safetensors",
+    "hiqa.safetensors",
+    "baseline.safetensors",
+];
+
+impl Options {
+    /// That the run writes over no weights that it reads. One that goes on compares what it read.
+    fn keeps_its_inputs(&self) -> Result<(), Box<dyn Error>> {
+        let Self { output, common, multi_branch, hiqa, .. } = self;
+        let read = [&common.start_from, multi_branch.frozen_file()].into_iter().chain(hiqa.weights());
+        for file in read.flatten().filter(|_| !output.join("checkpoint.safetensors").exists()) {
+            if WRITTEN.iter().any(|name| is_same_file(file, &output.join(name))) {
+                return Err(
+                    format!("{}: the run would write over it; use another folder", file.display()).into()
+                );
+            }
+        }
+        Ok(())
+    }
+}
+
 /// `matches` are those of which `options` were made.
 pub(crate) fn run(options: &Options, matches: &ArgMatches) -> Result<(), Box<dyn Error>> {
     options.of_its_recipe(matches)?;
     let device = device_by_name(&options.device)?;
+    options.keeps_its_inputs()?;
     let source = Sources::open(&options.source, options.common.seed)?;
-    say!("{}", source.describe());
+    remark!("{}", source.describe());
     let Options { common, output, .. } = options;
     let text = match options.recipe {
         Recipe::Wadiqam => options.wadiqam.run(common, &source, output, &device)?,

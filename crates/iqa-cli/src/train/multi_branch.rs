@@ -49,7 +49,7 @@ pub(crate) struct MultiBranchOptions {
     #[arg(long, value_enum)]
     table: Option<Table>,
     /// Seeds of the weights in a table.
-    #[arg(long, value_delimiter = ',', default_values_t = [1, 2, 3])]
+    #[arg(long, value_delimiter = ',', default_values_t = [1, 2, 3], requires = "table")]
     seeds: Vec<u64>,
 }
 
@@ -178,6 +178,10 @@ impl MultiBranchOptions {
         Ok(Backbone::load(path, &config.frp(), device)?)
     }
 
+    pub(crate) fn frozen_file(&self) -> &Option<PathBuf> {
+        &self.frp
+    }
+
     fn augment(&self) -> PairAugment {
         let flip = !self.no_flips && !Branches::from(self.branches).has_frozen_nr();
         PairAugment { horizontal_flip: flip, vertical_flip: flip, crop: None }
@@ -197,6 +201,7 @@ impl MultiBranchOptions {
             return self.run_table(table, common, source, output, device);
         }
         let recipe = self.recipe(self.config(common), common, common.seed);
+        source.check_tests(recipe.model.branches.has_frp(), recipe.model.minimum_size()?)?;
         let frp = self.frozen(&recipe.model, common.seed, device)?;
         let (training, validation) = (source.training(self.augment())?, source.validation()?);
         let terminal = Terminal::new();
@@ -239,9 +244,31 @@ impl MultiBranchOptions {
         output: &Path,
         device: &Device,
     ) -> Result<String, Box<dyn Error>> {
+        if matches!(table, Table::Backbones) && self.backbone.is_some() {
+            return Err("--backbone is not for --table backbones, which has its own".into());
+        }
+        for Row { config, .. } in self.rows(table, common) {
+            source.check_tests(config.branches.has_frp(), config.minimum_size()?)?;
+        }
+        let claim = FolderClaim::new(output, "train", &["report.md"])?;
+        let done = self.run_rows(table, common, source, output, device);
+        if done.is_err() {
+            claim.withdraw();
+        }
+        done
+    }
+
+    /// [`Self::run_table`] in a folder that is its own.
+    fn run_rows(
+        &self,
+        table: Table,
+        common: &Common,
+        source: &Sources,
+        output: &Path,
+        device: &Device,
+    ) -> Result<String, Box<dyn Error>> {
         let (training, validation) = (source.training(self.augment())?, source.validation()?);
         let tests = source.tests()?;
-        let _claim = FolderClaim::new(output, "train", &["report.md"])?;
         let mut text =
             String::from("| model | images kept out | seed | SRCC | KRCC |\n|---|---|---|---|---|\n");
         let mut cache = FrozenCache::new();
@@ -256,14 +283,16 @@ impl MultiBranchOptions {
             for &seed in &self.seeds {
                 let recipe = self.recipe(config.clone(), common, seed);
                 let folder = output.join(format!("{}_seed{seed}", name.replace('+', "_").to_lowercase()));
-                say!("{name}, seed {seed}: {}", folder.display());
+                remark!("{name}, seed {seed}: {}", folder.display());
                 let (frp, terminal) = (frp.clone(), Terminal::new());
                 let outcome =
                     train(&recipe, frp, &*training, &*validation, &cache, &folder, device, &terminal)?;
                 let model = MultiBranch::load(&outcome.best, &config, device)?;
                 for ((kind, pairs), found) in tests.iter().zip(&mut found) {
                     let (predicted, subjective) = evaluate(&model, &**pairs, &cache)?;
-                    let agreement = [srcc(&predicted, &subjective)?, krcc(&predicted, &subjective)?];
+                    // NaN where it is undefined: of one image, or of scores that are all the same.
+                    let agreement = [srcc(&predicted, &subjective), krcc(&predicted, &subjective)];
+                    let agreement = agreement.map(|figure| figure.unwrap_or(f64::NAN));
                     let _ = writeln!(
                         text,
                         "| {name} | {kind} | {seed} | {:.4} | {:.4} |",

@@ -9,6 +9,7 @@ use iqa_models::datasets::DataSet;
 use iqa_models::datasets::distort::Distortion;
 use iqa_models::datasets::synthetic::{Reference, SyntheticGrid, SyntheticSample};
 use iqa_models::image::RgbImage;
+use iqa_models::metrics::MetricsError;
 use iqa_models::metrics::agreement::{Bootstrap, bootstrap_interval, krcc, plcc, srcc};
 use iqa_models::train::{SetValidation, ValidationPairs};
 
@@ -30,23 +31,26 @@ impl Scores {
         self.quality.extend(&other.quality);
     }
 
+    /// A figure of them; of one image, or of labels that are all the same, it is undefined, and no reason to lose a report.
+    fn figure(&self, figure: impl Fn(&[f64], &[f64]) -> Result<f64, MetricsError>) -> String {
+        let found = figure(&self.predicted, &self.quality);
+        found.map_or_else(|_| "undefined".into(), |value| format!("{value:.3}"))
+    }
+
     fn srcc(&self) -> String {
-        srcc(&self.predicted, &self.quality)
-            .map_or_else(|_| "undefined".into(), |value| format!("{value:.3}"))
+        self.figure(srcc)
     }
 
     /// SRCC with its interval, PLCC, KRCC.
-    fn summary(&self, seed: u64) -> Result<String, Box<dyn Error>> {
+    fn summary(&self, seed: u64) -> String {
         let bootstrap = Bootstrap { resamples: 1000, level: 0.95, seed, groups: None };
-        let interval = bootstrap_interval(srcc, &self.predicted, &self.quality, &bootstrap)?;
-        Ok(format!(
-            "SRCC {} (95 % interval {:.3} to {:.3}), PLCC {:.3}, KRCC {:.3}",
-            self.srcc(),
-            interval.low,
-            interval.high,
-            plcc(&self.predicted, &self.quality)?,
-            krcc(&self.predicted, &self.quality)?,
-        ))
+        let interval = bootstrap_interval(srcc, &self.predicted, &self.quality, &bootstrap);
+        let interval = interval.map_or_else(
+            |_| String::new(),
+            |interval| format!(" (95 % interval {:.3} to {:.3})", interval.low, interval.high),
+        );
+        let [srcc, plcc, krcc] = [self.srcc(), self.figure(plcc), self.figure(krcc)];
+        format!("SRCC {srcc}{interval}, PLCC {plcc}, KRCC {krcc}")
     }
 }
 
@@ -87,7 +91,7 @@ fn on_set(
         scores.predicted.push(spec.oriented(score(&pair.distorted, pair.reference.as_ref())?));
         scores.quality.push(pair.quality01);
     }
-    Ok(format!("{} images of {}: {}.\n", test.samples(), set.name(), scores.summary(seed)?))
+    Ok(format!("{} images of {}: {}.\n", test.samples(), set.name(), scores.summary(seed)))
 }
 
 /// What is reported on of photographs.
@@ -148,7 +152,7 @@ fn on_photographs(
         trained.len(),
         all.quality.len(),
         test.len(),
-        all.summary(seed)?,
+        all.summary(seed),
     );
     if !left_out.is_empty() {
         let _ = writeln!(

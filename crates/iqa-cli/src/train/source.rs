@@ -2,13 +2,14 @@
 
 use std::collections::HashMap;
 use std::error::Error;
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::jobs::place;
 use crate::options::photographs_by_name;
 use crate::sets::SetOptions;
-use clap::{Args, Parser};
+use clap::{Args, CommandFactory, Parser};
+use iqa_models::core::FileId;
 use iqa_models::datasets::augment::PairAugment;
 use iqa_models::datasets::distort::Distortion;
 use iqa_models::datasets::split::{LeakyImageSplit, Parts, Split, SplitPreset};
@@ -18,6 +19,7 @@ use iqa_models::datasets::synthetic::{
 use iqa_models::datasets::{DataSet, Sample};
 use iqa_models::train::{
     Mixture, SetTraining, SetValidation, Shuffled, TrainingPairs, ValidationMixture, ValidationPairs,
+    check_pictures,
 };
 
 /// Names of references that an error lists.
@@ -33,7 +35,7 @@ pub(crate) struct SourceOptions {
     /// The score is on the scale of the first; a line to the labels of each other is learned beside it.
     #[arg(long, conflicts_with_all = [
         "photographs", "validation", "test", "distortions", "leave_out", "size", "grid", "set", "root", "list", "name", "range",
-        "better", "lenient", "split", "leaky_image_split",
+        "better", "lenient", "split", "leaky_image_split", "cache",
     ])]
     source: Vec<String>,
 }
@@ -46,6 +48,28 @@ struct WeightedSource {
     one: OneSource,
     #[arg(long, default_value_t = 1.0)]
     weight: f64,
+}
+
+impl WeightedSource {
+    /// The options without their dashes, separated by semicolons.
+    fn parse_keys(text: &str) -> Result<Self, String> {
+        let options: Vec<&str> = text.split(';').map(str::trim).filter(|option| !option.is_empty()).collect();
+        let command = Self::command();
+        let known: Vec<&str> = command.get_arguments().filter_map(clap::Arg::get_long).collect();
+        let key = |option: &&str| option.split('=').next().unwrap_or_default().to_owned();
+        if let Some(key) = options.iter().map(key).find(|key| !known.contains(&key.as_str())) {
+            let known = known.join(", ");
+            return Err(format!(
+                "unknown key `{key}`: expected some of {known}, with a semicolon after each"
+            ));
+        }
+        Self::try_parse_from(options.iter().map(|option| format!("--{option}"))).map_err(|error| {
+            // Behind it is how the program is called.
+            let error = error.to_string();
+            let reason = error.split("\n\n").next().unwrap_or_default().trim_start_matches("error: ");
+            reason.lines().map(str::trim).collect::<Vec<_>>().join(" ")
+        })
+    }
 }
 
 #[derive(Args)]
@@ -84,7 +108,7 @@ struct OneSource {
     #[arg(long, requires = "set", conflicts_with_all = ["photographs", "validation", "test"])]
     leaky_image_split: bool,
     /// Decoded images of a set kept in memory, in MiB, and as many of references.
-    #[arg(long, default_value_t = 256)]
+    #[arg(long, default_value_t = 256, conflicts_with = "photographs")]
     cache: usize,
 }
 
@@ -143,14 +167,9 @@ impl Sources {
             return Ok(Self { parts: vec![(Source::open(&options.one, seed)?, 1.0)] });
         }
         let open = |text: &String| -> Result<(Source, f64), Box<dyn Error>> {
-            let options =
-                text.split(';').filter(|option| !option.is_empty()).map(|option| format!("--{option}"));
-            let parsed = WeightedSource::try_parse_from(options).map_err(|error| {
-                format!("--source {text}: {}", error.to_string().trim_start_matches("error: "))
-            })?;
-            let source =
-                Source::open(&parsed.one, seed).map_err(|error| format!("--source {text}: {error}"))?;
-            Ok((source, parsed.weight))
+            let named = |error: &dyn Display| format!("--source {text}: {error}");
+            let parsed = WeightedSource::parse_keys(text).map_err(|error| named(&error))?;
+            Ok((Source::open(&parsed.one, seed).map_err(|error| named(&error))?, parsed.weight))
         };
         let sources = Self { parts: options.source.iter().map(open).collect::<Result<_, _>>()? };
         sources.check_sides()?;
@@ -175,15 +194,15 @@ impl Sources {
             for &index in split.validation.iter().chain(&split.test) {
                 for file in files(&set.samples()[index]) {
                     // One that is gone is no other's.
-                    if let Some(place) = place(file) {
-                        kept_out.entry(place).or_insert((number, set.name()));
+                    if let Some(file) = FileId::of(file) {
+                        kept_out.entry(file).or_insert((number, set.name()));
                     }
                 }
             }
         }
         for (number, (set, split)) in rated.iter().enumerate() {
             for file in split.train.iter().flat_map(|&index| files(&set.samples()[index])) {
-                match place(file).and_then(|place| kept_out.get(&place)) {
+                match FileId::of(file).and_then(|file| kept_out.get(&file)) {
                     Some((other, keeper)) if *other != number => {
                         let (file, trainer) = (file.display(), set.name());
                         return Err(format!(
@@ -202,6 +221,17 @@ impl Sources {
     /// Each study's images.
     pub(crate) fn each(&self) -> impl Iterator<Item = &Source> {
         self.parts.iter().map(|(source, _)| source)
+    }
+
+    /// That the pictures to report on can be read and scored: told before a run of hours, and not after it. Photographs are
+    /// decoded by now, and cut to the size of those that are trained on.
+    pub(crate) fn check_tests(&self, reference: bool, minimum: (u32, u32)) -> Result<(), Box<dyn Error>> {
+        for source in self.each() {
+            if let Source::Set { set, split, .. } = source {
+                check_pictures(&SetValidation::new(set, &split.test), reference, minimum)?;
+            }
+        }
+        Ok(())
     }
 
     /// What is in it, for the start of a run's output.
@@ -392,7 +422,7 @@ fn split(set: &DataSet, options: &OneSource, seed: u64) -> Result<Sides, Box<dyn
         .map_err(|_| format!("--split {text}: expected a preset, a file or three shares"))?;
     let shares: [f64; 3] = shares.try_into().map_err(|_| format!("--split {text}: expected three shares"))?;
     if options.leaky_image_split {
-        note!("LEAKY split by image: the model sees every photograph of the test part in training");
+        remark!("LEAKY split by image: the model sees every photograph of the test part in training");
         return Ok(LeakyImageSplit::random(set, Parts::Ratios(shares), seed)?.into());
     }
     Ok(Split::random(set, Parts::Ratios(shares), seed)?.into())

@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 use iqa_models::Device;
 use iqa_models::datasets::augment::PairAugment;
 use iqa_models::heads::Stored;
-use iqa_models::heads::wadiqam::{Fusion, ScoreOptions, Wadiqam, WadiqamConfig};
+use iqa_models::heads::wadiqam::{Fusion, PatchSampler, ScoreOptions, Wadiqam, WadiqamConfig};
 use iqa_models::nn::Precision;
 use iqa_models::train::wadiqam::{BUNDLED, WadiqamRecipe, train_watched};
 
@@ -149,6 +149,8 @@ impl WadiqamOptions {
         device: &Device,
     ) -> Result<String, Box<dyn Error>> {
         let recipe = self.recipe(common)?;
+        let side = PatchSampler::official().minimum_side();
+        source.check_tests(recipe.model.is_full_reference(), (side, side))?;
         let augment = PairAugment { horizontal_flip: self.flips, ..PairAugment::default() };
         let training = source.training(augment)?;
         let validation = source.validation()?;
