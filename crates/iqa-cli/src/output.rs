@@ -22,7 +22,7 @@ macro_rules! say {
     ($($text:tt)*) => { $crate::output::print(format_args!("{}\n", format_args!($($text)*))) };
 }
 
-/// As `eprintln!`, without its panic: for errors. What `--quiet` leaves out is for [`remark!`].
+/// As `eprintln!`, without its panic: for errors. What `--quiet` leaves out is for `remark!`.
 macro_rules! note {
     ($($text:tt)*) => { $crate::output::note(format_args!($($text)*)) };
 }
@@ -71,7 +71,7 @@ pub(crate) fn note(text: Arguments<'_>) {
     let _ = writeln!(io::stderr().lock(), "{text}");
 }
 
-/// As [`note`], unless nothing but errors is asked for.
+/// As [`note()`], unless nothing but errors is asked for.
 pub(crate) fn remark(text: Arguments<'_>) {
     if verbosity() > Verbosity::Quiet {
         note(text);
