@@ -18,8 +18,8 @@ use crate::terminal::Terminal;
 #[derive(Args)]
 pub(crate) struct ModelOptions {
     /// The models, by name (`iqa models` lists them): several with commas, or repeated. `NAME=FILE` is one with the weights of a
-    /// file, whose name may have a comma if there is such a file [default: the model whose weights `--weights` are; else wadiqam_fr with references; without, multibranch_lite_nr, or
-    /// wadiqam_nr for what looks at patches]
+    /// file, whose name may have a comma if there is such a file [default: the model whose weights `--weights` are; else wadiqam_fr
+    /// with references; without, multibranch_lite_nr, or wadiqam_nr for what looks at patches]
     #[arg(long, value_parser = Known::MODELS, hide_possible_values = true)]
     pub(crate) model: Vec<String>,
     /// Weights to use instead of the bundled ones, for a single model: our safetensors; for DIQaM and WaDIQaM also deepIQA's
