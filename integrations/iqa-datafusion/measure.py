@@ -221,16 +221,15 @@ def s3():
 
     pairs = 200
     folder, target = table(pairs)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    cluster = Cluster()
+    port = cluster.free()
     server = subprocess.Popen([sys.executable, "-m", "moto.server", "-p", str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     keys = {"access_key_id": "nobody", "secret_access_key": "nothing", "region": "eu-central-1", "endpoint": f"http://127.0.0.1:{port}", "allow_http": "true"}
     settings = "".join(f"SET s3.{name} = '{value}'; " for name, value in keys.items())
     store = boto3.client(
         "s3", endpoint_url=keys["endpoint"], region_name=keys["region"], aws_access_key_id=keys["access_key_id"], aws_secret_access_key=keys["secret_access_key"]
     )
-    for attempt in range(100):
+    for _ in range(100):
         try:
             store.create_bucket(Bucket="pictures", CreateBucketConfiguration={"LocationConstraint": keys["region"]})
             break
@@ -258,7 +257,6 @@ def s3():
         "CREATE EXTERNAL TABLE s STORED AS PARQUET LOCATION 's3://pictures/scores/'; SELECT path, score, NULL AS why FROM s ORDER BY path"
     )
     expected = {pathlib.Path(path).name: float(row["score"]) for path, row in rows(sql(query("psnr", target)).out).items()}
-    cluster = Cluster()
     cluster.join()
     cluster.join()
     for name, ask in [("one process", sql), ("a cluster", cluster.sql)]:

@@ -10,8 +10,8 @@ use clap::{Args, Subcommand, ValueEnum};
 use iqa_models::Device;
 use iqa_models::backbones::BackboneError;
 use iqa_models::backbones::pretrained::{PretrainedSource, TORCHVISION, pretrained_by_name};
-use iqa_models::heads::Stored as _;
 use iqa_models::heads::wadiqam::{WadiqamConfig, WadiqamModel, WeightLayout};
+use iqa_models::heads::{Stored as _, family_of};
 use iqa_models::nn::{NamedTensors, Precision, QualityModel};
 use serde_json::json;
 
@@ -142,7 +142,7 @@ impl Convert {
             Some("diqam_fr") => WadiqamConfig::diqam_fr(),
             Some(_) => WadiqamConfig::diqam_nr(),
             // Whatever the model: what is ours says so itself.
-            None if weights.all_metadata().any(|(key, _)| key.ends_with("_config")) => {
+            None if family_of(&weights).is_some() => {
                 return Ok(weights.write_safetensors(&self.output, precision)?);
             }
             None => {

@@ -27,4 +27,4 @@ pub mod wadiqam;
 
 pub use error::HeadError;
 pub use perceptual::{FeatureDistance, FeatureModel};
-pub use stored::Stored;
+pub use stored::{Stored, family_of};

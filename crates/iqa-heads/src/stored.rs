@@ -20,6 +20,11 @@ const FAMILIES: [(&str, &str); 4] = [
     (Hiqa::CONFIG_KEY, Hiqa::FAMILY),
 ];
 
+/// The family here whose configuration a file carries, as errors call it; `None` for a file of another origin.
+pub fn family_of(tensors: &NamedTensors) -> Option<&'static str> {
+    FAMILIES.iter().find(|(key, _)| tensors.metadata(key).is_some()).map(|&(_, family)| family)
+}
+
 /// A network whose weight files carry its configuration, so that a file alone makes it again.
 pub trait Stored {
     /// What the network is made from.
@@ -53,12 +58,9 @@ pub trait Stored {
     /// family of this crate.
     fn stored_in(tensors: &NamedTensors) -> Result<Option<Self::Config>, HeadError> {
         let Some(json) = tensors.metadata(Self::CONFIG_KEY) else {
-            let Some((_, other)) = FAMILIES.iter().find(|(key, _)| tensors.metadata(key).is_some()) else {
-                return Ok(None);
-            };
+            let Some(found) = family_of(tensors) else { return Ok(None) };
             let path = tensors.origin().into();
-            let (expected, found) = (Self::FAMILY.into(), (*other).into());
-            return Err(HeadError::WrongModel { path, expected, found });
+            return Err(HeadError::WrongModel { path, expected: Self::FAMILY.into(), found: found.into() });
         };
         let config = serde_json::from_str(json).map_err(|error| NnError::Metadata {
             path: tensors.origin().into(),

@@ -6,6 +6,7 @@ use std::path::Path;
 use burn::tensor::{Device, Tensor};
 use image::RgbImage;
 use iqa_core::{AlphaPolicy, DecodeOptions, Direction, Observer, PatchMap, ReferenceNeed, ScoreSpec, Silent};
+use iqa_heads::family_of;
 use iqa_nn::{
     CheckedModel, Identity, ModelError, ModelInfo, NamedTensors, PreparedReference, QualityModel, Scored,
     WeightSource,
@@ -151,7 +152,7 @@ impl Scorer {
         };
         let path = weights.to_path_buf();
         // What is ours says of which model it is; of HIQA's there are two, one of each kind.
-        let is_ours = tensors.all_metadata().any(|(key, _)| key.ends_with("_config"));
+        let is_ours = family_of(&tensors).is_some();
         let Some((info, scorer)) = found(true) else {
             return Err(match found(false) {
                 Some((info, _)) => {

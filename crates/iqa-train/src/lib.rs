@@ -45,5 +45,5 @@ pub use error::TrainError;
 pub use losses::{KlDirection, QualityLoss, Term};
 pub use mixture::{Mixture, ValidationMixture};
 pub use ranger::{Centralisation, Ranger, RangerConfig, RangerState};
-pub use run::{EpochLog, Outcome, Plan, Recipe, Task, Validation, read_log, train};
+pub use run::{EpochLog, FILES, Outcome, Plan, Recipe, Task, Validation, read_log, train};
 pub use schedule::Schedule;

@@ -182,13 +182,13 @@ fn on_crops_of_another_side_places_share_the_weights() {
         tensors.get("fc.weight").expect("listed").values.clone()
     };
     let before = places(&small);
-    let twice = small.clone().on_crops(64);
+    let twice = small.clone().on_crops(64, small.config().grid_for(64));
     assert_eq!((twice.config().crop, twice.config().grid), (64, 12));
     let expected: Vec<f32> = (0..144).map(|at| before[at / 24 * 6 + at % 12 / 2] / 4.0).collect();
     assert_close("twice", &places(&twice), &expected, Tolerance::REORDERED);
     assert_eq!(places(&small.clone().with_mean_head()), [1.0 / 36.0; 36]);
     // No multiple of the other: the sum is what stays.
-    let between = places(&small.on_crops(40));
+    let between = places(&small.on_crops(40, 8));
     assert_eq!(between.len(), 64);
     assert!((between.iter().sum::<f32>() - before.iter().sum::<f32>()).abs() < 1e-6);
 }

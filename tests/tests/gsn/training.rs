@@ -283,13 +283,21 @@ fn a_network_goes_on_from_weights_of_its_kind_and_says_what_its_scale_is_worth()
         let scorer = Scorer::with_weights("gsn", &outcome.last, &device).expect("opens");
         assert_eq!(scorer.model().has_free_scale(), free);
     }
-    // And on crops of another side.
-    let smaller = GsnRecipe { model: recipe().model.on_crops(16), ..still.clone() };
-    let third = train_alone(&smaller, &Mixed::new(8), &at("third")).expect("trains");
+    // And on crops of another side, and back, though neither grid is a multiple of the other.
+    let smaller = GsnConfig { crop: 20, grid: recipe().model.grid_for(20), ..recipe().model };
+    let third = train_alone(&GsnRecipe { model: smaller, ..still.clone() }, &Mixed::new(8), &at("third"));
+    let third = third.expect("trains").last;
+    let back = GsnRecipe { start_from: Some(third.clone()), ..still.clone() };
+    let back = train_alone(&back, &Mixed::new(8), &at("back")).expect("trains").last;
     let places = |path: &Path| weights(path).get("fc.weight").expect("listed").values.clone();
-    let (before, after) = (places(&first.last), places(&third.last));
-    assert_eq!((before.len(), after.len()), (36, 9));
-    assert!((before.iter().sum::<f32>() - after.iter().sum::<f32>()).abs() < 1e-5, "{before:?} {after:?}");
+    for (path, count) in [(&third, 16), (&back, 36)] {
+        let (before, after) = (places(&first.last), places(path));
+        assert_eq!(after.len(), count);
+        assert!(
+            (before.iter().sum::<f32>() - after.iter().sum::<f32>()).abs() < 1e-5,
+            "{before:?} {after:?}"
+        );
+    }
     let other = GsnRecipe { model: GsnConfig { fusion: 3, ..recipe().model }, ..still };
     assert!(matches!(
         train_alone(&other, &Mixed::new(8), &at("other")),

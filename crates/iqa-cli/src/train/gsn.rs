@@ -99,7 +99,8 @@ impl GsnOptions {
         }
         select(&mut recipe.model.fusion, self.gsn_fusion);
         if let Some(crop) = self.gsn_crop {
-            recipe.model = recipe.model.on_crops(crop);
+            let grid = recipe.model.grid_for(crop);
+            recipe.model = GsnConfig { crop, grid, ..recipe.model };
         }
         recipe.start_from = common.earlier_weights()?;
         if let Some(flat_fraction) = self.gsn_flat {

@@ -18,7 +18,7 @@ use hiqa::HiqaOptions;
 use iqa_models::core::{is_same_file, write_atomically};
 use iqa_models::nn::device_by_name;
 use iqa_models::train::wadiqam::BUNDLED;
-use iqa_models::train::{EpochLog, Outcome};
+use iqa_models::train::{EpochLog, FILES, Outcome, hiqa as hiqa_run};
 use multi_branch::MultiBranchOptions;
 use source::{SourceOptions, Sources};
 use wadiqam::WadiqamOptions;
@@ -154,23 +154,13 @@ impl Options {
     }
 }
 
-/// Weights that runs write, besides their checkpoint.
-const WRITTEN: [&str; 6] = [
-    "best.safetensors",
-    "last.safetensors",
-    "best.f16.safetensors",
-    "last.f16.safetensors",
-    "hiqa.safetensors",
-    "baseline.safetensors",
-];
-
 impl Options {
-    /// That the run writes over no weights that it reads. One that goes on compares what it read.
+    /// That the run, of whichever recipe, writes over no weights that it reads. One that goes on compares what it read.
     fn keeps_its_inputs(&self) -> Result<(), Box<dyn Error>> {
         let Self { output, common, multi_branch, hiqa, .. } = self;
         let read = [&common.start_from, multi_branch.frozen_file()].into_iter().chain(hiqa.weights());
         for file in read.flatten().filter(|_| !output.join("checkpoint.safetensors").exists()) {
-            if WRITTEN.iter().any(|name| is_same_file(file, &output.join(name))) {
+            if FILES.iter().chain(&hiqa_run::FILES).any(|name| is_same_file(file, &output.join(name))) {
                 return Err(
                     format!("{}: the run would write over it; use another folder", file.display()).into()
                 );

@@ -109,11 +109,9 @@ impl GsnConfig {
         Self { pair_fusion: PairFusion::Diff, ..Self::new().scaled(0.125) }
     }
 
-    /// The same network on crops of another side: a grid with as many pixels to a place.
-    #[must_use]
-    pub fn on_crops(self, crop: usize) -> Self {
-        let grid = (self.grid * crop).div_ceil(self.crop.max(1));
-        Self { crop, grid, ..self }
+    /// The grid for crops of another side: as many pixels to a place, or a few less.
+    pub fn grid_for(&self, crop: usize) -> usize {
+        (self.grid * crop).div_ceil(self.crop.max(1))
     }
 
     /// The same topology at an eighth of the width, on crops of 32 pixels and a grid of 6x6, for tests.

@@ -69,24 +69,23 @@ impl Gsn {
         self
     }
 
-    /// The same network on crops of another side, [`GsnConfig::on_crops`]: each place of the new grid has the weight that the old one
+    /// The same network on crops of another side and a grid of another: each place of the new grid has the weight that the old one
     /// has there, and all weights add up to what they did. A map that is the same everywhere gives the score that it gave.
     #[must_use]
-    pub fn on_crops(mut self, crop: usize) -> Self {
+    pub fn on_crops(mut self, crop: usize, grid: usize) -> Self {
         let before = self.config.grid;
-        self.config = self.config.on_crops(crop);
-        let after = self.config.grid;
-        let at = |index: usize| (2 * index + 1) * before / (2 * after);
+        self.config = GsnConfig { crop, grid, ..self.config };
+        let at = |index: usize| (2 * index + 1) * before / (2 * grid);
         self.fc.weight = self.fc.weight.map(|weight| {
             let old: Vec<f64> = weight.to_data().iter().collect();
-            let places = (after * after) as f64;
+            let places = (grid * grid) as f64;
             let share = (before * before) as f64 / places;
-            let picked = (0..after * after).map(|at_new| (at(at_new / after), at(at_new % after)));
+            let picked = (0..grid * grid).map(|at_new| (at(at_new / grid), at(at_new % grid)));
             let mut new: Vec<f64> = picked.map(|(y, x)| share * old[y * before + x]).collect();
             // Where a grid is no multiple of the other, some places count more often than others.
             let missing = (old.iter().sum::<f64>() - new.iter().sum::<f64>()) / places;
             new.iter_mut().for_each(|weight| *weight += missing);
-            let data = TensorData::new(new, [after * after, 1]);
+            let data = TensorData::new(new, [grid * grid, 1]);
             learned(Tensor::from_data(data, &weight.device()))
         });
         self

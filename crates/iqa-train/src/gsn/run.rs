@@ -80,10 +80,10 @@ struct Run<'a> {
 fn earlier_model(path: &Path, network: GsnConfig, device: &Device) -> Result<Gsn, TrainError> {
     let tensors = NamedTensors::read(path)?;
     let found = Gsn::stored_in(&tensors)?;
-    let found = found.map(|found| GsnConfig { free_scale: network.free_scale, ..found });
-    match found {
-        Some(config) if config.clone().on_crops(network.crop) == network => {
-            Ok(Gsn::from_tensors_of(tensors, &config, device)?.on_crops(network.crop))
+    let GsnConfig { crop, grid, free_scale, .. } = network;
+    match found.map(|found| GsnConfig { free_scale, ..found }) {
+        Some(config) if (GsnConfig { crop, grid, ..config.clone() }) == network => {
+            Ok(Gsn::from_tensors_of(tensors, &config, device)?.on_crops(crop, grid))
         }
         _ => Err(TrainError::InvalidRecipe {
             field: "start_from",

@@ -36,6 +36,6 @@ pub use losses::{
     Adversarial, Epsilon, Reduction, adversarial_loss, agreement, cross_entropy, feature_loss, pixel_loss,
 };
 pub use recipe::{HiqaRecipe, LossConfig, Optimiser, Perceptual, Phase, Rung};
-pub use run::{HiqaOutcome, train};
+pub use run::{FILES, HiqaOutcome, train};
 pub use sheet::sample_sheet;
 pub use trainer::{JointLosses, Trainer};

@@ -23,8 +23,9 @@ use crate::{Recipe, TrainError, TrainingPairs, ValidationPairs};
 
 const WEIGHTS: &str = "hiqa.safetensors";
 const BASELINE: &str = "baseline.safetensors";
-/// What is written into the folder of a run besides the sample sheets; the last two by the program `train`, after it.
-const FILES: [&str; 6] = [BASELINE, WEIGHTS, "log.csv", "loss.svg", "best.f16.safetensors", "report.md"];
+/// What a [`train`] writes into the folder of a run besides its checkpoint and the sample sheets; the last two by the program
+/// `train`, after it.
+pub const FILES: [&str; 6] = [BASELINE, WEIGHTS, "log.csv", "loss.svg", "best.f16.safetensors", "report.md"];
 /// The name of a sample sheet: a step stands between the two.
 const SHEET: &str = "sheet_";
 const PNG: &str = ".png";

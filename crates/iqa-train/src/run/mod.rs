@@ -22,4 +22,4 @@ pub(crate) use curve::{Curve, write_curves};
 pub(crate) use divergence::Check;
 pub use log::{EpochLog, read_log};
 pub use recipe::Recipe;
-pub use task::{Outcome, Plan, Task, Validation, train};
+pub use task::{FILES, Outcome, Plan, Task, Validation, train};

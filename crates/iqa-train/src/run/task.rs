@@ -22,8 +22,8 @@ const BEST: &str = "best.safetensors";
 const LAST: &str = "last.safetensors";
 const LOG: &str = "log.csv";
 const CURVE: &str = "loss.svg";
-/// What is written into the folder of a run; the last three by the program `train`, after it.
-const FILES: [&str; 7] =
+/// What a [`train`] writes into the folder of a run besides its checkpoint; the last three by the program `train`, after it.
+pub const FILES: [&str; 7] =
     [BEST, LAST, LOG, CURVE, "best.f16.safetensors", "last.f16.safetensors", "report.md"];
 
 /// How long a run is, and how fast it learns.
