@@ -7,7 +7,7 @@ FOLDER of pictures has `dist` and `ref`, with files of the same stems; 2,000 pai
 `kill`. FOLDER of programs has iqa-sql, iqa-scheduler and iqa-executor. Parts: equal, cost, executors, kill, evaluate, models; and
 s3, which wants programs with the feature `s3` and this Python `moto[server]` and `boto3`: a server that speaks as S3 does.
 """
-import argparse, csv, io, json, os, pathlib, random, shutil, signal, socket, statistics, subprocess, sys, tempfile, time
+import argparse, atexit, csv, io, json, os, pathlib, random, shutil, signal, socket, statistics, subprocess, sys, tempfile, time
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--iqa", required=True)
@@ -45,6 +45,8 @@ class Cluster:
     def __init__(self):
         self.port, self.executors = self.free(), []
         self.scheduler = self.start("iqa-scheduler", "--bind", f"127.0.0.1:{self.port}", "--executor-timeout", "8")
+        while socket.socket().connect_ex(("127.0.0.1", self.port)) != 0:
+            time.sleep(0.05)
 
     def free(self):
         with socket.socket() as probe:
@@ -55,6 +57,7 @@ class Cluster:
         log = open(work / f"{name}-{time.monotonic()}.log", "w")
         child = subprocess.Popen([options.programs / name, "--log", "info", *arguments], stderr=log, stdout=log)
         child.log = log.name
+        atexit.register(child.kill)
         return child
 
     def join(self):
@@ -144,16 +147,16 @@ def cost():
 
 
 def executors():
-    pairs = 200
+    pairs = 360
     _, target = table(pairs, 5)
     for model in ["wadiqam_fr"]:
         cluster, seconds = Cluster(), {1: [], 2: []}
         for count in [1, 2]:
             cluster.join()
-            cluster.sql(query(model, target), "--partitions", "40")
+            cluster.sql(query(model, target), "--partitions", "72")
             cluster.even()
             for _ in range(options.repeats):
-                seconds[count].append(cluster.sql(query(model, target), "--partitions", "40").seconds)
+                seconds[count].append(cluster.sql(query(model, target), "--partitions", "72").seconds)
         memory = [cluster.memory(executor) for executor in cluster.executors]
         cluster.end()
         one, two = (statistics.median(seconds[count]) for count in [1, 2])
