@@ -10,7 +10,7 @@ use iqa_models::core::{ImageFolder, images_in, is_same_file};
 use iqa_models::datasets::{ListedPair, read_pairs};
 use iqa_models::{ImageInput, Pair};
 
-use crate::opening::{ModelOptions, NamedModel, check_references};
+use crate::opening::{ModelOptions, NamedModel, check_references, need_of};
 
 /// Where the references of images are, or a list of both. The images are an argument `distorted` of the command.
 #[derive(Args)]
@@ -62,7 +62,7 @@ impl Jobs {
             None => Self::named(images, reference.as_deref(), *recursive)?,
         };
         let has_references = jobs.list.iter().any(|job| job.reference.is_some()) || reference.is_some();
-        let models = models.open(has_references, map)?;
+        let models = models.open(Some(need_of(has_references)), map)?;
         match &pairs.pairs {
             None => check_references(&models, reference.is_some())?,
             // Each row of a list says for itself. One of references may be for several models.
