@@ -166,7 +166,10 @@ fn a_reference_is_in_one_group_whatever_path_leads_to_it() {
             format!("d1.png,1,r1.png,{a}\nd2.png,2,r2.png,{b}\nd3.png,3,{other},{c}\n")
         };
         let message = open(&rows([""; 3])).expect_err("one photograph in two groups").to_string();
-        assert!(message.contains("list.csv, line 4: expected one group for each reference image"), "{message}");
+        assert!(
+            message.contains("list.csv, line 4: expected one group for each reference image"),
+            "{message}"
+        );
         assert!(message.contains(other), "{message}");
         // A column says that it is one.
         assert_eq!(open(&rows(["x", "y", "x"])).expect("two groups").reference_ids(), ["x", "y"]);
