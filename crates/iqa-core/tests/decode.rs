@@ -263,10 +263,27 @@ fn alpha_shows_the_background_or_is_refused() {
     assert_eq!(out.get_pixel(0, 0), &Rgb([7; 3]));
 }
 
-/// The texture, with an EXIF block whose only entry is the orientation.
-fn turned(mut encoder: impl ImageEncoder, orientation: u8) {
+/// An EXIF block whose only entry is the orientation, as a number of two bytes.
+fn exif(orientation: u8) -> Vec<u8> {
     let mut exif = b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\0\0\0\0\0\0\0".to_vec();
     exif[19] = orientation;
+    exif
+}
+
+/// The same as a number of four bytes.
+fn long_exif(orientation: u8) -> Vec<u8> {
+    let mut exif = exif(0);
+    (exif[13], exif[21]) = (4, orientation);
+    exif
+}
+
+/// The same with the mark that it has in JPEG.
+fn marked_exif(orientation: u8) -> Vec<u8> {
+    [b"Exif\0\0", &exif(orientation)[..]].concat()
+}
+
+/// The texture with an EXIF block.
+fn turned(mut encoder: impl ImageEncoder, exif: Vec<u8>) {
     encoder.set_exif_metadata(exif).expect("has EXIF");
     let picture = texture();
     encoder
@@ -274,14 +291,30 @@ fn turned(mut encoder: impl ImageEncoder, orientation: u8) {
         .expect("encodes");
 }
 
+/// The texture as a PNG file with a chunk behind its pixels, where `eXIf` may stand too: PNG, third edition, 5.6.
+fn png_with_last(name: &[u8], body: &[u8]) -> Vec<u8> {
+    let mut file = encode(texture(), ImageFormat::Png);
+    let named = [name, body].concat();
+    let chunk = [&(body.len() as u32).to_be_bytes()[..], &named, &crc32(&named).to_be_bytes()].concat();
+    let end = file.len() - 12;
+    file.splice(end..end, chunk);
+    file
+}
+
 /// Source: EXIF 2.32, tag 274: which edges of the picture the first row and the first column are.
 #[test]
 fn all_eight_orientations_are_applied() {
     type Encode = fn(&mut Vec<u8>, u8);
-    let formats: [Encode; 3] = [
-        |bytes, orientation| turned(PngEncoder::new(bytes), orientation),
-        |bytes, orientation| turned(JpegEncoder::new_with_quality(bytes, 95), orientation),
-        |bytes, orientation| turned(WebPEncoder::new_lossless(bytes), orientation),
+    let formats: [Encode; 9] = [
+        |bytes, orientation| turned(PngEncoder::new(bytes), exif(orientation)),
+        |bytes, orientation| turned(JpegEncoder::new_with_quality(bytes, 95), exif(orientation)),
+        |bytes, orientation| turned(WebPEncoder::new_lossless(bytes), exif(orientation)),
+        |bytes, orientation| turned(PngEncoder::new(bytes), long_exif(orientation)),
+        |bytes, orientation| turned(JpegEncoder::new_with_quality(bytes, 95), long_exif(orientation)),
+        |bytes, orientation| turned(WebPEncoder::new_lossless(bytes), long_exif(orientation)),
+        |bytes, orientation| turned(WebPEncoder::new_lossless(bytes), marked_exif(orientation)),
+        |bytes, orientation| *bytes = png_with_last(b"eXIf", &exif(orientation)),
+        |bytes, orientation| *bytes = png_with_last(b"eXIf", &marked_exif(orientation)),
     ];
     for (number, encode) in formats.iter().enumerate() {
         let read = |orientation| {
@@ -314,6 +347,71 @@ fn all_eight_orientations_are_applied() {
                 );
             }
         }
+    }
+}
+
+/// As an `eXIf` chunk before the pixels, which the decoder passes over where its checksum is wrong.
+#[test]
+fn a_damaged_chunk_behind_the_pixels_of_a_png_turns_nothing() {
+    let turned = png_with_last(b"eXIf", &exif(3));
+    assert_ne!(decode(&turned).expect("decodes"), texture());
+    // Behind the length, the name and the entry's tag, type and count: 3 becomes 6.
+    let mut damaged = turned;
+    let value = damaged.len() - 12 - 4 - 26 + 19;
+    assert_eq!(damaged[value], 3);
+    damaged[value] = 6;
+    assert_eq!(decode(&damaged).expect("decodes"), texture());
+    for exif in [&b""[..], b"Exif\0\0", b"MM\0*\xff\xff\xff\xff", &exif(0), &exif(9)] {
+        assert_eq!(decode(&png_with_last(b"eXIf", exif)).expect("decodes"), texture(), "{exif:?}");
+    }
+    assert_eq!(decode(&png_with_last(b"prVt", &exif(3))).expect("decodes"), texture());
+}
+
+/// A BMP file of 2x2 pixels of blue, green, red and alpha, from the bottom up, with masks that say so. Source: Microsoft,
+/// BITMAPV5HEADER; that of version 4 has 108 bytes of it, that of version 3 has 56.
+fn bmp(header_size: u32, pixels: [[u8; 4]; 4]) -> Vec<u8> {
+    let masks: [u32; 4] = [0x00ff_0000, 0x0000_ff00, 0x0000_00ff, 0xff00_0000];
+    let mut header = Vec::new();
+    for number in [header_size, 2, 2, 1 | 32 << 16, 3, 16, 0, 0, 0, 0].into_iter().chain(masks) {
+        header.extend(number.to_le_bytes());
+    }
+    header.resize(header_size as usize, 0);
+    let offset = 14 + header_size;
+    let start = [b"BM", &(offset + 16).to_le_bytes()[..], &[0; 4], &offset.to_le_bytes()].concat();
+    [start, header, pixels.concat()].concat()
+}
+
+/// Pillow and OpenCV read such files as opaque.
+#[test]
+fn alpha_of_a_bmp_that_is_0_throughout_is_none() {
+    let stored: [[u8; 3]; 4] = [[10, 20, 30], [40, 50, 60], [70, 80, 90], [0, 255, 7]];
+    let file = |header_size: u32, alpha: [u8; 4]| {
+        let pixel = |place: usize| {
+            let [blue, green, red] = stored[place];
+            [blue, green, red, alpha[place]]
+        };
+        bmp(header_size, std::array::from_fn(pixel))
+    };
+    let shown = |pixels: [u8; 12]| RgbImage::from_raw(2, 2, pixels.to_vec()).expect("12 values");
+    let opaque = shown([90, 80, 70, 7, 255, 0, 30, 20, 10, 60, 50, 40]);
+    for header_size in [56, 108, 124] {
+        for alpha in [AlphaPolicy::Composite([255; 3]), AlphaPolicy::Composite([0; 3]), AlphaPolicy::Refuse] {
+            let options = DecodeOptions { alpha, ..DecodeOptions::default() };
+            let picture = decode_image(&file(header_size, [0; 4]), "x", &options).expect("decodes");
+            assert_eq!(picture, opaque, "{alpha:?}, {header_size}");
+        }
+        // One that is seen makes the others transparent.
+        let one = file(header_size, [0, 0, 0, 255]);
+        let white = shown([255, 255, 255, 7, 255, 0, 255, 255, 255, 255, 255, 255]);
+        assert_eq!(decode(&one).expect("decodes"), white, "{header_size}");
+        let refuse = DecodeOptions { alpha: AlphaPolicy::Refuse, ..DecodeOptions::default() };
+        assert!(matches!(decode_image(&one, "x", &refuse), Err(CoreError::AlphaRefused { .. })));
+    }
+    // In other formats it is meant.
+    let clear = ImageBuffer::from_pixel(2, 2, Rgba([9u8, 9, 9, 0]));
+    for format in [ImageFormat::Png, ImageFormat::WebP] {
+        let picture = decode(&encode(DynamicImage::ImageRgba8(clear.clone()), format)).expect("decodes");
+        assert_eq!(picture, shown([255; 12]), "{format:?}");
     }
 }
 
