@@ -4,13 +4,13 @@ use std::error::Error;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use iqa_models::core::{ImageFolder, Observer, is_same_file};
+use iqa_models::core::{Observer, is_same_file};
 use iqa_models::evaluate::{ReportConfig, Versions};
 use iqa_models::metrics::agreement::MAX_RESAMPLES;
 use iqa_models::{ImageInput, Pair};
 use serde_json::json;
 
-use crate::jobs::warn_of_own_references;
+use crate::jobs::{open_folder, warn_of_own_references};
 use crate::opening::{ModelOptions, check_references, need_of};
 use crate::options::within;
 use crate::preprocessing::PreprocessingOptions;
@@ -165,10 +165,9 @@ fn describe(options: &Options, versions: &Versions, most: &[(&Path, f64)]) -> St
 
 /// The pictures that have all they need, and whether all have.
 fn pictures(options: &Options) -> Result<(Vec<Picture>, bool), Box<dyn Error>> {
-    let [first, second] =
-        [&options.first, &options.second].map(|path| ImageFolder::open(path, options.recursive));
+    let [first, second] = [&options.first, &options.second].map(|path| open_folder(path, options.recursive));
     let (first, second) = (first?, second?);
-    let references = options.reference.as_ref().map(|path| ImageFolder::open(path, options.recursive));
+    let references = options.reference.as_ref().map(|path| open_folder(path, options.recursive));
     let references = references.transpose()?;
     let mut complete = true;
     let mut fail = |path: &Path, reason: &str| {
