@@ -142,6 +142,49 @@ fn a_stopped_run_ends_with_the_weights_of_an_unbroken_one() {
     }
 }
 
+/// The opposite of what is learned.
+struct Inverted(Mixed);
+
+impl ValidationPairs for Inverted {
+    fn samples(&self) -> usize {
+        ValidationPairs::samples(&self.0)
+    }
+
+    fn pair(&self, index: usize) -> Result<TrainingPair, TrainError> {
+        let pair = ValidationPairs::pair(&self.0, index)?;
+        Ok(TrainingPair { quality01: 1.0 - pair.quality01, ..pair })
+    }
+
+    fn key(&self) -> Result<DataKey, TrainError> {
+        ValidationPairs::key(&self.0)
+    }
+}
+
+/// A folder that was copied in part, or put together from two runs.
+#[test]
+fn a_run_does_not_go_on_beside_other_best_weights_than_its_own() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let model = WadiqamConfig::wadiqam_nr();
+    let recipe =
+        WadiqamRecipe { epochs: 6, learning_rate: 2e-3, schedule: Schedule::Constant, ..recipe(model) };
+    let run = || {
+        let _alone = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
+        let validation = Inverted(Mixed::new(5));
+        train(&recipe, &Mixed::new(16), &validation, folder.path(), &Device::flex(), &Silent)
+    };
+    let outcome = run().expect("trains");
+    assert!(outcome.best_epoch + 1 < outcome.log.len(), "the last epoch is not the best: {:?}", outcome.log);
+    assert_eq!(run().expect("is done").best_epoch, outcome.best_epoch);
+    let own = std::fs::read(&outcome.best).expect("reads");
+    std::fs::copy(&outcome.last, &outcome.best).expect("copies");
+    assert!(matches!(run(), Err(TrainError::KeptWeights { path }) if path == outcome.best));
+    std::fs::remove_file(&outcome.best).expect("removes");
+    let gone = run().expect_err("gone").to_string();
+    assert!(gone.contains("best.safetensors"), "{gone}");
+    std::fs::write(&outcome.best, own).expect("writes");
+    assert!(run().is_ok());
+}
+
 /// A second study of the same pictures, whose labels are on another scale.
 struct Rescaled(Mixed);
 

@@ -4,14 +4,14 @@ use std::error::Error;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use iqa_models::core::{ImageFolder, Observer, is_same_file};
+use iqa_models::core::{Observer, is_same_file};
 use iqa_models::evaluate::{ReportConfig, Versions};
 use iqa_models::metrics::agreement::MAX_RESAMPLES;
 use iqa_models::{ImageInput, Pair};
 use serde_json::json;
 
-use crate::jobs::warn_of_own_references;
-use crate::opening::{ModelOptions, check_references};
+use crate::jobs::{open_folder, warn_of_own_references};
+use crate::opening::{ModelOptions, check_references, need_of};
 use crate::options::within;
 use crate::preprocessing::PreprocessingOptions;
 use crate::terminal::Terminal;
@@ -59,7 +59,11 @@ struct Picture {
 
 /// Whether every picture had its partners and scores.
 pub(crate) fn run(options: &Options) -> Result<bool, Box<dyn Error>> {
-    let models = options.models.open(options.reference.is_some(), false)?;
+    let folders = [Some(&options.first), Some(&options.second), options.reference.as_ref()];
+    if let Some(file) = folders.into_iter().flatten().find(|path| path.is_file()) {
+        return Err(format!("{}: expected a folder; `iqa score` is for single files", file.display()).into());
+    }
+    let models = options.models.open(Some(need_of(options.reference.is_some())), false)?;
     check_references(&models, options.reference.is_some())?;
     let (pictures, mut complete) = pictures(options)?;
     if is_same_file(&options.first, &options.second) {
@@ -70,6 +74,10 @@ pub(crate) fn run(options: &Options) -> Result<bool, Box<dyn Error>> {
         picture.versions.iter().filter_map(move |version| Some((&**version, reference?)))
     }));
     let (labels, scorers) = options.preprocessing.scorers(models)?;
+    if let [only] = &pictures[..] {
+        let path = only.versions[0].display();
+        return Err(format!("{path}: one picture has no interval; `iqa score` gives both scores").into());
+    }
     let pairs: Vec<Pair<'_>> = pictures
         .iter()
         .flat_map(|picture| {
@@ -157,10 +165,9 @@ fn describe(options: &Options, versions: &Versions, most: &[(&Path, f64)]) -> St
 
 /// The pictures that have all they need, and whether all have.
 fn pictures(options: &Options) -> Result<(Vec<Picture>, bool), Box<dyn Error>> {
-    let [first, second] =
-        [&options.first, &options.second].map(|path| ImageFolder::open(path, options.recursive));
+    let [first, second] = [&options.first, &options.second].map(|path| open_folder(path, options.recursive));
     let (first, second) = (first?, second?);
-    let references = options.reference.as_ref().map(|path| ImageFolder::open(path, options.recursive));
+    let references = options.reference.as_ref().map(|path| open_folder(path, options.recursive));
     let references = references.transpose()?;
     let mut complete = true;
     let mut fail = |path: &Path, reason: &str| {

@@ -6,11 +6,11 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use iqa_models::core::{ImageFolder, images_in, is_same_file};
+use iqa_models::core::{CoreError, ImageFolder, images_in, is_same_file, unread_images_in};
 use iqa_models::datasets::{ListedPair, read_pairs};
 use iqa_models::{ImageInput, Pair};
 
-use crate::opening::{ModelOptions, NamedModel, check_references};
+use crate::opening::{ModelOptions, NamedModel, check_references, need_of};
 
 /// Where the references of images are, or a list of both. The images are an argument `distorted` of the command.
 #[derive(Args)]
@@ -62,7 +62,7 @@ impl Jobs {
             None => Self::named(images, reference.as_deref(), *recursive)?,
         };
         let has_references = jobs.list.iter().any(|job| job.reference.is_some()) || reference.is_some();
-        let models = models.open(has_references, map)?;
+        let models = models.open(Some(need_of(has_references)), map)?;
         match &pairs.pairs {
             None => check_references(&models, reference.is_some())?,
             // Each row of a list says for itself. One of references may be for several models.
@@ -95,11 +95,12 @@ impl Jobs {
         recursive: bool,
     ) -> Result<Self, Box<dyn Error>> {
         let folder = reference.filter(|path| path.is_dir());
-        let folder = folder.map(|path| ImageFolder::open(path, recursive)).transpose()?;
+        let folder = folder.map(|path| open_folder(path, recursive)).transpose()?;
         let mut jobs = Self { list: Vec::new(), failures: Vec::new() };
         let mut used = HashSet::new();
-        for argument in arguments {
-            for Found { file, below } in jobs.expand(argument, recursive) {
+        let places: Vec<PathBuf> = arguments.iter().flat_map(|argument| jobs.places(argument)).collect();
+        for place in &places {
+            for Found { file, below } in jobs.expand(place, recursive) {
                 let reference = match &folder {
                     None => reference.map(Path::to_path_buf),
                     Some(folder) => {
@@ -118,7 +119,7 @@ impl Jobs {
             }
         }
         // Of single files nobody asks for all.
-        let whole = arguments.iter().any(|argument| Path::new(argument).is_dir());
+        let whole = places.iter().any(|place| place.is_dir());
         for unused in
             folder.iter().filter(|_| whole).flat_map(ImageFolder::files).filter(|file| !used.contains(file))
         {
@@ -136,34 +137,64 @@ impl Jobs {
         self.failures.push(failure);
     }
 
-    /// The files that an argument names.
-    fn expand(&mut self, argument: &OsString, recursive: bool) -> Vec<Found> {
+    /// The files and folders that an argument names: itself, or what it is a pattern of, as a shell has it.
+    fn places(&mut self, argument: &OsString) -> Vec<PathBuf> {
         let path = Path::new(argument);
-        let alone = |file: PathBuf| Found { below: file.file_name().unwrap_or_default().into(), file };
-        let found: Vec<Found> = if path.is_dir() {
-            match images_in(path, recursive) {
-                Ok(files) => {
-                    let below = |file: &Path| file.strip_prefix(path).unwrap_or(file).to_path_buf();
-                    files.into_iter().map(|file| Found { below: below(&file), file }).collect()
-                }
-                Err(error) => {
-                    self.failed(error.to_string());
-                    return Vec::new();
-                }
-            }
-        } else {
-            // What is no text is no pattern. A missing file stays in the list: scoring it says what is wrong with it.
-            match argument.to_str().filter(|text| !path.exists() && text.contains(['*', '?', '['])) {
-                Some(pattern) => {
-                    glob::glob(pattern).map(|paths| paths.flatten().map(alone).collect()).unwrap_or_default()
-                }
-                None => vec![alone(path.into())],
-            }
-        };
+        // What is no text is no pattern.
+        let pattern = argument.to_str().filter(|text| !path.exists() && text.contains(['*', '?', '[']));
+        let Some(pattern) = pattern else { return vec![path.into()] };
+        // By the crate's own option a name that is no text is a panic.
+        let is_hidden =
+            |path: &Path| path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+        let wanted = |found: &PathBuf| is_hidden(path) || !is_hidden(found);
+        let found: Vec<PathBuf> =
+            glob::glob(pattern).map(|paths| paths.flatten().filter(wanted).collect()).unwrap_or_default();
         if found.is_empty() {
             self.fail(path, "no image there");
         }
         found
+    }
+
+    /// The files of a place: those of a folder, or itself.
+    fn expand(&mut self, place: &Path, recursive: bool) -> Vec<Found> {
+        if !place.is_dir() {
+            // A missing file stays in the list: scoring it says what is wrong with it.
+            return vec![Found { file: place.into(), below: place.file_name().unwrap_or_default().into() }];
+        }
+        remark_unread(place, recursive);
+        let files = match images_in(place, recursive) {
+            Ok(files) => files,
+            Err(error) => {
+                self.failed(error.to_string());
+                return Vec::new();
+            }
+        };
+        if files.is_empty() {
+            self.fail(place, "no image there");
+        }
+        let below = |file: &Path| file.strip_prefix(place).unwrap_or(file).to_path_buf();
+        files.into_iter().map(|file| Found { below: below(&file), file }).collect()
+    }
+}
+
+/// Opens a folder of pictures, and says what of it is passed over.
+pub(crate) fn open_folder(path: &Path, recursive: bool) -> Result<ImageFolder, CoreError> {
+    remark_unread(path, recursive);
+    ImageFolder::open(path, recursive)
+}
+
+/// Says so where a folder has pictures of formats that are not read: they are passed over, and nothing else tells.
+fn remark_unread(folder: &Path, recursive: bool) {
+    // A folder that cannot be read is told of where its pictures are asked for.
+    let unread = unread_images_in(folder, recursive).unwrap_or_default();
+    let Some(first) = unread.first() else { return };
+    let first = first.strip_prefix(folder).unwrap_or(first).display();
+    match unread.len() {
+        1 => remark!("{}: a picture of a format that is not read was passed over, {first}", folder.display()),
+        count => remark!(
+            "{}: {count} pictures of formats that are not read were passed over, {first} the first",
+            folder.display()
+        ),
     }
 }
 

@@ -104,7 +104,13 @@ impl ModelOptions {
 
     /// The models, opened; where none is named the one whose weights are given, that of `iqa.toml`, or the bundled one, for images
     /// with or without references, or for a picture of the scores of patches.
-    pub(crate) fn open(&self, references: bool, map: bool) -> Result<Vec<NamedModel>, Box<dyn Error>> {
+    ///
+    /// With `need` of `None` there are references, which a model of the weights given may leave alone.
+    pub(crate) fn open(
+        &self,
+        need: Option<ReferenceNeed>,
+        map: bool,
+    ) -> Result<Vec<NamedModel>, Box<dyn Error>> {
         let device = self.device()?;
         let patches = self.patches.map(|patches| (patches.to_string(), self.seed().to_string()));
         let options = patches.as_ref().map(|(patches, seed)| [("patches", &**patches), ("seed", &**seed)]);
@@ -116,13 +122,15 @@ impl ModelOptions {
             detail(format_args!("{label}: {}", scorer.identity()));
         };
         if let (Some(weights), true) = (&self.weights, self.model.is_empty()) {
-            let need = if references { ReferenceNeed::FullReference } else { ReferenceNeed::NoReference };
             let scorer = Scorer::of_weights(weights, need, options, &device)?;
             told(scorer.name(), Some(weights), &scorer);
             return Ok(vec![NamedModel { label: scorer.name().into(), scorer }]);
         }
         let labels = match self.labels() {
-            named if named.is_empty() => default_models(references, map || self.patches.is_some()),
+            named if named.is_empty() => {
+                let references = need != Some(ReferenceNeed::NoReference);
+                default_models(references, map || self.patches.is_some())
+            }
             named => named,
         };
         self.check_effect(&labels)?;
@@ -164,6 +172,11 @@ impl ModelOptions {
         }
         Ok(())
     }
+}
+
+/// What images that come with or without references need of a model.
+pub(crate) fn need_of(references: bool) -> ReferenceNeed {
+    if references { ReferenceNeed::FullReference } else { ReferenceNeed::NoReference }
 }
 
 /// Models separated by commas. One may be in the name of a file, of `NAME=FILE`, where a file of the longer name is there and what

@@ -29,6 +29,22 @@ pub(crate) fn width(text: &str) -> Result<f64, String> {
     text.parse().ok().filter(fits).ok_or_else(|| "expected a number above 0 and up to 16".into())
 }
 
+/// A parser of a width and a height, which may be 0: `512x384` or `512,384`.
+///
+/// # Errors
+/// What was expected, for other text.
+pub(crate) fn size(text: &str) -> Result<(u32, u32), String> {
+    let side = |text: &str| text.parse::<u32>().ok();
+    text.split_once(['x', ','])
+        .and_then(|(width, height)| Some((side(width)?, side(height)?)))
+        .ok_or_else(|| "expected WIDTHxHEIGHT, as in 512x384".into())
+}
+
+/// What comes twice in a list, or more often.
+pub(crate) fn repeated<T: PartialEq>(values: &[T]) -> Option<&T> {
+    (1..values.len()).find(|&place| values[..place].contains(&values[place])).map(|place| &values[place])
+}
+
 /// Any text, with the names that a shell may complete.
 #[derive(Clone)]
 pub(crate) struct Known(fn() -> Vec<&'static str>);
@@ -55,18 +71,48 @@ impl TypedValueParser for Known {
     }
 }
 
-/// The places of photographs that are named.
+/// The places of photographs that are named, each once.
+///
+/// # Errors
+/// A name that no photograph has, or two have, and one that is given twice.
 pub(crate) fn photographs_by_name(
     references: &[Reference],
     names: &[String],
 ) -> Result<Vec<usize>, Box<dyn Error>> {
-    names
-        .iter()
-        .map(|name| {
-            references
-                .iter()
-                .position(|reference| &reference.name == name)
-                .ok_or_else(|| format!("no photograph is called `{name}`").into())
-        })
-        .collect()
+    if let Some(name) = repeated(names) {
+        return Err(format!("the photograph `{name}` is named twice").into());
+    }
+    let place = |name: &String| -> Result<usize, Box<dyn Error>> {
+        let mut called = (0..references.len()).filter(|&place| references[place].name == *name);
+        let place = called.next().ok_or_else(|| format!("no photograph is called `{name}`"))?;
+        if let Some(other) = called.next() {
+            let [one, other] = [place, other].map(|place| references[place].path.display());
+            return Err(format!("two photographs are called `{name}`: {one} and {other}").into());
+        }
+        Ok(place)
+    };
+    names.iter().map(place).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_size_is_two_whole_numbers() {
+        for text in ["96x64", "96,64"] {
+            assert_eq!(size(text), Ok((96, 64)), "{text}");
+        }
+        for text in ["", "96", "x", "96x", "x64", "96x64x3", "96,64,3", "-1x64", "9.5x64", "wide,64"] {
+            let expected = "expected WIDTHxHEIGHT, as in 512x384";
+            assert_eq!(size(text).expect_err("no size"), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_comes_twice_is_found() {
+        assert_eq!(repeated(&["a", "b", "a", "b"]), Some(&"a"));
+        assert_eq!(repeated(&["a", "b", "c"]), None);
+        assert_eq!(repeated::<u8>(&[]), None);
+    }
 }

@@ -112,3 +112,23 @@ fn a_picture_is_the_partner_of_one_other_in_either_order() {
         assert!(String::from_utf8_lossy(&output.stdout).contains("24 images"));
     }
 }
+
+#[test]
+fn single_files_and_a_single_picture_are_for_another_command() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for name in ["first", "second"] {
+        fs::create_dir(folder.path().join(name)).expect("makes it");
+        textured(64, 48, 1).save(folder.path().join(name).join("a.png")).expect("saves");
+    }
+    let cases = [
+        (["first", "second"], "first/a.png: one picture has no interval; `iqa score` gives both scores"),
+        (["first/a.png", "second/a.png"], "first/a.png: expected a folder; `iqa score` is for single files"),
+        (["first", "second/a.png"], "second/a.png: expected a folder"),
+    ];
+    for (folders, expected) in cases {
+        let mut command = iqa("compare");
+        let output = command.current_dir(folder.path()).args(folders).output().expect("starts");
+        assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+        assert!(stderr(&output).contains(expected), "{}", stderr(&output));
+    }
+}

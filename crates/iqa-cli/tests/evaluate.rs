@@ -253,6 +253,10 @@ fn reproduce_lists_shows_and_says_what_is_missing() {
     let text = stdout(&output);
     assert!(text.contains("best.safetensors is missing") && text.contains("tid2013 is missing"), "{text}");
     assert!(text.contains("| not run |"), "{text}");
+    // What it tells to do next finds what the commands before it make.
+    let next = format!("iqa reproduce run bosse-1 --data DATA --results {}\n", paths[1]);
+    assert!(text.contains(&next), "{text}");
+    assert!(shown.contains("iqa reproduce run bosse-1 --data DATA\n"), "{shown}");
 }
 
 #[test]

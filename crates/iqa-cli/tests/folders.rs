@@ -120,6 +120,65 @@ fn what_has_no_partner_is_told_and_the_rest_is_scored() {
     );
 }
 
+#[test]
+fn pictures_of_formats_that_are_not_read_are_counted() {
+    let folder = tempfile::tempdir().expect("a folder");
+    folders(folder.path(), 3);
+    for name in ["dist/b.ppm", "dist/a.GIF", "dist/notes.txt", "dist/.c.gif", "dist/in/d.jxl", "ref/e.avif"] {
+        fs::write(folder.path().join(name), "").expect("writes");
+    }
+    let call = |arguments: &[&str]| {
+        let mut command = iqa(arguments[0]);
+        let (output, _) =
+            run(command.current_dir(folder.path()).args(&arguments[1..]).args(["--model", "psnr"]));
+        assert!(output.status.success(), "{}", stderr(&output));
+        stderr(&output)
+    };
+    let told = |text: &str| -> Vec<String> {
+        text.lines().filter(|line| line.contains("passed over")).map(str::to_owned).collect()
+    };
+    let reference = "ref: a picture of a format that is not read was passed over, e.avif";
+    let two = "dist: 2 pictures of formats that are not read were passed over, a.GIF the first";
+    assert_eq!(told(&call(&["score", "dist", "--reference", "ref"])), [reference, two]);
+    let three = "dist: 3 pictures of formats that are not read were passed over, a.GIF the first";
+    let all = ["score", "dist", "--reference", "ref", "--recursive"];
+    assert_eq!(told(&call(&all)), [reference, three]);
+    assert_eq!(call(&[&all[..], &["--quiet"]].concat()), "");
+    assert!(told(&call(&["score", "dist/0.png", "dist/2.png", "--reference", "ref/0.png"])).is_empty());
+    let compared = call(&["compare", "dist", "dist", "--reference", "ref", "--recursive"]);
+    assert_eq!(told(&compared), [three, three, reference]);
+}
+
+/// As a shell would have put the names there.
+#[test]
+fn a_quoted_pattern_that_folders_match_is_as_its_names() {
+    let folder = tempfile::tempdir().expect("a folder");
+    folders(folder.path(), 4);
+    let other = folder.path().join("dist/.other");
+    fs::create_dir(&other).expect("makes it");
+    fs::copy(folder.path().join("dist/0.png"), other.join("0.png")).expect("copies");
+    fs::copy(folder.path().join("dist/0.png"), folder.path().join("dist/.0.png")).expect("copies");
+    let quoted = scores(&["dist/*", "--model", "wadiqam_nr"], folder.path());
+    let named = scores(&["dist/0.png", "dist/2.png", "dist/in", "--model", "wadiqam_nr"], folder.path());
+    assert_eq!(quoted, named);
+    assert_eq!(quoted.len(), 5);
+    // With a folder of references each is below the folder that matched.
+    let by_folder = |images: &[&str]| {
+        let mut command = iqa("score");
+        command.current_dir(folder.path()).args(images).args(["--reference", "ref/in", "--model", "psnr"]);
+        let (output, text) = run(&mut command);
+        (output.status.code(), text, stderr(&output))
+    };
+    let found = by_folder(&["dist/i*"]);
+    assert_eq!(found, by_folder(&["dist/in"]));
+    assert_eq!((found.0, found.1.lines().count()), (Some(0), 2));
+    // And all originals are asked for.
+    fs::remove_file(folder.path().join("dist/in/1.png")).expect("removes");
+    let found = by_folder(&["dist/i*"]);
+    assert_eq!(found, by_folder(&["dist/in"]));
+    assert!(found.0 == Some(1) && found.2.contains("ref/in/1.png: a reference of which"), "{}", found.2);
+}
+
 #[cfg(unix)]
 #[test]
 fn each_file_is_decoded_once_whatever_the_number_of_models() {

@@ -81,8 +81,32 @@ fn what_makes_no_sense_is_refused_before_there_is_a_folder() {
     let folder = tempfile::tempdir().expect("a folder");
     photographs(folder.path());
     let run = folder.path().join("run");
-    let cases: [(&[&str], &str); 16] = [
+    let cases: [(&str, &[&str]); 5] = [
+        ("--backbone", &["--backbone", "resnet50"]),
+        ("--narrow", &["--narrow", "4"]),
+        ("--no-flips", &["--no-flips"]),
+        ("--preset", &["--preset", "paper"]),
+        ("--preset", &["--preset", "fast"]),
+    ];
+    for (option, given) in cases {
+        for branches in ["frozen_nr", "frozen_all"] {
+            let mut command = iqa("train");
+            command.arg("--photographs").arg(folder.path()).arg("--output").arg(&run);
+            command.args(["--validation", "b", "--test", "c", "--distortions", "white_noise"]);
+            command.args(["--recipe", "multibranch", "--branches", branches]).args(given);
+            let told = stderr(&command.output().expect("starts"));
+            let expected = format!("{option} is not for the branches frozen_all and frozen_nr");
+            assert!(told.contains(&expected), "{branches}: {told}");
+            assert!(!run.exists(), "{option}");
+        }
+    }
+    let cases: [(&[&str], &str); 21] = [
         (&["--size", "0", "0"], "a crop of 0x0 has no pixels"),
+        (&["--size", "64"], "--size 64: expected WIDTHxHEIGHT, as in 512x384"),
+        (&["--size", "64x64", "3"], "--size 64x64,3: expected WIDTHxHEIGHT"),
+        (&["--validation", "b"], "the photograph `b` is named twice"),
+        (&["--distortions", "jpeg,jpeg"], "--distortions names jpeg twice"),
+        (&["--leave-out", "jpeg,pixelate,jpeg"], "--leave-out names jpeg twice"),
         (&["--size", "100000", "100000"], "smaller than the crop of 100000x100000"),
         (&["--patches", "1000000000000"], "patches is 1000000000000"),
         (&["--images", "18446744073709551615"], "images is 18446744073709551615"),
@@ -129,6 +153,97 @@ fn an_unknown_key_of_a_source_is_named_with_those_there_are() {
         );
         assert!(told.lines().count() == 1 && !told.contains("Usage"), "{told}");
     }
+}
+
+/// Two photographs of one name, and one photograph of two: which is kept out would be chance, or the other would be learned.
+#[test]
+fn a_photograph_is_kept_out_whole_or_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    photographs(folder.path());
+    let run = folder.path().join("run");
+    let refused = || {
+        let output = train(folder.path(), &run, &["--size", "64x48"]).output().expect("starts");
+        assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+        assert!(!run.exists());
+        stderr(&output)
+    };
+    let (jpeg, other) = (folder.path().join("b.jpg"), folder.path().join("b.png"));
+    let picture = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/images/flowers_jpeg.jpg");
+    std::fs::copy(picture, &jpeg).expect("copies");
+    let expected = format!("two photographs are called `b`: {} and {}", jpeg.display(), other.display());
+    let told = refused();
+    assert!(told.contains(&expected), "{told}");
+    std::fs::remove_file(jpeg).expect("removes");
+    std::fs::hard_link(other, folder.path().join("d.png")).expect("links");
+    let told = refused();
+    assert!(told.contains("d.png: by another name it is in --validation or --test"), "{told}");
+}
+
+/// What one source validates and reports on, photographs and references, no other trains on.
+#[test]
+fn photographs_that_a_source_keeps_out_are_trained_on_by_no_other() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = |name: &str| folder.path().join(name);
+    std::fs::create_dir(at("photographs")).expect("makes it");
+    for (seed, name) in ["a", "b", "c", "d", "e"].into_iter().enumerate() {
+        let path = at("photographs").join(name).with_extension("png");
+        textured(80, 64, seed as u32).save(path).expect("saves");
+    }
+    let mut list = String::from("distorted,reference,score\n");
+    for (number, name) in ["a", "d"].into_iter().enumerate() {
+        textured(80, 64, 10 + number as u32).save(at(&format!("{name}_1.png"))).expect("saves");
+        list += &format!("{name}_1.png,photographs/{name}.png,{number}\n");
+    }
+    std::fs::write(at("list.csv"), list).expect("writes");
+    let train = |sources: [&str; 2]| {
+        let mut command = iqa("train");
+        command.args(["--epochs", "1", "--steps", "1", "--images", "2", "--patches", "2"]);
+        command.args(["--validation-patches", "2"]).arg("--output").arg(at("run"));
+        for source in sources {
+            let source = source.replace("FOLDER", &folder.path().display().to_string());
+            command.args(["--source", &source]);
+        }
+        command.output().expect("starts")
+    };
+    let one = "photographs=FOLDER/photographs;validation=a;test=b;distortions=jpeg;size=64x64";
+    let other = "photographs=FOLDER/photographs;validation=c;test=d;distortions=white_noise;size=64,64";
+    let rated = "set=csv;root=FOLDER;list=FOLDER/list.csv;range=0,2";
+    let (trains, tests) = (format!("{rated};split=1,0,0"), format!("{rated};validation=photographs/d.png"));
+    let (trains, tests) = (trains.as_str(), tests.as_str());
+    for (sources, file) in [
+        ([one, other], "c.png"),
+        ([other, one], "a.png"),
+        ([one, trains], "a.png"),
+        ([trains, one], "a.png"),
+        ([one, tests], "d.png"),
+        ([tests, one], "a.png"),
+    ] {
+        let output = train(sources);
+        let told = stderr(&output);
+        assert_eq!(output.status.code(), Some(2), "{sources:?}: {told}");
+        let file = at("photographs").join(file).display().to_string();
+        assert!(told.contains(&format!("{file}: kept out of training in the source ")), "{told}");
+        assert!(!at("run").exists());
+    }
+    let same = one.replace("jpeg", "white_noise");
+    let done = train([one, &same]);
+    assert!(done.status.success(), "{}", stderr(&done));
+}
+
+#[test]
+fn a_list_without_references_is_split_by_shares() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let list = folder.path().join("biq.csv");
+    for name in ["x.png", "y.png"] {
+        textured(64, 64, 1).save(folder.path().join(name)).expect("saves");
+    }
+    std::fs::write(&list, "image,score\nx.png,1\ny.png,2\n").expect("writes");
+    let mut command = iqa("train");
+    command.args(["--set", "csv", "--range", "1,2", "--validation", "nope"]).arg("--list").arg(list);
+    command.arg("--root").arg(folder.path()).arg("--output").arg(folder.path().join("run"));
+    let told = stderr(&command.output().expect("starts"));
+    let expected = "biq has no references, which --validation and --test name: give --split, three shares";
+    assert!(told.contains(expected), "{told}");
 }
 
 /// Pictures of a rated set of which one cannot be used: told before the first step, wherever it lies, or in the first epoch; no

@@ -54,6 +54,8 @@ const CASES: &[Case] = &[
         Refused("other training distortions"),
     ),
     ("size", "wadiqam", &[&["size", "128", "96"]], Refused("other training sizes")),
+    ("size", "wadiqam", &[&["size", "96x96"]], Harmless),
+    ("size", "wadiqam", &[&["size", "96,96"]], Harmless),
     ("grid", "wadiqam", &[&["grid"]], Refused("other training levels")),
     (
         "source",

@@ -7,6 +7,11 @@ use crate::CoreError;
 
 /// Extensions, in lower case, of the files that [`read_image`](crate::read_image) reads.
 const EXTENSIONS: [&str; 10] = ["png", "jpg", "jpeg", "jpe", "jfif", "bmp", "dib", "tif", "tiff", "webp"];
+/// Those of pictures of formats that it does not read.
+const UNREAD: [&str; 22] = [
+    "avif", "dng", "exr", "gif", "hdr", "heic", "heif", "hif", "ico", "j2k", "jp2", "jpf", "jpx", "jxl",
+    "jxr", "pam", "pbm", "pgm", "pnm", "ppm", "qoi", "tga",
+];
 
 /// The pictures of a folder, told by their extension and sorted by path; `recursive` has those of the folders in it too.
 ///
@@ -16,8 +21,21 @@ const EXTENSIONS: [&str; 10] = ["png", "jpg", "jpeg", "jpe", "jfif", "bmp", "dib
 /// # Errors
 /// [`CoreError::Io`] naming a folder that cannot be read.
 pub fn images_in(folder: impl AsRef<Path>, recursive: bool) -> Result<Vec<PathBuf>, CoreError> {
+    files_in(folder.as_ref(), recursive, &EXTENSIONS)
+}
+
+/// The pictures of a folder that [`images_in`] leaves out since their formats are not read, such as GIF, AVIF and PPM; told
+/// by their extension and listed as there.
+///
+/// # Errors
+/// As [`images_in`].
+pub fn unread_images_in(folder: impl AsRef<Path>, recursive: bool) -> Result<Vec<PathBuf>, CoreError> {
+    files_in(folder.as_ref(), recursive, &UNREAD)
+}
+
+fn files_in(folder: &Path, recursive: bool, extensions: &[&str]) -> Result<Vec<PathBuf>, CoreError> {
     let mut files = Vec::new();
-    let mut folders = vec![folder.as_ref().to_path_buf()];
+    let mut folders = vec![folder.to_path_buf()];
     while let Some(folder) = folders.pop() {
         let at = |source| CoreError::Io { path: folder.clone(), source };
         for entry in std::fs::read_dir(&folder).map_err(at)? {
@@ -31,7 +49,7 @@ pub fn images_in(folder: impl AsRef<Path>, recursive: bool) -> Result<Vec<PathBu
                 if recursive {
                     folders.push(path);
                 }
-            } else if extension.is_some_and(|extension| EXTENSIONS.contains(&extension.as_str()))
+            } else if extension.is_some_and(|extension| extensions.contains(&extension.as_str()))
                 // A link that leads nowhere is an error when it is read.
                 && path.metadata().map_or(true, |metadata| metadata.is_file())
             {
@@ -160,6 +178,16 @@ mod tests {
             std::os::unix::fs::symlink("/dev/zero", folder.path().join("z.png")).expect("a link");
             assert_eq!(names(false), here);
         }
+        let unread = ["a.ppm", "b.GIF", "sub.png/c.avif"];
+        unread.iter().copied().for_each(make);
+        make("._b.gif");
+        assert_eq!(names(false), here);
+        let left_out = |recursive| unread_images_in(folder.path(), recursive).expect("lists");
+        assert_eq!(left_out(true), unread.map(|name| folder.path().join(name)));
+        assert_eq!(
+            left_out(false),
+            unread[..2].iter().map(|name| folder.path().join(name)).collect::<Vec<_>>()
+        );
         let error = images_in(folder.path().join("none"), false).expect_err("no folder").to_string();
         assert!(error.contains("none"), "{error}");
     }

@@ -3,10 +3,7 @@
 use std::io::Cursor;
 use std::path::Path;
 
-use image::codecs::{jpeg::JpegEncoder, png::PngEncoder, webp::WebPEncoder};
-use image::{
-    DynamicImage, GrayImage, ImageBuffer, ImageEncoder, ImageFormat, Luma, LumaA, Rgb, RgbImage, Rgba,
-};
+use image::{DynamicImage, GrayImage, ImageBuffer, ImageFormat, Luma, LumaA, Rgb, RgbImage, Rgba};
 use iqa_core::{AlphaPolicy, CoreError, DecodeOptions, decode_image, read_image, to_rgb8};
 
 fn texture() -> RgbImage {
@@ -263,57 +260,51 @@ fn alpha_shows_the_background_or_is_refused() {
     assert_eq!(out.get_pixel(0, 0), &Rgb([7; 3]));
 }
 
-/// The texture, with an EXIF block whose only entry is the orientation.
-fn turned(mut encoder: impl ImageEncoder, orientation: u8) {
-    let mut exif = b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\0\0\0\0\0\0\0".to_vec();
-    exif[19] = orientation;
-    encoder.set_exif_metadata(exif).expect("has EXIF");
-    let picture = texture();
-    encoder
-        .write_image(&picture, picture.width(), picture.height(), image::ExtendedColorType::Rgb8)
-        .expect("encodes");
+/// A BMP file of 2x2 pixels of blue, green, red and alpha, from the bottom up, with masks that say so. Source: Microsoft,
+/// BITMAPV5HEADER; that of version 4 has 108 bytes of it, that of version 3 has 56.
+fn bmp(header_size: u32, pixels: [[u8; 4]; 4]) -> Vec<u8> {
+    let masks: [u32; 4] = [0x00ff_0000, 0x0000_ff00, 0x0000_00ff, 0xff00_0000];
+    let mut header = Vec::new();
+    for number in [header_size, 2, 2, 1 | 32 << 16, 3, 16, 0, 0, 0, 0].into_iter().chain(masks) {
+        header.extend(number.to_le_bytes());
+    }
+    header.resize(header_size as usize, 0);
+    let offset = 14 + header_size;
+    let start = [b"BM", &(offset + 16).to_le_bytes()[..], &[0; 4], &offset.to_le_bytes()].concat();
+    [start, header, pixels.concat()].concat()
 }
 
-/// Source: EXIF 2.32, tag 274: which edges of the picture the first row and the first column are.
+/// Pillow and OpenCV read such files as opaque.
 #[test]
-fn all_eight_orientations_are_applied() {
-    type Encode = fn(&mut Vec<u8>, u8);
-    let formats: [Encode; 3] = [
-        |bytes, orientation| turned(PngEncoder::new(bytes), orientation),
-        |bytes, orientation| turned(JpegEncoder::new_with_quality(bytes, 95), orientation),
-        |bytes, orientation| turned(WebPEncoder::new_lossless(bytes), orientation),
-    ];
-    for (number, encode) in formats.iter().enumerate() {
-        let read = |orientation| {
-            let mut bytes = Vec::new();
-            encode(&mut bytes, orientation);
-            decode(&bytes).expect("decodes")
+fn alpha_of_a_bmp_that_is_0_throughout_is_none() {
+    let stored: [[u8; 3]; 4] = [[10, 20, 30], [40, 50, 60], [70, 80, 90], [0, 255, 7]];
+    let file = |header_size: u32, alpha: [u8; 4]| {
+        let pixel = |place: usize| {
+            let [blue, green, red] = stored[place];
+            [blue, green, red, alpha[place]]
         };
-        let stored = read(1);
-        let (right, bottom) = (stored.width() - 1, stored.height() - 1);
-        for orientation in 0..=9 {
-            let shown = read(orientation);
-            let from = |x, y| match orientation {
-                2 => (right - x, y),
-                3 => (right - x, bottom - y),
-                4 => (x, bottom - y),
-                5 => (y, x),
-                6 => (y, bottom - x),
-                7 => (right - y, bottom - x),
-                8 => (right - y, x),
-                _ => (x, y),
-            };
-            let expected_size = if (5..=8).contains(&orientation) { (23, 37) } else { (37, 23) };
-            assert_eq!(shown.dimensions(), expected_size, "format {number}, orientation {orientation}");
-            for (x, y, pixel) in shown.enumerate_pixels() {
-                let (from_x, from_y) = from(x, y);
-                assert_eq!(
-                    pixel,
-                    stored.get_pixel(from_x, from_y),
-                    "format {number}, {orientation}: {x}, {y}"
-                );
-            }
+        bmp(header_size, std::array::from_fn(pixel))
+    };
+    let shown = |pixels: [u8; 12]| RgbImage::from_raw(2, 2, pixels.to_vec()).expect("12 values");
+    let opaque = shown([90, 80, 70, 7, 255, 0, 30, 20, 10, 60, 50, 40]);
+    for header_size in [56, 108, 124] {
+        for alpha in [AlphaPolicy::Composite([255; 3]), AlphaPolicy::Composite([0; 3]), AlphaPolicy::Refuse] {
+            let options = DecodeOptions { alpha, ..DecodeOptions::default() };
+            let picture = decode_image(&file(header_size, [0; 4]), "x", &options).expect("decodes");
+            assert_eq!(picture, opaque, "{alpha:?}, {header_size}");
         }
+        // One that is seen makes the others transparent.
+        let one = file(header_size, [0, 0, 0, 255]);
+        let white = shown([255, 255, 255, 7, 255, 0, 255, 255, 255, 255, 255, 255]);
+        assert_eq!(decode(&one).expect("decodes"), white, "{header_size}");
+        let refuse = DecodeOptions { alpha: AlphaPolicy::Refuse, ..DecodeOptions::default() };
+        assert!(matches!(decode_image(&one, "x", &refuse), Err(CoreError::AlphaRefused { .. })));
+    }
+    // In other formats it is meant.
+    let clear = ImageBuffer::from_pixel(2, 2, Rgba([9u8, 9, 9, 0]));
+    for format in [ImageFormat::Png, ImageFormat::WebP] {
+        let picture = decode(&encode(DynamicImage::ImageRgba8(clear.clone()), format)).expect("decodes");
+        assert_eq!(picture, shown([255; 12]), "{format:?}");
     }
 }
 

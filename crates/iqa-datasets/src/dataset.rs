@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use iqa_core::Direction;
+use iqa_core::{Direction, FileId};
 
 use crate::DatasetError;
 
@@ -114,7 +114,8 @@ pub struct Sample {
 /// [`Loader`](crate::loader::Loader).
 ///
 /// Made by [`DataSet::open`], [`DataSet::open_csv`] and [`DataSet::open_csv_inferring_range`]. Either every sample names its reference or none does; no
-/// image is listed twice, in a list of one's own not over links either; no reference image belongs to two ids. Splits rest on that.
+/// image is listed twice, in a list of one's own not over links either; no reference image belongs to two ids, over links
+/// either. Splits rest on that.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DataSet {
     name: String,
@@ -145,7 +146,9 @@ impl DataSet {
             expected,
             found: found.to_string(),
         };
+        // By the file too: over a link a reference would be in two groups, and in two parts of a split.
         let mut owners: HashMap<&Path, &str> = HashMap::new();
+        let mut file_owners: HashMap<FileId, &str> = HashMap::new();
         for (sample, &line) in samples.iter().zip(lines) {
             if sample.reference_id.is_some() != with_ids {
                 return Err(malformed(
@@ -154,10 +157,18 @@ impl DataSet {
                     &sample.distorted.display(),
                 ));
             }
-            if let (Some(path), Some(id)) = (&sample.reference, &sample.reference_id)
-                && *owners.entry(path).or_insert(id) != id
-            {
-                return Err(malformed(line, "one group for each reference image", &path.display()));
+            if let (Some(path), Some(id)) = (sample.reference.as_deref(), sample.reference_id.as_deref()) {
+                let owner = *owners.entry(path).or_insert_with(|| match FileId::of(path) {
+                    Some(file) => *file_owners.entry(file).or_insert(id),
+                    None => id,
+                });
+                if owner != id {
+                    return Err(malformed(
+                        line,
+                        "one group for each reference image, whatever path leads to it",
+                        &path.display(),
+                    ));
+                }
             }
         }
         let mut seen = HashMap::new();
@@ -166,7 +177,9 @@ impl DataSet {
                 let (path, image) = (labels.into(), sample.distorted.clone());
                 return Err(DatasetError::ListedTwice { path, line, image, earlier });
             }
-            let owner = owners.get(sample.distorted.as_path()).copied();
+            let file_owner =
+                || FileId::of(&sample.distorted).and_then(|file| file_owners.get(&file).copied());
+            let owner = owners.get(sample.distorted.as_path()).copied().or_else(file_owner);
             if owner.is_some() && owner != sample.reference_id.as_deref() {
                 return Err(malformed(
                     line,

@@ -5,7 +5,8 @@ use std::path::Path;
 
 use burn::tensor::{Device, Tensor};
 use image::RgbImage;
-use iqa_core::{AlphaPolicy, DecodeOptions, Direction, Observer, PatchMap, ReferenceNeed, ScoreSpec, Silent};
+use iqa_core::ReferenceNeed::{self, FullReference, NoReference};
+use iqa_core::{AlphaPolicy, DecodeOptions, Direction, Observer, PatchMap, ScoreSpec, Silent};
 use iqa_heads::family_of;
 use iqa_nn::{
     CheckedModel, Identity, ModelError, ModelInfo, NamedTensors, PreparedReference, QualityModel, Scored,
@@ -129,15 +130,16 @@ impl Scorer {
         Ok(Self { remark: (!remarks.is_empty()).then(|| remarks.join("; ")), ..Self::of(model) })
     }
 
-    /// The model whose weights a file holds: of those with a reference, or of those without, the first one whose network
-    /// takes them. Weights that go on top of a published network are not looked at: it would have to be there.
+    /// The model whose weights a file holds: the first one of that need whose network takes them, or, with `None`, of either.
+    /// Weights of HIQA that learned from hallucinated references are those of `hiqa`, though `hiqa_oracle` could take them.
+    /// Weights that go on top of a published network are not looked at: it would have to be there.
     ///
     /// # Errors
     /// [`ModelError::WeightsOfAnother`] where a model of the other kind takes them, [`ModelError::WeightsAmbiguous`] where models of
     /// both kinds do, [`ModelError::WeightsUnknown`] where none does, and as [`Self::open`].
     pub fn of_weights(
         weights: &Path,
-        reference: ReferenceNeed,
+        reference: Option<ReferenceNeed>,
         options: &[(&str, &str)],
         device: &Device,
     ) -> Result<Self, ModelError> {
@@ -146,27 +148,31 @@ impl Scorer {
         let whole = |info: &&ModelInfo| {
             matches!(info.weights(), Some(WeightSource::Bundled(..) | WeightSource::File(_)))
         };
-        let found = |wanted: bool| {
-            let mut of_kind = models().filter(whole).filter(|info| (info.reference == reference) == wanted);
-            of_kind.find_map(|info| Some((info, open(info, &[]).ok()?)))
+        let of_need = |need| {
+            let mut of_need = models().filter(whole).filter(move |info| info.reference == need);
+            of_need.find_map(|info| Some((info, open(info, &[]).ok()?)))
         };
         let path = weights.to_path_buf();
-        // What is ours says of which model it is; of HIQA's there are two, one of each kind.
-        let is_ours = family_of(&tensors).is_some();
-        let Some((info, scorer)) = found(true) else {
-            return Err(match found(false) {
-                Some((info, _)) => {
-                    ModelError::WeightsOfAnother { path, name: info.name, reference: info.reference }
-                }
-                None => ModelError::WeightsUnknown { path },
-            });
+        let (info, scorer) = match (of_need(FullReference), of_need(NoReference)) {
+            (None, None) => return Err(ModelError::WeightsUnknown { path }),
+            (Some(found), None) | (None, Some(found)) => found,
+            // What is ours says of which model it is; of HIQA's there are two, one of each kind.
+            (Some(full), Some(alone)) if family_of(&tensors).is_some() => {
+                let learned_otherwise = full.1.model.remark().is_some();
+                if learned_otherwise || reference == Some(NoReference) { alone } else { full }
+            }
+            (Some((full, _)), Some((alone, _))) => {
+                let names = match reference {
+                    Some(NoReference) => [alone.name, full.name],
+                    _ => [full.name, alone.name],
+                };
+                return Err(ModelError::WeightsAmbiguous { path, names });
+            }
         };
-        let other = if is_ours { None } else { found(false) };
-        match other {
-            Some((other, _)) => Err(ModelError::WeightsAmbiguous { path, names: [info.name, other.name] }),
-            None if options.is_empty() => Ok(scorer),
-            None => open(info, options),
+        if reference.is_some_and(|need| need != info.reference) {
+            return Err(ModelError::WeightsOfAnother { path, name: info.name, reference: info.reference });
         }
+        if options.is_empty() { Ok(scorer) } else { open(info, options) }
     }
 
     /// A model of your own.

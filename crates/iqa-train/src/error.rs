@@ -112,6 +112,12 @@ pub enum TrainError {
         /// Why.
         reason: String,
     },
+    /// The best weights of a run that goes on are not those that it has written.
+    #[error("{path}: not the weights that this run has kept there; put those back, or use another folder", path = path.display())]
+    KeptWeights {
+        /// The file.
+        path: PathBuf,
+    },
     /// A run is to be resumed under another recipe than it was started with.
     #[error("{path}: the run was started with another recipe ({field} differs); use another folder", path = path.display())]
     RecipeChanged {

@@ -14,7 +14,7 @@ use iqa_models::train::hiqa::{
 use iqa_models::train::{
     DataKey, Recipe, Schedule, TrainError, TrainingPair, TrainingPairs, ValidationPairs,
 };
-use iqa_models::{ReferenceNeed, Scorer};
+use iqa_models::{ModelError, ReferenceNeed, Scorer};
 use iqa_testkit::textured;
 
 use super::{alone, load};
@@ -230,6 +230,20 @@ fn a_generator_from_elsewhere_gets_a_regressor_and_an_oracle() {
     assert!(matches!(nothing.validate(), Err(TrainError::InvalidRecipe { field: "start_from", .. })));
     assert!(by_name.weights_remark().is_none());
     assert!(open("hiqa_oracle", &plug).expect("opens").weights_remark().is_some());
+    // Without a name each is what it was trained as too, beside references or not.
+    let found = |file: &Path, need| {
+        let _alone = alone();
+        Scorer::of_weights(file, need, &[], &device).map(|scorer| scorer.name().to_owned())
+    };
+    let (full, none) = (Some(ReferenceNeed::FullReference), Some(ReferenceNeed::NoReference));
+    for need in [None, none] {
+        assert_eq!(found(&plug, need).expect("opens"), "hiqa");
+    }
+    assert!(matches!(found(&plug, full), Err(ModelError::WeightsOfAnother { name: "hiqa", .. })));
+    for need in [None, full] {
+        assert_eq!(found(&oracle_weights, need).expect("opens"), "hiqa_oracle");
+    }
+    assert!(matches!(found(&oracle_weights, none), Err(ModelError::WeightsOfAnother { .. })));
     let nothing = HiqaRecipe { rung: Rung::Baseline, ..oracle.clone() };
     assert!(matches!(nothing.validate(), Err(TrainError::InvalidRecipe { field: "plug_in", .. })));
     let without = HiqaRecipe { plug_in: None, ..oracle };

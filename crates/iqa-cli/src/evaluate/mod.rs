@@ -5,7 +5,7 @@ mod sets;
 use std::error::Error;
 use std::path::{Path, PathBuf};
 
-use crate::opening::ModelOptions;
+use crate::opening::{ModelOptions, need_of};
 use crate::options::within;
 use crate::sets::Better;
 use crate::terminal::Terminal;
@@ -81,7 +81,9 @@ pub(crate) fn run(options: &Options) -> Result<bool, Box<dyn Error>> {
     let sets = options.sets.open(seed)?;
     let mut samples = sets.iter().flat_map(DataSet::samples);
     let full = samples.all(|sample| sample.reference.is_some());
-    let models = options.models.open(full, false)?;
+    // A model of weights may leave references alone.
+    let need = if full { None } else { Some(need_of(false)) };
+    let models = options.models.open(need, false)?;
     let config = ReportConfig {
         resamples: options.resamples,
         seed,

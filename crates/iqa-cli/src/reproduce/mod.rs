@@ -21,13 +21,16 @@ use results::State;
 /// Shows and repeats the papers' tables and figures
 ///
 /// How to get their numbers; evaluates what the data at hand allow, and sets ours beside the published ones.
+/// Where reports are.
+const RESULTS: &str = "docs/reproducing";
+
 #[derive(Args)]
 #[command(after_help = "Examples:\n  iqa reproduce list\n  iqa reproduce run bosse-4 --data data")]
 pub(crate) struct Options {
     #[command(subcommand)]
     command: Command,
     /// Folder that reports are written to and read from.
-    #[arg(long, global = true, default_value = "docs/reproducing")]
+    #[arg(long, global = true, default_value = RESULTS)]
     results: PathBuf,
 }
 

@@ -5,6 +5,7 @@ use std::error::Error;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
+use crate::reproduce::RESULTS;
 use crate::reproduce::catalogue::{Entry, Ours, Published, Summary, Training, papers};
 use crate::reproduce::results::{Found, State};
 
@@ -108,7 +109,12 @@ pub(crate) fn entry(entry: &Entry, results: &Path) -> Result<String, Box<dyn Err
                 let _ = writeln!(text, "{}", train(training, "DATA", results, "1"));
             }
         }
-        let _ = writeln!(text, "iqa reproduce run {} --data DATA\n```", entry.id);
+        let elsewhere = if results == Path::new(RESULTS) {
+            String::new()
+        } else {
+            format!(" --results {}", results.display())
+        };
+        let _ = writeln!(text, "iqa reproduce run {} --data DATA{elsewhere}\n```", entry.id);
     }
     text += "\n| | published PLCC | SRCC | KRCC | our PLCC | SRCC | KRCC | |\n|---|---|---|---|---|---|---|---|\n";
     for row in &entry.rows {

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
+use crate::options::size;
 use crate::output::write_png;
 use crate::terminal::Terminal;
 use clap::{Args, ValueEnum};
@@ -43,7 +44,7 @@ pub(crate) struct Options {
     set: Set,
     /// Width and height of the images, cut from the middle unless their places are given; a portrait photograph then
     /// gives a portrait image.
-    #[arg(long, default_value = "512x384", value_parser = size)]
+    #[arg(long, default_value = "512x384", value_parser = crop)]
     crop: (u32, u32),
     /// CSV list of places, with the columns photograph, reference, x, y: references of a published set, which
     /// photograph (file name without extension) each was cut from, and where. The set then counts as the published one.
@@ -80,11 +81,11 @@ impl Set {
     }
 }
 
-fn size(text: &str) -> Result<(u32, u32), String> {
-    let side = |text: &str| text.parse().ok().filter(|&side: &u32| side > 0);
-    text.split_once('x')
-        .and_then(|(width, height)| Some((side(width)?, side(height)?)))
-        .ok_or_else(|| "expected WIDTHxHEIGHT, as in 512x384".into())
+fn crop(text: &str) -> Result<(u32, u32), String> {
+    match size(text)? {
+        (0, _) | (_, 0) => Err("expected a width and a height above 0, as in 512x384".into()),
+        found => Ok(found),
+    }
 }
 
 pub(crate) fn run(options: &Options) -> Result<(), Box<dyn Error>> {

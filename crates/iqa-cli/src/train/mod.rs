@@ -137,13 +137,18 @@ fn shipped(outcome: &Outcome) -> PathBuf {
     outcome.best.with_extension("f16.safetensors")
 }
 
+/// Whether an option, by the name of its field, was given: not one that has its default.
+fn is_given(matches: &ArgMatches, id: &str) -> bool {
+    matches.value_source(id) == Some(ValueSource::CommandLine)
+}
+
 impl Options {
     /// That no option is given which another recipe alone looks at.
     pub(crate) fn of_its_recipe(&self, matches: &ArgMatches) -> Result<(), Box<dyn Error>> {
         let recipe = self.recipe.to_possible_value().ok_or("a recipe without a name")?;
         for option in Self::augment_args(Command::new("train")).get_arguments() {
             let of = option.get_help_heading().and_then(|heading| heading.strip_prefix("Recipe "));
-            let given = matches.value_source(option.get_id().as_str()) == Some(ValueSource::CommandLine);
+            let given = is_given(matches, option.get_id().as_str());
             if let (true, Some(of), Some(name)) = (given, of, option.get_long())
                 && of != recipe.get_name()
             {
@@ -173,6 +178,7 @@ impl Options {
 /// `matches` are those of which `options` were made.
 pub(crate) fn run(options: &Options, matches: &ArgMatches) -> Result<(), Box<dyn Error>> {
     options.of_its_recipe(matches)?;
+    options.multi_branch.of_its_branches(matches)?;
     let device = device_by_name(&options.device)?;
     options.keeps_its_inputs()?;
     let source = Sources::open(&options.source, options.common.seed)?;

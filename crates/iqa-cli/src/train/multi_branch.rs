@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use crate::terminal::Terminal;
-use clap::{Args, ValueEnum};
+use clap::{ArgMatches, Args, ValueEnum};
 use iqa_models::Device;
 use iqa_models::backbones::pretrained::{PretrainedFile, PretrainedSource};
 use iqa_models::backbones::{Architecture, Backbone};
@@ -19,7 +19,12 @@ use iqa_models::train::multi_branch::{FrozenCache, MultiBranchRecipe, evaluate, 
 
 use crate::train::report::report;
 use crate::train::source::Sources;
-use crate::train::{Common, Preset, select, shipped};
+use crate::train::{Common, Preset, is_given, select, shipped};
+
+/// What the branches `frozen_*`, whose network and run are what they are, do not look at: fields of the options, and their
+/// names.
+const NOT_FOR_FROZEN: [(&str, &str); 4] =
+    [("preset", "preset"), ("backbone", "backbone"), ("narrow", "narrow"), ("no_flips", "no-flips")];
 
 /// Of the recipe `multibranch`.
 #[derive(Args)]
@@ -116,6 +121,17 @@ struct Row {
 }
 
 impl MultiBranchOptions {
+    /// That no option is given which other branches alone look at.
+    pub(crate) fn of_its_branches(&self, matches: &ArgMatches) -> Result<(), Box<dyn Error>> {
+        let given = |(id, _): &&(&str, &str)| is_given(matches, id);
+        match NOT_FOR_FROZEN.iter().find(given) {
+            Some((_, option)) if Branches::from(self.branches).has_frozen_nr() => {
+                Err(format!("--{option} is not for the branches frozen_all and frozen_nr").into())
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// The model of a preset, but for what the recipes change in it.
     fn config(&self, common: &Common) -> MultiBranchConfig {
         let branches = Branches::from(self.branches);

@@ -1,29 +1,29 @@
 //! Where the images come from: photographs that are distorted on the fly, rated sets on disk, or several of them.
 
+mod sides;
+
 use std::collections::HashMap;
 use std::error::Error;
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::options::photographs_by_name;
+use crate::options::{photographs_by_name, repeated, size};
 use crate::sets::SetOptions;
 use clap::{Args, CommandFactory, Parser};
 use iqa_models::core::FileId;
+use iqa_models::datasets::DataSet;
 use iqa_models::datasets::augment::PairAugment;
 use iqa_models::datasets::distort::Distortion;
-use iqa_models::datasets::split::{LeakyImageSplit, Parts, Split, SplitPreset};
 use iqa_models::datasets::synthetic::{
     KADID_SIZE, Reference, SyntheticConfig, SyntheticGrid, SyntheticTrain, load_references,
 };
-use iqa_models::datasets::{DataSet, Sample};
 use iqa_models::train::{
     Mixture, SetTraining, SetValidation, Shuffled, TrainingPairs, ValidationMixture, ValidationPairs,
     check_pictures,
 };
-
-/// Names of references that an error lists.
-const SHOWN_NAMES: usize = 6;
+pub(crate) use sides::Sides;
+use sides::{check_links, split};
 
 /// What to train on.
 #[derive(Args)]
@@ -90,9 +90,9 @@ struct OneSource {
     /// Distortions to leave out of training and validation, and to report on apart.
     #[arg(long, value_delimiter = ',', requires = "photographs", conflicts_with = "set")]
     leave_out: Vec<Distortion>,
-    /// Width and height of what is cut from a photograph, in pixels.
-    #[arg(long, value_delimiter = ',', num_args = 2, default_values_t = [KADID_SIZE.0, KADID_SIZE.1], conflicts_with = "set")]
-    size: Vec<u32>,
+    /// Width and height of what is cut from a photograph, in pixels: `96x96`, `96,96` or two values.
+    #[arg(long, num_args = 1..=2, default_values_t = [format!("{}x{}", KADID_SIZE.0, KADID_SIZE.1)], conflicts_with = "set")]
+    size: Vec<String>,
     /// Train on the centre of each photograph at the five published levels, the same in every epoch, instead of random
     /// crops, scales and levels.
     #[arg(long, requires = "photographs", conflicts_with = "set")]
@@ -138,29 +138,6 @@ pub(crate) enum Source {
     },
 }
 
-/// Indices of a set's samples for training, validation and testing.
-pub(crate) struct Sides {
-    pub(crate) train: Vec<usize>,
-    pub(crate) validation: Vec<usize>,
-    pub(crate) test: Vec<usize>,
-}
-
-impl From<Split> for Sides {
-    fn from(split: Split) -> Self {
-        let [train, validation, test] =
-            [split.train(), split.validation(), split.test()].map(<[usize]>::to_vec);
-        Self { train, validation, test }
-    }
-}
-
-impl From<LeakyImageSplit> for Sides {
-    fn from(split: LeakyImageSplit) -> Self {
-        let [train, validation, test] =
-            [split.train(), split.validation(), split.test()].map(<[usize]>::to_vec);
-        Self { train, validation, test }
-    }
-}
-
 impl Sources {
     pub(crate) fn open(options: &SourceOptions, seed: u64) -> Result<Self, Box<dyn Error>> {
         if options.source.is_empty() {
@@ -176,42 +153,33 @@ impl Sources {
         Ok(sources)
     }
 
-    /// That no picture, and no reference, is kept out of training in one source and trained on in another: a split within each
-    /// does not see the others.
+    /// That no picture, no reference and no photograph is kept out of training in one source and trained on in another: a split
+    /// within each does not see the others.
     fn check_sides(&self) -> Result<(), Box<dyn Error>> {
-        let rated: Vec<(&DataSet, &Sides)> = self
-            .each()
-            .filter_map(|source| match source {
-                Source::Set { set, split, .. } => Some((set, split)),
-                Source::Photographs { .. } => None,
-            })
-            .collect();
-        fn files(sample: &Sample) -> impl Iterator<Item = &PathBuf> {
-            [Some(&sample.distorted), sample.reference.as_ref()].into_iter().flatten()
-        }
-        let mut kept_out = HashMap::new();
-        for (number, (set, split)) in rated.iter().enumerate() {
-            for &index in split.validation.iter().chain(&split.test) {
-                for file in files(&set.samples()[index]) {
-                    // One that is gone is no other's.
-                    if let Some(file) = FileId::of(file) {
-                        kept_out.entry(file).or_insert((number, set.name()));
-                    }
+        // The sources that keep a file out, by their places.
+        let mut kept_out: HashMap<FileId, Vec<usize>> = HashMap::new();
+        for (place, source) in self.each().enumerate() {
+            // A file that is gone is no other's.
+            for file in source.kept_out().into_iter().filter_map(FileId::of) {
+                let keepers = kept_out.entry(file).or_default();
+                if keepers.last() != Some(&place) {
+                    keepers.push(place);
                 }
             }
         }
-        for (number, (set, split)) in rated.iter().enumerate() {
-            for file in split.train.iter().flat_map(|&index| files(&set.samples()[index])) {
-                match FileId::of(file).and_then(|file| kept_out.get(&file)) {
-                    Some((other, keeper)) if *other != number => {
-                        let (file, trainer) = (file.display(), set.name());
-                        return Err(format!(
-                            "{file}: kept out of training in the source {keeper} and trained on in {trainer}: \
-                             give both sources the same split"
-                        )
-                        .into());
-                    }
-                    _ => {}
+        for (place, source) in self.each().enumerate() {
+            for path in source.trained() {
+                let keepers = FileId::of(path).and_then(|file| kept_out.get(&file)).into_iter().flatten();
+                if let Some(keeper) = keepers.copied().find(|&keeper| keeper != place) {
+                    let (file, trainer) = (path.display(), source.name());
+                    return Err(format!(
+                        "{file}: kept out of training in the source {} and trained on in {trainer} (sources {} and {}): \
+                         give both the same split",
+                        self.parts[keeper].0.name(),
+                        keeper + 1,
+                        place + 1
+                    )
+                    .into());
                 }
             }
         }
@@ -302,6 +270,14 @@ impl Source {
                 "--photographs needs --validation and --test, names of photographs to keep out".into()
             );
         }
+        for (option, kinds) in [("distortions", &options.distortions), ("leave-out", &options.leave_out)] {
+            if let Some(kind) = repeated(kinds) {
+                return Err(format!("--{option} names {kind} twice").into());
+            }
+        }
+        // Two values are one with a comma.
+        let text = options.size.join(",");
+        let size = size(&text).map_err(|error| format!("--size {text}: {error}"))?;
         let references = Arc::new(load_references(folder)?);
         let validation = photographs_by_name(&references, &options.validation)?;
         let test = photographs_by_name(&references, &options.test)?;
@@ -314,15 +290,57 @@ impl Source {
         if training.is_empty() {
             return Err(format!("{}: no photograph is left to train on", folder.display()).into());
         }
+        check_links(&references, [&validation, &test, &training])?;
         let mut trained = options.distortions.clone();
         if trained.is_empty() {
             trained.extend(Distortion::labelled());
         }
         trained.retain(|kind| !options.leave_out.contains(kind));
         let left_out = options.leave_out.clone();
-        let size = (options.size[0], options.size[1]);
         let grid = options.grid;
         Ok(Self::Photographs { references, training, validation, test, trained, left_out, size, grid, seed })
+    }
+
+    /// What an error calls it.
+    fn name(&self) -> String {
+        match self {
+            Self::Photographs { references, .. } => {
+                let folder = references.first().and_then(|reference| reference.path.parent());
+                folder.unwrap_or(Path::new("photographs")).display().to_string()
+            }
+            Self::Set { set, .. } => set.name().to_owned(),
+        }
+    }
+
+    /// The files that it keeps out of training.
+    fn kept_out(&self) -> Vec<&Path> {
+        match self {
+            Self::Photographs { validation, test, .. } => self.files([validation, test]),
+            Self::Set { split, .. } => self.files([&split.validation, &split.test]),
+        }
+    }
+
+    /// The files that it trains on.
+    fn trained(&self) -> Vec<&Path> {
+        match self {
+            Self::Photographs { training, .. } => self.files([training]),
+            Self::Set { split, .. } => self.files([&split.train]),
+        }
+    }
+
+    /// The files of some parts: photographs, or pictures of a set and their references.
+    fn files<const N: usize>(&self, parts: [&Vec<usize>; N]) -> Vec<&Path> {
+        let indices = parts.into_iter().flatten().copied();
+        match self {
+            Self::Photographs { references, .. } => {
+                indices.map(|index| references[index].path.as_path()).collect()
+            }
+            Self::Set { set, .. } => {
+                let samples = indices.map(|index| &set.samples()[index]);
+                let files = samples.flat_map(|sample| [Some(&sample.distorted), sample.reference.as_ref()]);
+                files.flatten().map(PathBuf::as_path).collect()
+            }
+        }
     }
 
     fn describe(&self) -> String {
@@ -396,66 +414,4 @@ pub(crate) type NamedPairs<'a> = (&'static str, Box<dyn ValidationPairs + 'a>);
 
 pub(crate) fn synthetic(distortions: &[Distortion], size: (u32, u32)) -> SyntheticConfig {
     SyntheticConfig { distortions: distortions.to_vec(), size, ..SyntheticConfig::default() }
-}
-
-fn split(set: &DataSet, options: &OneSource, seed: u64) -> Result<Sides, Box<dyn Error>> {
-    if !options.validation.is_empty() || !options.test.is_empty() {
-        return by_name(set, &options.validation, &options.test);
-    }
-    let text = options.split.as_str();
-    let (preset, file) = (text.parse::<SplitPreset>(), Path::new(text));
-    if options.leaky_image_split && (preset.is_ok() || file.is_file()) {
-        return Err(
-            format!("--split {text} is a split of its own: give shares with --leaky-image-split").into()
-        );
-    }
-    if let Ok(preset) = preset {
-        return Ok(preset.first(set, seed)?.into());
-    }
-    if file.is_file() {
-        return Ok(Split::from_file(set, file)?.into());
-    }
-    let shares: Vec<f64> = text
-        .split(',')
-        .map(str::parse)
-        .collect::<Result<_, _>>()
-        .map_err(|_| format!("--split {text}: expected a preset, a file or three shares"))?;
-    let shares: [f64; 3] = shares.try_into().map_err(|_| format!("--split {text}: expected three shares"))?;
-    if options.leaky_image_split {
-        remark!("LEAKY split by image: the model sees every photograph of the test part in training");
-        return Ok(LeakyImageSplit::random(set, Parts::Ratios(shares), seed)?.into());
-    }
-    Ok(Split::random(set, Parts::Ratios(shares), seed)?.into())
-}
-
-/// The references of those names on their sides, all others in training.
-fn by_name(set: &DataSet, validation: &[String], test: &[String]) -> Result<Sides, Box<dyn Error>> {
-    let is = |sample: &Sample, name: &String| {
-        sample.reference_id.as_deref().is_some_and(|id| id.eq_ignore_ascii_case(name))
-    };
-    if let Some(name) =
-        validation.iter().chain(test).find(|name| !set.samples().iter().any(|sample| is(sample, name)))
-    {
-        let mut ids = set.reference_ids();
-        let more = ids.len().saturating_sub(SHOWN_NAMES);
-        ids.truncate(SHOWN_NAMES);
-        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-        return Err(format!(
-            "no reference of {} is called `{name}`: its references are {}{more}",
-            set.name(),
-            ids.join(", ")
-        )
-        .into());
-    }
-    let mut sides = Sides { train: Vec::new(), validation: Vec::new(), test: Vec::new() };
-    for (index, sample) in set.samples().iter().enumerate() {
-        let named = |names: &[String]| names.iter().any(|name| is(sample, name));
-        match (named(validation), named(test)) {
-            (true, true) => return Err("a reference is both in --validation and in --test".into()),
-            (true, false) => sides.validation.push(index),
-            (false, true) => sides.test.push(index),
-            (false, false) => sides.train.push(index),
-        }
-    }
-    Ok(sides)
 }

@@ -12,6 +12,7 @@ use self::profile::note_profile;
 use crate::CoreError;
 use crate::panics::{quietly, reason};
 
+mod exif;
 mod jpeg;
 mod profile;
 mod tiff;
@@ -19,7 +20,7 @@ mod webp;
 
 pub use profile::ignored_profile;
 
-/// What becomes of transparent pixels.
+/// What becomes of transparent pixels. Alpha of a BMP file that is 0 throughout is none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AlphaPolicy {
     /// They are laid over this RGB colour, in the stored (sRGB) values.
@@ -81,8 +82,8 @@ impl Fault {
 ///
 /// PNG, JPEG, BMP, TIFF and WebP, told by content and not by name. Grey becomes RGB; 16 bits are rounded to 8; floats
 /// are taken for 0 (black) to 1 (white), up to a half outside is clamped, farther outside refused; alpha follows
-/// [`AlphaPolicy`]; an EXIF orientation is applied; a colour profile is not (see [`ignored_profile`]). Of several
-/// pictures in a file the first is read.
+/// [`AlphaPolicy`]; an EXIF orientation is applied, wherever the format lets it stand; a colour profile is not (see
+/// [`ignored_profile`]). Of several pictures in a file the first is read.
 ///
 /// JPEG files give the pixels of libjpeg-turbo. What it warns of as corrupt is an error: entropy-coded data that are
 /// damaged, missing or too many, scans that do not follow from one another; so is a progression that ends before its last
@@ -133,6 +134,7 @@ pub fn decode_image(
         ImageFormat::Jpeg => jpeg::decode(bytes, name, options),
         ImageFormat::Tiff => tiff::decode(bytes, name, options),
         ImageFormat::WebP => webp::decode(bytes, name, options),
+        ImageFormat::Bmp => decode_common(bytes, format, name, options).map(without_empty_alpha),
         format => decode_common(bytes, format, name, options),
     })?;
     to_rgb8(image, name, options)
@@ -163,14 +165,32 @@ fn decode_common(
     limits.max_alloc = Some(u64::from(width) * u64::from(height) * WIDEST_PIXEL + SPARE_BYTES);
     decoder.set_limits(limits).map_err(failed)?;
     // Before decoding: not every decoder gives it afterwards.
-    let orientation = decoder.orientation().map_err(failed)?;
+    let exif = decoder.exif_metadata().map_err(failed)?;
+    let exif = match format {
+        ImageFormat::Png if exif.is_none() => exif::of_png(bytes),
+        _ => exif.as_deref(),
+    };
+    let orientation = exif.and_then(exif::orientation);
     // A profile that cannot be read changes nothing.
     if let Ok(Some(profile)) = decoder.icc_profile() {
         note_profile(&profile, name);
     }
     let mut image = DynamicImage::from_decoder(decoder).map_err(failed)?;
-    image.apply_orientation(orientation);
+    if let Some(orientation) = orientation {
+        image.apply_orientation(orientation);
+    }
     Ok(image)
+}
+
+/// A BMP picture without its alpha where that is 0 throughout: writers leave the byte empty in spite of a mask for it, and
+/// Pillow and OpenCV look at none.
+fn without_empty_alpha(image: DynamicImage) -> DynamicImage {
+    match image {
+        DynamicImage::ImageRgba8(pixels) if pixels.pixels().all(|pixel| pixel.0[3] == 0) => {
+            DynamicImage::from(DynamicImage::from(pixels).into_rgb8())
+        }
+        image => image,
+    }
 }
 
 /// Refuses a picture without pixels or with too many.

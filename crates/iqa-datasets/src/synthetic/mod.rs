@@ -30,6 +30,8 @@ pub const PRISTINE_MOS: f32 = 4.8;
 pub struct Reference {
     /// File name without extension.
     pub name: String,
+    /// The file, by which it is told from others of its name.
+    pub path: PathBuf,
     /// The photograph.
     pub image: RgbImage,
 }
@@ -61,7 +63,7 @@ pub fn reference_files(folder: &Path) -> Result<Vec<PathBuf>, DatasetError> {
 pub fn load_reference(path: &Path) -> Result<Reference, DatasetError> {
     let image = read_image(path, &DecodeOptions::default())?;
     let name = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
-    Ok(Reference { name, image })
+    Ok(Reference { name, path: path.into(), image })
 }
 
 /// A distorted image with its original and its label.
@@ -429,6 +431,7 @@ mod tests {
             (0..count as u32)
                 .map(|i| Reference {
                     name: format!("r{i}"),
+                    path: format!("r{i}.png").into(),
                     image: if i % 2 == 0 { image(i, 96, 80) } else { image(i, 80, 96) },
                 })
                 .collect(),
@@ -502,12 +505,10 @@ mod tests {
             RgbImage::new(4, 4).save(folder.path().join(name)).expect("saves");
         }
         std::fs::write(folder.path().join("notes.txt"), "no image").expect("writes");
-        let names: Vec<_> = load_references(folder.path())
-            .expect("reads")
-            .into_iter()
-            .map(|reference| reference.name)
-            .collect();
-        assert_eq!(names, ["a", "b"]);
+        let read = load_references(folder.path()).expect("reads");
+        let found: Vec<_> =
+            read.iter().map(|reference| (reference.name.as_str(), reference.path.clone())).collect();
+        assert_eq!(found, ["a", "b"].map(|name| (name, folder.path().join(name).with_extension("png"))));
         std::fs::write(folder.path().join("c.png"), "no image").expect("writes");
         assert!(load_references(folder.path()).expect_err("damaged").to_string().contains("c.png"));
     }

@@ -362,7 +362,7 @@ mod tests {
         let photographs = Photograph::numbered(["a,b".into(), "c".into()]);
         let set = SyntheticSet { style, photographs, size: (32, 24), seed: 4, opinions: None };
         let crops = [1, 9].map(|seed| {
-            let reference = Reference { name: "a".into(), image: photograph(seed) };
+            let reference = Reference { name: "a".into(), path: "a.png".into(), image: photograph(seed) };
             set.crop(&set.photographs[0], &reference).expect("large enough")
         });
         (set, crops.into())
@@ -440,7 +440,7 @@ mod tests {
         assert_eq!(set.scale().range(), (0.0, 9.0));
         // A crop at its place, whatever the photograph's direction.
         let image = RgbImage::from_fn(40, 60, |x, y| Rgb([x as u8, y as u8, 0]));
-        let reference = Reference { name: "c".into(), image };
+        let reference = Reference { name: "c".into(), path: "c.png".into(), image };
         let crop = set.crop(&set.photographs[1], &reference).expect("inside");
         assert_eq!((crop.dimensions(), crop.get_pixel(0, 0).0), ((32, 24), [3, 8, 0]));
         set.size = (38, 24);

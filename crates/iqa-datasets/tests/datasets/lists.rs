@@ -144,6 +144,44 @@ fn a_picture_that_is_rated_twice_is_named_with_both_rows() {
     assert_eq!(open("b.png").expect("three pictures").samples().len(), 3);
 }
 
+/// By another name, over links of either kind or from the top of the file system, a reference would be in two parts of a split.
+#[cfg(unix)]
+#[test]
+fn a_reference_is_in_one_group_whatever_path_leads_to_it() {
+    let folder = Folder::new();
+    for image in ["d1.png", "d2.png", "d3.png", "r1.png", "r2.png"] {
+        folder.write(&format!("images/{image}"), "");
+    }
+    let images = folder.join("images");
+    std::os::unix::fs::symlink("r1.png", images.join("soft.png")).expect("links");
+    std::fs::hard_link(images.join("r1.png"), images.join("hard.png")).expect("links");
+    let open = |rows: &str| {
+        let path = folder.write("list.csv", format!("distorted,score,reference,group\n{rows}"));
+        DataSet::open_csv(&path, &images, "mine", scale(), Strictness::Strict)
+    };
+    let absolute = images.join("r1.png").display().to_string();
+    for other in ["soft.png", "hard.png", absolute.as_str()] {
+        let rows = |groups: [&str; 3]| {
+            let [a, b, c] = groups;
+            format!("d1.png,1,r1.png,{a}\nd2.png,2,r2.png,{b}\nd3.png,3,{other},{c}\n")
+        };
+        let message = open(&rows([""; 3])).expect_err("one photograph in two groups").to_string();
+        assert!(
+            message.contains("list.csv, line 4: expected one group for each reference image"),
+            "{message}"
+        );
+        assert!(message.contains(other), "{message}");
+        // A column says that it is one.
+        assert_eq!(open(&rows(["x", "y", "x"])).expect("two groups").reference_ids(), ["x", "y"]);
+    }
+    // Nor is it rated under another name in the group of another.
+    let message = open("d1.png,1,r1.png,\nsoft.png,2,r2.png,\n").expect_err("another's").to_string();
+    assert!(
+        message.contains("list.csv, line 3: expected an image that is not another group's reference"),
+        "{message}"
+    );
+}
+
 #[test]
 fn a_general_name_of_a_column_counts_where_there_is_no_other() {
     let names =

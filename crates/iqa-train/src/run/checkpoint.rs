@@ -33,6 +33,9 @@ pub(super) struct RunState<R, L> {
     pub(super) data: DataKey,
     /// One row a mark.
     pub(super) log: Vec<L>,
+    /// The digest of the file of weights that an earlier mark has written and that still counts.
+    #[serde(default)]
+    pub(super) kept: Option<PathBuf>,
 }
 
 /// That a run goes on under the recipe and on the data that it was started with; its number of epochs may be up to `longest`

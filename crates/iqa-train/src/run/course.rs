@@ -9,7 +9,7 @@ use iqa_core::{FolderClaim, Observer, Work};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::checkpoint::{self, Found, Parts, RunState, same_run};
+use super::checkpoint::{self, Found, Parts, RunState, by_content, same_run};
 use super::recipe::Recipe;
 use crate::data::DataKey;
 use crate::error::TrainError;
@@ -96,6 +96,11 @@ pub(crate) trait Course: Sync {
 
     /// Names of the files that the run writes, besides its checkpoint.
     fn files(&self, folder: &Path) -> Vec<String>;
+
+    /// The file of weights that an earlier mark than the last has written and that still counts, if so.
+    fn kept(&self, _log: &[Self::Row]) -> Option<&'static str> {
+        None
+    }
 
     /// The batch of a step of the run: a pure function of it, so that a resumed run sees the same.
     fn batch(&self, index: usize) -> Result<Self::Batch, TrainError>;
@@ -187,8 +192,12 @@ fn run_in<C: Course>(
     observer: &dyn Observer,
 ) -> Result<(C::Learner, Vec<C::Row>), TrainError> {
     let checkpoint_file = folder.file(CHECKPOINT);
-    let mut state =
-        RunState { recipe: course.recipe().clone(), data: course.data().clone(), log: Vec::new() };
+    let mut state = RunState {
+        recipe: course.recipe().clone(),
+        data: course.data().clone(),
+        log: Vec::new(),
+        kept: None,
+    };
     if checkpoint_file.exists() {
         let bytes = checkpoint::bytes(&checkpoint_file)?;
         let found = Found::new(&checkpoint_file, &bytes)?;
@@ -197,6 +206,14 @@ fn run_in<C: Course>(
         same_run(&found, &before, (course.recipe(), course.data()), course.longest())?;
         learner = course.restore(learner, &found)?;
         state.log = before.log;
+        if let Some(name) = course.kept(&state.log) {
+            let path = folder.file(name);
+            let digest = by_content(&path)?;
+            // Checkpoints of before do not tell it.
+            if before.kept.is_some_and(|kept| kept != digest) {
+                return Err(TrainError::KeptWeights { path });
+            }
+        }
         course.publish(&learner, &state.log, folder)?;
     }
 
@@ -229,6 +246,8 @@ fn run_in<C: Course>(
                     let row = course.mark(&mut learner, step, start.elapsed().as_secs_f64())?;
                     let line = row.to_string();
                     state.log.push(row);
+                    let kept = course.kept(&state.log);
+                    state.kept = kept.map(|name| by_content(&folder.file(name))).transpose()?;
                     let mut parts = Parts::new(&checkpoint_file);
                     course.store(&learner, &mut parts)?;
                     parts.write(&state)?;

@@ -236,6 +236,10 @@ impl<T: Task> Course for Epochs<'_, T> {
         FILES.map(Into::into).into()
     }
 
+    fn kept(&self, log: &[EpochLog]) -> Option<&'static str> {
+        best_epoch(log).filter(|best| best + 1 < log.len()).map(|_| BEST)
+    }
+
     fn batch(&self, index: usize) -> Result<T::Batch, TrainError> {
         self.task.batch(index)
     }

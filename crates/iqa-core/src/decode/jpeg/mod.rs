@@ -6,7 +6,6 @@ mod samples;
 
 use std::path::Path;
 
-use image::metadata::Orientation;
 use image::{DynamicImage, RgbImage};
 use pulp::Arch;
 
@@ -17,7 +16,7 @@ use self::header::{
 };
 use self::samples::{BlockRow, Paint, Plane};
 use super::profile::note_profile;
-use super::{DecodeOptions, Fault, check_size};
+use super::{DecodeOptions, Fault, check_size, exif};
 use crate::CoreError;
 
 /// Scans of a file, a guard against small files that take for ever; a progression to the last bit of four components
@@ -32,9 +31,9 @@ pub(super) fn decode(bytes: &[u8], name: &Path, options: &DecodeOptions) -> Resu
     let image = RgbImage::from_raw(header.width, header.height, pixels);
     let mut image = DynamicImage::from(image.ok_or_else(|| CoreError::Truncated { path: name.into() })?);
     note_profile(&header.profile, name);
-    image.apply_orientation(
-        header.exif.and_then(Orientation::from_exif_chunk).unwrap_or(Orientation::NoTransforms),
-    );
+    if let Some(orientation) = header.exif.and_then(exif::orientation) {
+        image.apply_orientation(orientation);
+    }
     Ok(image)
 }
 
