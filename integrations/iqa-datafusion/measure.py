@@ -214,8 +214,9 @@ def evaluate():
 def models():
     count = 100
     _, target = table(count)
-    for model in ["psnr", "ssim_full", "ms_ssim", "gmsd", "fsim", "vsi", "vif", "wadiqam_fr", "wadiqam_nr"]:
-        run = sql(query(model, target, model != "wadiqam_nr"), "--threads", "1")
+    formulas = ["psnr", "ssim", "ssim_full", "ms_ssim", "gmsd", "fsim", "fsimc", "vsi", "vif", "vifp"]
+    for model in [*formulas, "wadiqam_fr", "wadiqam_nr", "multibranch_lite_nr"]:
+        run = sql(query(model, target, not model.endswith("_nr")), "--threads", "1")
         print(f"models: {model}: {count / run.cpu:.1f} a second and core, {run.memory:.0f} MB")
 
 
