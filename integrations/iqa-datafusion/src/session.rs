@@ -6,7 +6,7 @@ use ballista::extension::{SessionConfigExt, SessionContextExt};
 use ballista_core::config::BALLISTA_SCHEDULER_MAX_PARTITIONS_PER_TASK;
 use ballista_core::registry::BallistaFunctionRegistry;
 use datafusion::error::Result;
-use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
+use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::execution::{SessionState, SessionStateBuilder};
 use datafusion::prelude::{SessionConfig, SessionContext};
 
@@ -92,7 +92,7 @@ pub fn runtime(config: &SessionConfig) -> Result<Arc<RuntimeEnv>> {
 /// As DataFusion, of the settings.
 #[cfg(not(feature = "s3"))]
 pub fn runtime(_: &SessionConfig) -> Result<Arc<RuntimeEnv>> {
-    RuntimeEnvBuilder::new().build_arc()
+    datafusion::execution::runtime_env::RuntimeEnvBuilder::new().build_arc()
 }
 
 #[cfg(feature = "s3")]
