@@ -257,16 +257,17 @@ def s3():
         f"FROM '{folder}/urls.csv' ORDER BY path"
     )
     written = settings + (
-        f"COPY (SELECT path, iqa_score('psnr', distorted, reference) AS score FROM '{target}') TO 's3://pictures/scores/' STORED AS PARQUET; "
-        "CREATE EXTERNAL TABLE s STORED AS PARQUET LOCATION 's3://pictures/scores/'; SELECT path, score, NULL AS why FROM s ORDER BY path"
+        f"COPY (SELECT path, iqa_score('psnr', distorted, reference) AS score FROM '{target}') TO 's3://pictures/PLACE/' STORED AS PARQUET; "
+        "CREATE EXTERNAL TABLE s STORED AS PARQUET LOCATION 's3://pictures/PLACE/'; SELECT path, score, NULL AS why FROM s ORDER BY path"
     )
     expected = {pathlib.Path(path).name: float(row["score"]) for path, row in rows(sql(query("psnr", target)).out).items()}
     cluster.join()
     cluster.join()
     for name, ask in [("one process", sql), ("a cluster", cluster.sql)]:
         for what, statement in [("contents in a table", contents), ("an object each", objects), ("written and read again", written)]:
-            run = ask(statement)
-            found = rows(run.out)
+            run = ask(statement.replace("PLACE", name.replace(" ", "_")))
+            # Settings and COPY answer too.
+            found = rows(run.out[run.out.index("path,score") :])
             same = sum(row["score"] != "" and float(row["score"]) == expected.get(pathlib.Path(path).name) for path, row in found.items())
             bad = {pathlib.Path(path).name: row["why"][:120] for path, row in found.items() if row["score"] == ""}
             print(f"s3: {name}: {what}: {len(found)} rows, {same} of {pairs} scores of files bit for bit, {pairs / run.seconds:.0f} a second, without a score {bad}")
