@@ -18,12 +18,12 @@ use clap::{Args, Subcommand};
 use iqa_models::device_by_name;
 use results::State;
 
-/// Shows and repeats the papers' tables and figures
-///
-/// How to get their numbers; evaluates what the data at hand allow, and sets ours beside the published ones.
 /// Where reports are.
 const RESULTS: &str = "docs/reproducing";
 
+/// Shows and repeats the papers' tables and figures
+///
+/// How to get their numbers; evaluates what the data at hand allow, and sets ours beside the published ones.
 #[derive(Args)]
 #[command(after_help = "Examples:\n  iqa reproduce list\n  iqa reproduce run bosse-4 --data data")]
 pub(crate) struct Options {
