@@ -6,7 +6,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use iqa_models::core::{CoreError, ImageFolder, images_in, is_same_file, unread_images_in};
+use iqa_models::core::{CoreError, ImageFolder, is_same_file};
 use iqa_models::datasets::{ListedPair, read_pairs};
 use iqa_models::{ImageInput, Pair};
 
@@ -161,41 +161,40 @@ impl Jobs {
             // A missing file stays in the list: scoring it says what is wrong with it.
             return vec![Found { file: place.into(), below: place.file_name().unwrap_or_default().into() }];
         }
-        remark_unread(place, recursive);
-        let files = match images_in(place, recursive) {
-            Ok(files) => files,
+        let folder = match open_folder(place, recursive) {
+            Ok(folder) => folder,
             Err(error) => {
                 self.failed(error.to_string());
                 return Vec::new();
             }
         };
-        if files.is_empty() {
+        let below = |file: &Path| file.strip_prefix(place).unwrap_or(file).to_path_buf();
+        let found: Vec<Found> = folder.files().map(|file| Found { below: below(&file), file }).collect();
+        if found.is_empty() {
             self.fail(place, "no image there");
         }
-        let below = |file: &Path| file.strip_prefix(place).unwrap_or(file).to_path_buf();
-        files.into_iter().map(|file| Found { below: below(&file), file }).collect()
+        found
     }
 }
 
-/// Opens a folder of pictures, and says what of it is passed over.
+/// Opens a folder of pictures, and says so where it has some of formats that are not read: they are passed over, and nothing
+/// else tells.
 pub(crate) fn open_folder(path: &Path, recursive: bool) -> Result<ImageFolder, CoreError> {
-    remark_unread(path, recursive);
-    ImageFolder::open(path, recursive)
-}
-
-/// Says so where a folder has pictures of formats that are not read: they are passed over, and nothing else tells.
-fn remark_unread(folder: &Path, recursive: bool) {
-    // A folder that cannot be read is told of where its pictures are asked for.
-    let unread = unread_images_in(folder, recursive).unwrap_or_default();
-    let Some(first) = unread.first() else { return };
-    let first = first.strip_prefix(folder).unwrap_or(first).display();
-    match unread.len() {
-        1 => remark!("{}: a picture of a format that is not read was passed over, {first}", folder.display()),
-        count => remark!(
-            "{}: {count} pictures of formats that are not read were passed over, {first} the first",
-            folder.display()
-        ),
+    let folder = ImageFolder::open(path, recursive)?;
+    if let [first, others @ ..] = folder.unread() {
+        let first = first.strip_prefix(path).unwrap_or(first).display();
+        match others.len() {
+            0 => {
+                remark!("{}: a picture of a format that is not read was passed over, {first}", path.display())
+            }
+            more => remark!(
+                "{}: {} pictures of formats that are not read were passed over, {first} the first",
+                path.display(),
+                more + 1
+            ),
+        }
     }
+    Ok(folder)
 }
 
 /// Says so where images are to be held against themselves: the best score there is says nothing of them.

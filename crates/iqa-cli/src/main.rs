@@ -143,3 +143,18 @@ fn main() -> ExitCode {
     }
     finish(done)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_command_says_what_it_does() {
+        for command in Cli::command().get_subcommands() {
+            assert!(command.get_about().is_some(), "{}", command.get_name());
+            for inner in command.get_subcommands() {
+                assert!(inner.get_about().is_some(), "{} {}", command.get_name(), inner.get_name());
+            }
+        }
+    }
+}

@@ -21,44 +21,51 @@ const UNREAD: [&str; 22] = [
 /// # Errors
 /// [`CoreError::Io`] naming a folder that cannot be read.
 pub fn images_in(folder: impl AsRef<Path>, recursive: bool) -> Result<Vec<PathBuf>, CoreError> {
-    files_in(folder.as_ref(), recursive, &EXTENSIONS)
+    Ok(Listed::of(folder.as_ref(), recursive)?.read)
 }
 
-/// The pictures of a folder that [`images_in`] leaves out since their formats are not read, such as GIF, AVIF and PPM; told
-/// by their extension and listed as there.
-///
-/// # Errors
-/// As [`images_in`].
-pub fn unread_images_in(folder: impl AsRef<Path>, recursive: bool) -> Result<Vec<PathBuf>, CoreError> {
-    files_in(folder.as_ref(), recursive, &UNREAD)
+/// The pictures of a folder, sorted by path.
+#[derive(Default)]
+struct Listed {
+    read: Vec<PathBuf>,
+    /// Those whose formats are not read.
+    unread: Vec<PathBuf>,
 }
 
-fn files_in(folder: &Path, recursive: bool, extensions: &[&str]) -> Result<Vec<PathBuf>, CoreError> {
-    let mut files = Vec::new();
-    let mut folders = vec![folder.to_path_buf()];
-    while let Some(folder) = folders.pop() {
-        let at = |source| CoreError::Io { path: folder.clone(), source };
-        for entry in std::fs::read_dir(&folder).map_err(at)? {
-            let entry = entry.map_err(at)?;
-            let path = entry.path();
-            if entry.file_name().as_encoded_bytes().starts_with(b".") {
-                continue;
-            }
-            let extension = path.extension().map(|extension| extension.to_string_lossy().to_lowercase());
-            if entry.file_type().map_err(at)?.is_dir() {
-                if recursive {
-                    folders.push(path);
+impl Listed {
+    fn of(folder: &Path, recursive: bool) -> Result<Self, CoreError> {
+        let mut listed = Self::default();
+        let mut folders = vec![folder.to_path_buf()];
+        while let Some(folder) = folders.pop() {
+            let at = |source| CoreError::Io { path: folder.clone(), source };
+            for entry in std::fs::read_dir(&folder).map_err(at)? {
+                let entry = entry.map_err(at)?;
+                let path = entry.path();
+                if entry.file_name().as_encoded_bytes().starts_with(b".") {
+                    continue;
                 }
-            } else if extension.is_some_and(|extension| extensions.contains(&extension.as_str()))
+                if entry.file_type().map_err(at)?.is_dir() {
+                    if recursive {
+                        folders.push(path);
+                    }
+                    continue;
+                }
+                let extension = path.extension().map(|extension| extension.to_string_lossy().to_lowercase());
+                let files = match extension.as_deref() {
+                    Some(extension) if EXTENSIONS.contains(&extension) => &mut listed.read,
+                    Some(extension) if UNREAD.contains(&extension) => &mut listed.unread,
+                    _ => continue,
+                };
                 // A link that leads nowhere is an error when it is read.
-                && path.metadata().map_or(true, |metadata| metadata.is_file())
-            {
-                files.push(path);
+                if path.metadata().map_or(true, |metadata| metadata.is_file()) {
+                    files.push(path);
+                }
             }
         }
+        listed.read.sort();
+        listed.unread.sort();
+        Ok(listed)
     }
-    files.sort();
-    Ok(files)
 }
 
 /// The pictures of a folder, to be found by the place of another version in another folder: the original of a distorted
@@ -78,6 +85,7 @@ pub struct ImageFolder {
     files: BTreeSet<PathBuf>,
     /// The files of each path without extension.
     stems: HashMap<PathBuf, Vec<PathBuf>>,
+    unread: Vec<PathBuf>,
 }
 
 impl ImageFolder {
@@ -88,12 +96,13 @@ impl ImageFolder {
     pub fn open(folder: impl AsRef<Path>, recursive: bool) -> Result<Self, CoreError> {
         let folder = folder.as_ref();
         let below = |path: PathBuf| path.strip_prefix(folder).map(Path::to_path_buf).unwrap_or(path);
-        let files: BTreeSet<PathBuf> = images_in(folder, recursive)?.into_iter().map(below).collect();
+        let Listed { read, unread } = Listed::of(folder, recursive)?;
+        let files: BTreeSet<PathBuf> = read.into_iter().map(below).collect();
         let mut stems: HashMap<PathBuf, Vec<PathBuf>> = HashMap::new();
         for file in &files {
             stems.entry(file.with_extension("")).or_default().push(file.clone());
         }
-        Ok(Self { folder: folder.into(), files, stems })
+        Ok(Self { folder: folder.into(), files, stems, unread })
     }
 
     /// The version of another image here, by the path of that below its own folder: the file of the same path, or else the
@@ -109,6 +118,12 @@ impl ImageFolder {
     /// The pictures, sorted by path.
     pub fn files(&self) -> impl Iterator<Item = PathBuf> {
         self.files.iter().map(|file| self.folder.join(file))
+    }
+
+    /// The pictures that are left out since their formats are not read, such as GIF, AVIF and PPM; told by their extension,
+    /// sorted by path.
+    pub fn unread(&self) -> &[PathBuf] {
+        &self.unread
     }
 }
 
@@ -182,7 +197,8 @@ mod tests {
         unread.iter().copied().for_each(make);
         make("._b.gif");
         assert_eq!(names(false), here);
-        let left_out = |recursive| unread_images_in(folder.path(), recursive).expect("lists");
+        let left_out =
+            |recursive| ImageFolder::open(folder.path(), recursive).expect("lists").unread().to_vec();
         assert_eq!(left_out(true), unread.map(|name| folder.path().join(name)));
         assert_eq!(
             left_out(false),

@@ -24,7 +24,7 @@ pub use error::CoreError;
 pub use file::{
     FileId, create_folder, is_same_file, lock, output_target, remove_unnamed_temporaries, write_atomically,
 };
-pub use folder::{ImageFolder, images_in, unread_images_in};
+pub use folder::{ImageFolder, images_in};
 pub use maps::{PatchMap, PatchPosition, scale_shares};
 pub use observer::{Observer, Silent, Work};
 pub use results::{RecordForm, ResultsFile, read_records};

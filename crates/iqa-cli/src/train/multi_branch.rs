@@ -21,10 +21,8 @@ use crate::train::report::report;
 use crate::train::source::Sources;
 use crate::train::{Common, Preset, is_given, select, shipped};
 
-/// What the branches `frozen_*`, whose network and run are what they are, do not look at: fields of the options, and their
-/// names.
-const NOT_FOR_FROZEN: [(&str, &str); 4] =
-    [("preset", "preset"), ("backbone", "backbone"), ("narrow", "narrow"), ("no_flips", "no-flips")];
+/// Options that the branches `frozen_*`, whose network and run are what they are, do not look at.
+const NOT_FOR_FROZEN: [&str; 4] = ["preset", "backbone", "narrow", "no-flips"];
 
 /// Of the recipe `multibranch`.
 #[derive(Args)]
@@ -123,9 +121,8 @@ struct Row {
 impl MultiBranchOptions {
     /// That no option is given which other branches alone look at.
     pub(crate) fn of_its_branches(&self, matches: &ArgMatches) -> Result<(), Box<dyn Error>> {
-        let given = |(id, _): &&(&str, &str)| is_given(matches, id);
-        match NOT_FOR_FROZEN.iter().find(given) {
-            Some((_, option)) if Branches::from(self.branches).has_frozen_nr() => {
+        match NOT_FOR_FROZEN.into_iter().find(|option| is_given(matches, &option.replace('-', "_"))) {
+            Some(option) if Branches::from(self.branches).has_frozen_nr() => {
                 Err(format!("--{option} is not for the branches frozen_all and frozen_nr").into())
             }
             _ => Ok(()),

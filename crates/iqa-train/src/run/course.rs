@@ -205,12 +205,12 @@ fn run_in<C: Course>(
         // Before its weights are tried.
         same_run(&found, &before, (course.recipe(), course.data()), course.longest())?;
         learner = course.restore(learner, &found)?;
-        state.log = before.log;
+        (state.log, state.kept) = (before.log, before.kept);
         if let Some(name) = course.kept(&state.log) {
             let path = folder.file(name);
             let digest = by_content(&path)?;
             // Checkpoints of before do not tell it.
-            if before.kept.is_some_and(|kept| kept != digest) {
+            if *state.kept.get_or_insert_with(|| digest.clone()) != digest {
                 return Err(TrainError::KeptWeights { path });
             }
         }
@@ -246,8 +246,12 @@ fn run_in<C: Course>(
                     let row = course.mark(&mut learner, step, start.elapsed().as_secs_f64())?;
                     let line = row.to_string();
                     state.log.push(row);
-                    let kept = course.kept(&state.log);
-                    state.kept = kept.map(|name| by_content(&folder.file(name))).transpose()?;
+                    state.kept = match (course.kept(&state.log), state.kept) {
+                        // Not read again in every epoch that is no better.
+                        (Some(_), Some(kept)) => Some(kept),
+                        (Some(name), None) => Some(by_content(&folder.file(name))?),
+                        (None, _) => None,
+                    };
                     let mut parts = Parts::new(&checkpoint_file);
                     course.store(&learner, &mut parts)?;
                     parts.write(&state)?;
