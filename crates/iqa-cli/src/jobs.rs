@@ -183,15 +183,14 @@ pub(crate) fn open_folder(path: &Path, recursive: bool) -> Result<ImageFolder, C
     let folder = ImageFolder::open(path, recursive)?;
     if let [first, others @ ..] = folder.unread() {
         let first = first.strip_prefix(path).unwrap_or(first).display();
-        match others.len() {
-            0 => {
-                remark!("{}: a picture of a format that is not read was passed over, {first}", path.display())
-            }
-            more => remark!(
-                "{}: {} pictures of formats that are not read were passed over, {first} the first",
-                path.display(),
-                more + 1
-            ),
+        let folder = path.display();
+        if others.is_empty() {
+            remark!("{folder}: a picture of a format that is not read was passed over, {first}");
+        } else {
+            let count = others.len() + 1;
+            remark!(
+                "{folder}: {count} pictures of formats that are not read were passed over, {first} the first"
+            );
         }
     }
     Ok(folder)
