@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::error::Error;
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::{Path, PathBuf, is_separator};
 
 use clap::Args;
 use iqa_models::core::{CoreError, ImageFolder, is_same_file};
@@ -62,7 +62,10 @@ impl Jobs {
             None => Self::named(images, reference.as_deref(), *recursive)?,
         };
         let has_references = jobs.list.iter().any(|job| job.reference.is_some()) || reference.is_some();
-        let models = models.open(Some(need_of(has_references)), map)?;
+        // A model of weights may leave the references of a list alone, not the one that is named for it.
+        let leaves_alone = pairs.pairs.is_some() && has_references;
+        let need = if leaves_alone { None } else { Some(need_of(has_references)) };
+        let models = models.open(need, map)?;
         match &pairs.pairs {
             None => check_references(&models, reference.is_some())?,
             // Each row of a list says for itself. One of references may be for several models.
@@ -144,9 +147,11 @@ impl Jobs {
         let pattern = argument.to_str().filter(|text| !path.exists() && text.contains(['*', '?', '[']));
         let Some(pattern) = pattern else { return vec![path.into()] };
         // By the crate's own option a name that is no text is a panic.
-        let is_hidden =
-            |path: &Path| path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
-        let wanted = |found: &PathBuf| is_hidden(path) || !is_hidden(found);
+        let wanted = |found: &PathBuf| {
+            let found = found.to_string_lossy();
+            let mut hidden = found.split(is_separator).filter(|name| name.starts_with('.'));
+            hidden.all(|name| pattern.split(is_separator).any(|part| asks_for(part, name)))
+        };
         let found: Vec<PathBuf> =
             glob::glob(pattern).map(|paths| paths.flatten().filter(wanted).collect()).unwrap_or_default();
         if found.is_empty() {
@@ -175,6 +180,16 @@ impl Jobs {
         }
         found
     }
+}
+
+/// Whether a part of a pattern is meant for a name that begins with a dot: `.` and `..` stand for themselves, and others are asked
+/// for by a part that begins with one.
+fn asks_for(part: &str, name: &str) -> bool {
+    part == name
+        || part.starts_with('.')
+            && name != "."
+            && name != ".."
+            && glob::Pattern::new(part).is_ok_and(|part| part.matches(name))
 }
 
 /// Opens a folder of pictures, and says so where it has some of formats that are not read: they are passed over, and nothing

@@ -162,6 +162,13 @@ fn a_quoted_pattern_that_folders_match_is_as_its_names() {
     let named = scores(&["dist/0.png", "dist/2.png", "dist/in", "--model", "wadiqam_nr"], folder.path());
     assert_eq!(quoted, named);
     assert_eq!(quoted.len(), 5);
+    // Hidden ones, not the folder itself and the one above; and no hidden ones on the way.
+    let quoted = scores(&["dist/.*", "--model", "wadiqam_nr"], folder.path());
+    assert_eq!(quoted, scores(&["dist/.0.png", "dist/.other", "--model", "wadiqam_nr"], folder.path()));
+    let quoted = scores(&["dist/**/0.png", "--model", "wadiqam_nr"], folder.path());
+    assert_eq!(quoted, scores(&["dist/0.png", "--model", "wadiqam_nr"], folder.path()));
+    let quoted = scores(&["dist/.o*/*.png", "--model", "wadiqam_nr"], folder.path());
+    assert_eq!(quoted, scores(&["dist/.other/0.png", "--model", "wadiqam_nr"], folder.path()));
     // With a folder of references each is below the folder that matched.
     let by_folder = |images: &[&str]| {
         let mut command = iqa("score");

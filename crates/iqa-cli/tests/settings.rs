@@ -241,6 +241,12 @@ fn a_model_without_a_reference_looks_at_none_of_a_list() {
     assert!(!told.contains("its own reference"), "{told}");
     let (text, _) = score(&["wadiqam_nr", "--format", "json"]);
     assert!(text.lines().all(|line| line.contains("\"reference\":null")), "{text}");
+    // Nor by its weights, without a name.
+    let weights = concat!(env!("CARGO_MANIFEST_DIR"), "/../iqa-heads/weights/wadiqam_nr.safetensors");
+    let arguments = ["--pairs", "list.csv", "--weights", weights];
+    let (output, by_weights) = run(&mut iqa("score"), &arguments, folder.path());
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert_eq!(by_weights, score(&["wadiqam_nr"]).0);
     // Beside one that takes it, each says for itself.
     let (text, told) = score(&["psnr,wadiqam_nr"]);
     let lines: Vec<&str> = text.lines().collect();

@@ -225,6 +225,10 @@ fn photographs_that_a_source_keeps_out_are_trained_on_by_no_other() {
         assert!(told.contains(&format!("{file}: kept out of training in the source ")), "{told}");
         assert!(!at("run").exists());
     }
+    // References are on all sides of a leaky split, of both sources alike.
+    let leaky = format!("{rated};split=0.5,0.25,0.25;leaky-image-split");
+    let told = stderr(&train([&leaky, &leaky]));
+    assert!(!told.contains("kept out of training"), "{told}");
     let same = one.replace("jpeg", "white_noise");
     let done = train([one, &same]);
     assert!(done.status.success(), "{}", stderr(&done));

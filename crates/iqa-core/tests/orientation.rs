@@ -34,6 +34,16 @@ fn marked_exif(orientation: u8) -> Vec<u8> {
     [b"Exif\0\0", &exif(orientation)[..]].concat()
 }
 
+/// A JPEG file with an empty EXIF segment, and the mark of XMP, before the one that tells.
+fn jpeg_behind_an_empty_segment(orientation: u8) -> Vec<u8> {
+    let mut file = Vec::new();
+    turned(JpegEncoder::new_with_quality(&mut file, 95), exif(orientation));
+    let segment = |body: &[u8]| [b"\xff\xe1\0", &[2 + body.len() as u8][..], body].concat();
+    let earlier = [segment(b"Exif\0\0"), segment(b"http://ns.adobe.com/xap/1.0/\0")].concat();
+    file.splice(2..2, earlier);
+    file
+}
+
 /// The texture with an EXIF block.
 fn turned(mut encoder: impl ImageEncoder, exif: Vec<u8>) {
     encoder.set_exif_metadata(exif).expect("has EXIF");
@@ -61,7 +71,7 @@ fn png_with_last(name: &[u8], body: &[u8]) -> Vec<u8> {
 #[test]
 fn all_eight_orientations_are_applied() {
     type Encode = fn(&mut Vec<u8>, u8);
-    let formats: [Encode; 9] = [
+    let formats: [Encode; 10] = [
         |bytes, orientation| turned(PngEncoder::new(bytes), exif(orientation)),
         |bytes, orientation| turned(JpegEncoder::new_with_quality(bytes, 95), exif(orientation)),
         |bytes, orientation| turned(WebPEncoder::new_lossless(bytes), exif(orientation)),
@@ -69,6 +79,7 @@ fn all_eight_orientations_are_applied() {
         |bytes, orientation| turned(JpegEncoder::new_with_quality(bytes, 95), long_exif(orientation)),
         |bytes, orientation| turned(WebPEncoder::new_lossless(bytes), long_exif(orientation)),
         |bytes, orientation| turned(WebPEncoder::new_lossless(bytes), marked_exif(orientation)),
+        |bytes, orientation| *bytes = jpeg_behind_an_empty_segment(orientation),
         |bytes, orientation| *bytes = png_with_last(b"eXIf", &exif(orientation)),
         |bytes, orientation| *bytes = png_with_last(b"eXIf", &marked_exif(orientation)),
     ];

@@ -16,7 +16,7 @@ use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
-use crate::{TrainError, seed};
+use crate::{QualityLoss, TrainError, seed};
 
 /// Bytes of decoded images that a [`SetTraining`] or [`SetValidation`] keeps, unless told otherwise; the same again of
 /// references.
@@ -86,6 +86,31 @@ pub fn check_pictures(
         check_minimum(pair.distorted.dimensions(), minimum).map_err(|error| pair.refused(error))
     };
     (0..pairs.samples()).into_par_iter().find_map_first(|index| check(index).err()).map_or(Ok(()), Err)
+}
+
+/// That a loss which compares the images of a batch has something to compare: the labels of the first source are not all the
+/// same, as far as a few batches tell. One alone may be of one label.
+///
+/// # Errors
+/// [`TrainError::ConstantBatch`], and what reading the data gives.
+pub(crate) fn check_labels(
+    training: &dyn TrainingPairs,
+    loss: &QualityLoss,
+    images: usize,
+) -> Result<(), TrainError> {
+    const BATCHES: usize = 8;
+    if !loss.compares() {
+        return Ok(());
+    }
+    let mut first = None;
+    for step in 0..BATCHES {
+        for pair in training.batch(step, images)?.iter().filter(|pair| pair.source == 0) {
+            if *first.get_or_insert(pair.quality01) != pair.quality01 {
+                return Ok(());
+            }
+        }
+    }
+    first.map_or(Ok(()), |value| Err(TrainError::ConstantBatch { what: "targets", value }))
 }
 
 /// A training set: samples that may differ from epoch to epoch, but not from call to call.

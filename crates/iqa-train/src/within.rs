@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use burn::tensor::{Int, Tensor, TensorData};
 
-use crate::losses::{self, to_tensor};
+use crate::TrainError;
+use crate::losses::{self, QualityLoss, to_tensor};
 
 /// `loss` of the images of the first source, whose scale the score keeps, and for each further source `(1 - PLCC) / 2`
 /// of its own images: labels of different studies are never compared.
@@ -33,6 +34,29 @@ pub(crate) fn by_source<E>(
         }
     }
     Ok(sum)
+}
+
+/// [`by_source`] of a recipe's loss for a batch as it was drawn: where the first source's images happen to be of one label, the
+/// terms that compare them say nothing.
+///
+/// # Errors
+/// As [`QualityLoss::loss`], but for labels that are all the same.
+pub(crate) fn of_drawn(
+    loss: &QualityLoss,
+    scores: &Tensor<1>,
+    targets: &[f64],
+    sources: &[usize],
+) -> Result<Tensor<1>, TrainError> {
+    by_source(scores, targets, sources, |scores, targets| {
+        let found = loss.loss(scores.clone(), targets);
+        if let Err(TrainError::ConstantBatch { what: "targets", .. }) = found {
+            let [each, _] = loss.parts();
+            let targets = to_tensor(targets, &scores.device());
+            // In the graph, also without such a term.
+            return Ok(each.sum(&scores, &targets) + scores.sum() * 0.0);
+        }
+        found
+    })
 }
 
 /// The mean over the sources of `loss` of their images; 0 for a source whose images are of one label, of which a loss that

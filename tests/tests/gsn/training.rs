@@ -97,7 +97,7 @@ fn recipe() -> GsnRecipe {
 }
 
 /// Initial weights draw from a generator that is global on a device: one run at a time.
-fn train_alone(recipe: &GsnRecipe, data: &Mixed, folder: &Path) -> Result<Outcome, TrainError> {
+fn train_alone(recipe: &GsnRecipe, data: &dyn TrainingPairs, folder: &Path) -> Result<Outcome, TrainError> {
     static RUNNING: Mutex<()> = Mutex::new(());
     let _alone = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
     train(recipe, data, &Mixed::new(10), folder, &Device::flex(), &Silent)
@@ -178,6 +178,34 @@ fn batches_without_a_loss_end_the_run_before_they_reach_the_weights() {
     assert!(small.contains("40x31") && small.contains("crop of 32x32"), "{small}");
     let empty = error(Mixed::new(0), &recipe());
     assert!(matches!(empty, TrainError::Empty { set: "training" }));
+}
+
+/// Labels of which batches of two are often alike, as opinions in whole numbers are.
+#[test]
+fn a_batch_of_one_label_by_chance_does_not_end_a_run() {
+    struct Pairwise(Mixed);
+    impl TrainingPairs for Pairwise {
+        fn samples(&self) -> usize {
+            self.0.count
+        }
+
+        fn pair(&self, epoch: u64, index: usize) -> Result<TrainingPair, TrainError> {
+            let quality01 = (index / 2 % 2) as f64;
+            Ok(TrainingPair { quality01, ..TrainingPairs::pair(&self.0, epoch, index)? })
+        }
+
+        fn key(&self) -> Result<DataKey, TrainError> {
+            TrainingPairs::key(&self.0)
+        }
+    }
+    for loss in [QualityLoss::gsn(), QualityLoss::gsn_pair().with(1.0, Term::Mse)] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let recipe = GsnRecipe { images: 2, epochs: 2, loss, ..recipe() };
+        let data = Pairwise(Mixed::new(8));
+        let outcome = train_alone(&recipe, &data, folder.path()).expect("trains");
+        assert_eq!(outcome.log.len(), 2);
+        assert!(outcome.log.iter().all(|row| row.train_loss.is_finite()), "{:?}", outcome.log);
+    }
 }
 
 /// The same run towards the other direction: scores that fall with the quality, and figures with the same sign.

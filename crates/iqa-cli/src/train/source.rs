@@ -312,24 +312,24 @@ impl Source {
         }
     }
 
-    /// The files that it keeps out of training.
+    /// The files that it keeps out of training; of a leaky split references are on all sides.
     fn kept_out(&self) -> Vec<&Path> {
         match self {
-            Self::Photographs { validation, test, .. } => self.files([validation, test]),
-            Self::Set { split, .. } => self.files([&split.validation, &split.test]),
+            Self::Photographs { validation, test, .. } => self.files([validation, test], true),
+            Self::Set { split, .. } => self.files([&split.validation, &split.test], !split.leaky),
         }
     }
 
     /// The files that it trains on.
     fn trained(&self) -> Vec<&Path> {
         match self {
-            Self::Photographs { training, .. } => self.files([training]),
-            Self::Set { split, .. } => self.files([&split.train]),
+            Self::Photographs { training, .. } => self.files([training], true),
+            Self::Set { split, .. } => self.files([&split.train], true),
         }
     }
 
-    /// The files of some parts: photographs, or pictures of a set and their references.
-    fn files<const N: usize>(&self, parts: [&Vec<usize>; N]) -> Vec<&Path> {
+    /// The files of some parts: photographs, or pictures of a set, with their references or without.
+    fn files<const N: usize>(&self, parts: [&Vec<usize>; N], references: bool) -> Vec<&Path> {
         let indices = parts.into_iter().flatten().copied();
         match self {
             Self::Photographs { references, .. } => {
@@ -337,7 +337,9 @@ impl Source {
             }
             Self::Set { set, .. } => {
                 let samples = indices.map(|index| &set.samples()[index]);
-                let files = samples.flat_map(|sample| [Some(&sample.distorted), sample.reference.as_ref()]);
+                let files = samples.flat_map(|sample| {
+                    [Some(&sample.distorted), sample.reference.as_ref().filter(|_| references)]
+                });
                 files.flatten().map(PathBuf::as_path).collect()
             }
         }

@@ -92,10 +92,16 @@ pub(super) fn open(
     let rows = rows(list)?;
     // An empty list is told by the collector.
     let scale = if rows.is_empty() { ScoreScale::mos(0.0, 1.0) } else { scale(&rows)? };
-    let mut rated = HashMap::new();
+    let (mut rated, mut ids) = (HashMap::new(), HashMap::new());
     for row in rows {
-        // Lower case, so that one photograph spelt in two ways is still one.
-        let of_reference = row.reference.as_deref().map(|path| plain(path).to_string_lossy().to_lowercase());
+        let (distorted, reference) =
+            (names.find(&row.distorted), row.reference.as_deref().map(|path| names.find(path)));
+        // Lower case, so that one photograph spelt in two ways is still one; and so it is over links, by its first name.
+        let of_reference = row.reference.as_deref().map(|path| {
+            let name = plain(path).to_string_lossy().to_lowercase();
+            let file = reference.as_ref().and_then(|found| FileId::of(found.as_ref().ok()?));
+            file.map_or(name.clone(), |file| ids.entry(file).or_insert(name).clone())
+        });
         let rating = Rating {
             raw: row.score,
             std: row.std,
@@ -104,8 +110,6 @@ pub(super) fn open(
             type_name: row.type_name,
             level: row.level,
         };
-        let (distorted, reference) =
-            (names.find(&row.distorted), row.reference.as_deref().map(|path| names.find(path)));
         // By two names it is one picture all the same, with two opinions or in two parts of a split.
         if let Ok(image) = &distorted
             && let Some(earlier) = FileId::of(image).and_then(|file| rated.insert(file, row.line))

@@ -165,14 +165,17 @@ fn a_reference_is_in_one_group_whatever_path_leads_to_it() {
             let [a, b, c] = groups;
             format!("d1.png,1,r1.png,{a}\nd2.png,2,r2.png,{b}\nd3.png,3,{other},{c}\n")
         };
-        let message = open(&rows([""; 3])).expect_err("one photograph in two groups").to_string();
-        assert!(
-            message.contains("list.csv, line 4: expected one group for each reference image"),
-            "{message}"
-        );
-        assert!(message.contains(other), "{message}");
-        // A column says that it is one.
+        // By its first name, where no column has another.
+        assert_eq!(open(&rows([""; 3])).expect("two groups").reference_ids(), ["r1.png", "r2.png"]);
         assert_eq!(open(&rows(["x", "y", "x"])).expect("two groups").reference_ids(), ["x", "y"]);
+        for groups in [["x", "y", "y"], ["x", "y", ""]] {
+            let message = open(&rows(groups)).expect_err("one photograph in two groups").to_string();
+            assert!(
+                message.contains("list.csv, line 4: expected one group for each reference image"),
+                "{message}"
+            );
+            assert!(message.contains(other), "{message}");
+        }
     }
     // Nor is it rated under another name in the group of another.
     let message = open("d1.png,1,r1.png,\nsoft.png,2,r2.png,\n").expect_err("another's").to_string();

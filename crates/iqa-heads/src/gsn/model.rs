@@ -52,7 +52,7 @@ impl NormedConv {
 }
 
 /// A new value of a parameter, which learns where parameters do.
-fn learned(value: Tensor<2>) -> Tensor<2> {
+fn learned<const D: usize>(value: Tensor<D>) -> Tensor<D> {
     if value.device().is_autodiff() { value.require_grad() } else { value }
 }
 
@@ -66,6 +66,22 @@ impl Gsn {
             let places = weight.dims()[0] as f64;
             learned(weight.full_like(1.0 / places))
         });
+        self
+    }
+
+    /// The offset of the scores is such that those of these pairs are `mean` on average, for instance the mean of their labels.
+    /// Running statistics take the pairs up, as in a step.
+    ///
+    /// # Shapes
+    /// As of [`Self::forward_training`].
+    ///
+    /// # Panics
+    /// As [`Self::forward_training`].
+    #[must_use]
+    pub fn with_mean(mut self, mean: f64, distorted: Tensor<4>, reference: Tensor<4>) -> Self {
+        let off = mean - self.forward_training(distorted, reference).mean().into_scalar::<f64>();
+        let moved = |bias: Tensor<1>| learned(bias.full_like(bias.clone().into_scalar::<f64>() + off));
+        self.fc.bias = self.fc.bias.map(|bias| bias.map(moved));
         self
     }
 

@@ -32,7 +32,8 @@ pub struct GsnRecipe {
     pub schedule: Schedule,
     /// The optimiser.
     pub optimiser: RangerConfig,
-    /// Whether the last layer starts as the mean of its map ([`Gsn::with_mean_head`](iqa_heads::gsn::Gsn::with_mean_head)).
+    /// Whether the last layer starts as the mean of its map ([`Gsn::with_mean_head`](iqa_heads::gsn::Gsn::with_mean_head)), with
+    /// the labels' mean as that of the first scores ([`Gsn::with_mean`](iqa_heads::gsn::Gsn::with_mean)).
     pub mean_head: bool,
     /// Weights of ours of the same network to start from; `None` for random ones.
     pub start_from: Option<PathBuf>,

@@ -14,9 +14,9 @@ use rand_chacha::ChaCha8Rng;
 
 use super::recipe::GsnRecipe;
 use super::validation::ValidationImages;
-use crate::data::{DataKey, check_pictures, data_key, target};
+use crate::data::{DataKey, check_labels, check_pictures, data_key, target};
 use crate::run::{self, by_content};
-use crate::within::by_source;
+use crate::within::of_drawn;
 use crate::{Outcome, Plan, Recipe, Task, TrainError, TrainingPairs, Validation, ValidationPairs, seed};
 
 /// Trains a network and writes into `folder`; goes on where an earlier run in that folder stopped.
@@ -47,7 +47,7 @@ pub fn train(
     device.seed(recipe.seed);
     let free_scale = Some(recipe.loss.has_free_scale());
     let network = GsnConfig { free_scale, ..recipe.model.clone() };
-    let model = match &recipe.start_from {
+    let mut model = match &recipe.start_from {
         Some(path) if !run::is_begun(folder) => earlier_model(path, network, &device)?,
         _ if recipe.mean_head => network.init(&device).with_mean_head(),
         _ => network.init(&device),
@@ -58,7 +58,14 @@ pub fn train(
     let images = ValidationImages::new(validation, recipe)?;
     let task = Run { recipe, recorded, data, training, validation: images, device };
     if !run::is_begun(folder) {
-        task.batch(0)?;
+        let batch = task.batch(0)?;
+        check_labels(training, &recipe.loss, recipe.images)?;
+        if recipe.mean_head && recipe.start_from.is_none() {
+            let first: Vec<f64> = batch.iter().filter(|e| e.source == 0).map(|e| e.target).collect();
+            let mean = first.iter().sum::<f64>() / first.len() as f64;
+            let [distorted, reference] = task.tensors(&batch);
+            model = model.with_mean(mean, distorted, reference);
+        }
     }
     // Lest the first epoch end with one that cannot be scored.
     let side = recipe.model.crop as u32;
@@ -90,6 +97,16 @@ fn earlier_model(path: &Path, network: GsnConfig, device: &Device) -> Result<Gsn
             found: path.display().to_string(),
             expected: "weights of ours of the recipe's network, on crops of any side",
         }),
+    }
+}
+
+impl Run<'_> {
+    /// The distorted images and the references, `[n, 3, side, side]` each.
+    fn tensors(&self, batch: &[Example]) -> [Tensor<4>; 2] {
+        let sides: [fn(&Example) -> &RgbImage; 2] = [|e| &e.distorted, |e| &e.reference];
+        sides.map(|side| {
+            Tensor::cat(batch.iter().map(|example| image_to_tensor(side(example), &self.device)).collect(), 0)
+        })
     }
 }
 
@@ -147,13 +164,11 @@ impl Task for Run<'_> {
     }
 
     fn loss(&self, model: &Gsn, batch: Vec<Example>, _step: usize) -> Result<Tensor<1>, TrainError> {
-        let images = |side: fn(&Example) -> &RgbImage| {
-            Tensor::cat(batch.iter().map(|example| image_to_tensor(side(example), &self.device)).collect(), 0)
-        };
-        let scores = model.forward_training(images(|e| &e.distorted), images(|e| &e.reference));
+        let [distorted, reference] = self.tensors(&batch);
+        let scores = model.forward_training(distorted, reference);
         let targets: Vec<f64> = batch.iter().map(|example| example.target).collect();
         let sources: Vec<usize> = batch.iter().map(|example| example.source).collect();
-        by_source(&scores, &targets, &sources, |scores, targets| self.recipe.loss.loss(scores, targets))
+        of_drawn(&self.recipe.loss, &scores, &targets, &sources)
     }
 
     fn validate(&self, model: &Gsn) -> Result<Option<Validation>, TrainError> {

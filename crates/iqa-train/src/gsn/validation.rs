@@ -11,7 +11,7 @@ use rand_chacha::ChaCha8Rng;
 
 use super::recipe::GsnRecipe;
 use crate::data::target;
-use crate::within::{by_source, places};
+use crate::within::{of_drawn, places};
 use crate::{QualityLoss, TrainError, TrainingPair, Validation, ValidationPairs, seed};
 
 /// Bytes of validation images kept between epochs; those beyond are read again.
@@ -93,7 +93,7 @@ impl<'a> ValidationImages<'a> {
             let scores: Vec<f32> = of(&predictions).into_iter().map(|value| value as f32).collect();
             let scores = Tensor::from_floats(scores.as_slice(), &model.device());
             let sources: Vec<usize> = batch.iter().map(|&index| sources[index]).collect();
-            let found = by_source(&scores, &of(&targets), &sources, |s, t| self.loss.loss(s, t))?;
+            let found = of_drawn(&self.loss, &scores, &of(&targets), &sources)?;
             loss += found.into_scalar::<f64>();
             batches += 1.0;
         }

@@ -17,9 +17,9 @@ use serde::{Deserialize, Serialize};
 
 use super::cache::FrozenCache;
 use super::recipe::MultiBranchRecipe;
-use crate::data::{DataKey, check_pictures, data_key, target};
+use crate::data::{DataKey, check_labels, check_pictures, data_key, target};
 use crate::run;
-use crate::within::by_source;
+use crate::within::of_drawn;
 use crate::{
     Outcome, Plan, Recipe, Task, TrainError, TrainingPair, TrainingPairs, Validation, ValidationPairs,
 };
@@ -64,6 +64,9 @@ pub fn train(
     }
     let minimum = recipe.model.minimum_size()?;
     check_pictures(validation, recipe.model.branches.has_frp(), minimum)?;
+    if !run::is_begun(folder) {
+        check_labels(training, &recipe.loss, recipe.images)?;
+    }
     let recorded = Recorded { recipe: recipe.clone(), frozen_weights: fingerprint(&frp)? };
     let device = device.clone().autodiff();
     device.seed(recipe.seed);
@@ -272,9 +275,7 @@ impl Task for Run<'_> {
 
     fn loss(&self, model: &MultiBranch, batch: Vec<Prepared>, _: usize) -> Result<Tensor<1>, TrainError> {
         let (scores, targets, sources) = scores(model, &batch, &self.device);
-        by_source(&scores, &targets, &sources, |scores, targets| {
-            self.recorded.recipe.loss.loss(scores, targets)
-        })
+        of_drawn(&self.recorded.recipe.loss, &scores, &targets, &sources)
     }
 
     fn validate(&self, model: &MultiBranch) -> Result<Option<Validation>, TrainError> {
@@ -284,9 +285,7 @@ impl Task for Run<'_> {
         let Predicted(predictions, targets, sources) = predict(model, self.validation, self.cache)?;
         let scores: Vec<f32> = predictions.iter().map(|&score| score as f32).collect();
         let scores = Tensor::from_floats(scores.as_slice(), &model.device());
-        let loss = by_source(&scores, &targets, &sources, |scores, targets| {
-            self.recorded.recipe.loss.loss(scores, targets)
-        })?;
+        let loss = of_drawn(&self.recorded.recipe.loss, &scores, &targets, &sources)?;
         // Both in the model's own direction: a good model correlates positively with its targets.
         let loss = loss.into_scalar::<f64>();
         Ok(Some(Validation::by_source(loss, &predictions, &targets, &sources)))

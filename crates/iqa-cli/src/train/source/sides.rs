@@ -10,6 +10,7 @@ use iqa_models::datasets::synthetic::Reference;
 use iqa_models::datasets::{DataSet, Sample};
 
 use super::OneSource;
+use crate::options::repeated;
 
 /// Names of references that an error lists.
 const SHOWN_NAMES: usize = 6;
@@ -19,13 +20,15 @@ pub(crate) struct Sides {
     pub(crate) train: Vec<usize>,
     pub(crate) validation: Vec<usize>,
     pub(crate) test: Vec<usize>,
+    /// Whether references are on all of them.
+    pub(crate) leaky: bool,
 }
 
 impl From<Split> for Sides {
     fn from(split: Split) -> Self {
         let [train, validation, test] =
             [split.train(), split.validation(), split.test()].map(<[usize]>::to_vec);
-        Self { train, validation, test }
+        Self { train, validation, test, leaky: false }
     }
 }
 
@@ -33,7 +36,7 @@ impl From<LeakyImageSplit> for Sides {
     fn from(split: LeakyImageSplit) -> Self {
         let [train, validation, test] =
             [split.train(), split.validation(), split.test()].map(<[usize]>::to_vec);
-        Self { train, validation, test }
+        Self { train, validation, test, leaky: true }
     }
 }
 
@@ -99,6 +102,11 @@ fn by_name(set: &DataSet, validation: &[String], test: &[String]) -> Result<Side
         )
         .into());
     }
+    for (option, names) in [("validation", validation), ("test", test)] {
+        if let Some(name) = repeated(names) {
+            return Err(format!("--{option} names {name} twice").into());
+        }
+    }
     let is = |sample: &Sample, name: &String| {
         sample.reference_id.as_deref().is_some_and(|id| id.eq_ignore_ascii_case(name))
     };
@@ -116,7 +124,7 @@ fn by_name(set: &DataSet, validation: &[String], test: &[String]) -> Result<Side
         )
         .into());
     }
-    let mut sides = Sides { train: Vec::new(), validation: Vec::new(), test: Vec::new() };
+    let mut sides = Sides { train: Vec::new(), validation: Vec::new(), test: Vec::new(), leaky: false };
     for (index, sample) in set.samples().iter().enumerate() {
         let named = |names: &[String]| names.iter().any(|name| is(sample, name));
         match (named(validation), named(test)) {

@@ -152,7 +152,8 @@ impl<'a> Header<'a> {
                 0xee if scans == 0 && body.starts_with(b"Adobe") => {
                     marks.adobe = body.get(11).copied().or(marks.adobe);
                 }
-                0xe1 if exif.is_none() => exif = body.strip_prefix(b"Exif\0\0"),
+                // An empty one may stand before one that tells something.
+                0xe1 if exif.is_none_or(<[u8]>::is_empty) => exif = body.strip_prefix(b"Exif\0\0").or(exif),
                 0xe2 => profile.extend(
                     body.strip_prefix(b"ICC_PROFILE\0").and_then(|part| part.get(2..)).unwrap_or(&[]),
                 ),
