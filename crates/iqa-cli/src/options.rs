@@ -3,9 +3,13 @@
 use std::error::Error;
 use std::ffi::OsStr;
 use std::ops::RangeInclusive;
+use std::path::Path;
+use std::sync::Arc;
 
 use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
-use iqa_models::datasets::synthetic::Reference;
+use iqa_models::datasets::DatasetError;
+use iqa_models::datasets::loader::ReferenceCache;
+use iqa_models::datasets::synthetic::{Reference, load_references};
 use iqa_models::{available_devices, models};
 
 /// A parser of whole numbers in a range, for options whose values take memory or time.
@@ -38,6 +42,32 @@ pub(crate) fn size(text: &str) -> Result<(u32, u32), String> {
     text.split_once(['x', ','])
         .and_then(|(width, height)| Some((side(width)?, side(height)?)))
         .ok_or_else(|| "expected WIDTHxHEIGHT, as in 512x384".into())
+}
+
+/// The photographs of a folder, of which so many MiB stay decoded (default: 2048); says so where that is not all.
+pub(crate) fn photographs(folder: &Path, cache: Option<usize>) -> Result<Arc<Vec<Reference>>, DatasetError> {
+    let bytes = mib(cache.unwrap_or(2048));
+    let references = load_references(folder, &ReferenceCache::new(bytes))?;
+    let size = |reference: &Reference| {
+        let (width, height) = reference.dimensions();
+        3 * u64::from(width) * u64::from(height)
+    };
+    let all: u64 = references.iter().map(size).sum();
+    if all > bytes as u64 {
+        remark!(
+            "{}: {} MiB of photographs, of which {} are kept; others are read again when they are used; \
+             `train --cache` says how many",
+            folder.display(),
+            all >> 20,
+            bytes >> 20
+        );
+    }
+    Ok(Arc::new(references))
+}
+
+/// Bytes in so many MiB.
+pub(crate) fn mib(count: usize) -> usize {
+    count.saturating_mul(1 << 20)
 }
 
 /// What comes twice in a list, or more often.

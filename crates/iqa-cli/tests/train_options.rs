@@ -120,7 +120,7 @@ const CASES: &[Case] = &[
         Refused("other training images"),
     ),
     ("cache", "set", &[&["cache", "0"]], Harmless),
-    ("cache", "wadiqam", &[&["cache", "0"]], Refused("cannot be used with")),
+    ("cache", "wadiqam", &[&["cache", "0"]], Harmless),
     ("cache", "sources", &[&["cache", "0"]], Refused("cannot be used with")),
     ("preset", "wadiqam", &[&["preset", "paper"]], Refused("another recipe (")),
     ("epochs", "wadiqam", &[&["epochs", "2"]], Refused("another recipe (epochs differs)")),

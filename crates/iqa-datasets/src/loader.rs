@@ -59,6 +59,13 @@ impl ReferenceCache {
         Self(Arc::new(Mutex::new(Store { limit: bytes, bytes: 0, clock: 0, images: HashMap::new() })))
     }
 
+    /// A cache that holds this image, and has no room for more.
+    pub(crate) fn holding(path: &Path, image: RgbImage) -> Self {
+        let cache = Self::new(image.as_raw().len());
+        cache.store().insert(path, &Arc::new(image));
+        cache
+    }
+
     /// Bytes of pixels held now; never above the limit.
     pub fn bytes(&self) -> usize {
         self.store().bytes

@@ -16,8 +16,9 @@ use iqa_models::core::{
     CoreError, FolderClaim, Observer, create_folder, remove_unnamed_temporaries, sha256_of_file,
     write_atomically,
 };
+use iqa_models::datasets::loader::ReferenceCache;
 use iqa_models::datasets::synthetic::{
-    Opinions, Photograph, PublishedCrop, SetStyle, SyntheticSet, load_reference, reference_files,
+    Opinions, Photograph, PublishedCrop, Reference, SetStyle, SyntheticSet, reference_files,
 };
 use rayon::prelude::*;
 use serde_json::json;
@@ -106,7 +107,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Box<dyn Error>> {
         opinions: options.opinions.as_deref().map(Opinions::read).transpose()?,
     };
     if let Some(folder) = &options.contact_sheets {
-        return sheets::draw(&set, &load_reference(&files[0])?, folder);
+        return sheets::draw(&set, &Reference::open(&files[0], &ReferenceCache::new(usize::MAX))?, folder);
     }
     if let Some(folder) = &options.output {
         make(&set, &files, folder)?;
@@ -127,7 +128,7 @@ fn make(set: &SyntheticSet, files: &[PathBuf], folder: &Path) -> Result<(), Box<
     let made = AtomicUsize::new(0);
     let mut psnrs = Vec::with_capacity(set.len());
     for (file, photograph) in files.iter().zip(&set.photographs) {
-        let crop = set.crop(photograph, &load_reference(file)?)?;
+        let crop = set.crop(photograph, &Reference::open(file, &ReferenceCache::new(usize::MAX))?)?;
         write_png(&folder.join(set.style.reference_path(photograph.number)), &crop)?;
         let items: Vec<_> = set.items(photograph.number).collect();
         let of_photograph: Vec<f64> = items

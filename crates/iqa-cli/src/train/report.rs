@@ -118,7 +118,10 @@ fn on_photographs(
     };
     let pristine = SyntheticGrid::new(Arc::clone(references), test, synthetic(trained, size), seed)?
         .pristine()
-        .map(|sample| Ok((sample.reference_index, score(&sample)?)))
+        .map(|sample| {
+            let sample = sample?;
+            Ok((sample.reference_index, score(&sample)?))
+        })
         .collect::<Result<Vec<_>, Box<dyn Error>>>()?;
 
     let mut text = String::from("| type | SRCC | mean score at levels 1 to 5 |\n|---|---|---|\n");

@@ -8,7 +8,7 @@ use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::options::{photographs_by_name, repeated, size};
+use crate::options::{mib, photographs, photographs_by_name, repeated, size};
 use crate::sets::SetOptions;
 use clap::{Args, CommandFactory, Parser};
 use iqa_models::core::FileId;
@@ -16,7 +16,7 @@ use iqa_models::datasets::DataSet;
 use iqa_models::datasets::augment::PairAugment;
 use iqa_models::datasets::distort::Distortion;
 use iqa_models::datasets::synthetic::{
-    KADID_SIZE, Reference, SyntheticConfig, SyntheticGrid, SyntheticTrain, load_references,
+    KADID_SIZE, Reference, SyntheticConfig, SyntheticGrid, SyntheticTrain,
 };
 use iqa_models::train::{
     Mixture, SetTraining, SetValidation, Shuffled, TrainingPairs, ValidationMixture, ValidationPairs,
@@ -107,9 +107,9 @@ struct OneSource {
     /// Split a set by image although it has references: LEAKY, every photograph is on all sides.
     #[arg(long, requires = "set", conflicts_with_all = ["photographs", "validation", "test"])]
     leaky_image_split: bool,
-    /// Decoded images of a set kept in memory, in MiB, and as many of references.
-    #[arg(long, default_value_t = 256, conflicts_with = "photographs")]
-    cache: usize,
+    /// Decoded images kept in memory, in MiB (default: 2048 of photographs; 256 of a set, and as many of references).
+    #[arg(long)]
+    cache: Option<usize>,
 }
 
 /// The images of a run.
@@ -257,7 +257,7 @@ impl Source {
     fn open(options: &OneSource, seed: u64) -> Result<Self, Box<dyn Error>> {
         if let Some(set) = options.rated.open()? {
             let split = split(&set, options, seed)?;
-            return Ok(Self::Set { set, split, cache: options.cache << 20, seed });
+            return Ok(Self::Set { set, split, cache: mib(options.cache.unwrap_or(256)), seed });
         }
         let Some(folder) = &options.photographs else {
             return Err("give --photographs, --set with --root, or --source for each of several".into());
@@ -278,7 +278,7 @@ impl Source {
         // Two values are one with a comma.
         let text = options.size.join(",");
         let size = size(&text).map_err(|error| format!("--size {text}: {error}"))?;
-        let references = Arc::new(load_references(folder)?);
+        let references = photographs(folder, options.cache)?;
         let validation = photographs_by_name(&references, &options.validation)?;
         let test = photographs_by_name(&references, &options.test)?;
         if let Some(&both) = validation.iter().find(|index| test.contains(index)) {

@@ -8,13 +8,14 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use image::{RgbImage, imageops};
-use iqa_core::{DecodeOptions, images_in, read_image, sha256};
+use iqa_core::{images_in, sha256};
 use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use crate::DatasetError;
 use crate::distort::{Distortion, Level};
+use crate::loader::ReferenceCache;
 
 pub use published::{Opinions, PublishedCrop};
 pub use set::{Photograph, SetItem, SetStyle, SyntheticSet};
@@ -25,23 +26,64 @@ pub const KADID_SIZE: (u32, u32) = (512, 384);
 /// is a little above the best mean of its mildest distortions (4.61).
 pub const PRISTINE_MOS: f32 = 4.8;
 
-/// A pristine photograph.
+/// A pristine photograph: what is known of it, and where its pixels are, in memory or in a file.
 #[derive(Clone, Debug)]
 pub struct Reference {
     /// File name without extension.
     pub name: String,
     /// The file, by which it is told from others of its name.
     pub path: PathBuf,
-    /// The photograph.
-    pub image: RgbImage,
+    size: (u32, u32),
+    /// Of the pixels.
+    digest: String,
+    pixels: ReferenceCache,
 }
 
-/// Reads every image of a folder, sorted by file name.
+impl Reference {
+    /// A photograph in memory, where it stays.
+    pub fn new(name: String, path: PathBuf, image: RgbImage) -> Self {
+        let (size, digest) = (image.dimensions(), sha256(image.as_raw()));
+        let pixels = ReferenceCache::holding(&path, image);
+        Self { name, path, size, digest, pixels }
+    }
+
+    /// Reads a photograph. Its pixels stay in `cache` for as long as there is room, and are read again when they are used after
+    /// that.
+    ///
+    /// # Errors
+    /// [`DatasetError::Image`], which names the file.
+    pub fn open(path: &Path, cache: &ReferenceCache) -> Result<Self, DatasetError> {
+        let name = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+        let image = cache.load(path)?;
+        let digest = sha256(image.as_raw());
+        Ok(Self { name, path: path.into(), size: image.dimensions(), digest, pixels: cache.clone() })
+    }
+
+    /// Width and height, in pixels.
+    pub fn dimensions(&self) -> (u32, u32) {
+        self.size
+    }
+
+    /// The pixels.
+    ///
+    /// # Errors
+    /// [`DatasetError::Image`] where the file is gone, [`DatasetError::PhotographChanged`] where it has another size than it had.
+    pub fn image(&self) -> Result<Arc<RgbImage>, DatasetError> {
+        let image = self.pixels.load(&self.path)?;
+        if image.dimensions() != self.size {
+            let (path, found) = (self.path.clone(), image.dimensions());
+            return Err(DatasetError::PhotographChanged { path, found, expected: self.size });
+        }
+        Ok(image)
+    }
+}
+
+/// Opens every image of a folder, sorted by file name, each of which is read once for that.
 ///
 /// # Errors
-/// Those of [`reference_files`] and [`load_reference`].
-pub fn load_references(folder: &Path) -> Result<Vec<Reference>, DatasetError> {
-    reference_files(folder)?.iter().map(|path| load_reference(path)).collect()
+/// Those of [`reference_files`] and [`Reference::open`].
+pub fn load_references(folder: &Path, cache: &ReferenceCache) -> Result<Vec<Reference>, DatasetError> {
+    reference_files(folder)?.iter().map(|path| Reference::open(path, cache)).collect()
 }
 
 /// The images of a folder, sorted by file name, as [`images_in`] tells them.
@@ -54,16 +96,6 @@ pub fn reference_files(folder: &Path) -> Result<Vec<PathBuf>, DatasetError> {
         return Err(DatasetError::NoImages { path: folder.into() });
     }
     Ok(paths)
-}
-
-/// Reads a photograph.
-///
-/// # Errors
-/// [`DatasetError::Image`], which names the file.
-pub fn load_reference(path: &Path) -> Result<Reference, DatasetError> {
-    let image = read_image(path, &DecodeOptions::default())?;
-    let name = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
-    Ok(Reference { name, path: path.into(), image })
 }
 
 /// A distorted image with its original and its label.
@@ -111,8 +143,8 @@ impl SyntheticConfig {
     /// What all samples depend on, by name; the pictures by a digest of their pixels.
     fn key(&self, references: &[Reference], indices: &[usize], seed: u64) -> BTreeMap<String, String> {
         let pixels = |&index: &usize| {
-            let image = &references[index].image;
-            format!("{}x{} {}\n", image.width(), image.height(), sha256(image.as_raw()))
+            let Reference { size: (width, height), digest, .. } = &references[index];
+            format!("{width}x{height} {digest}\n")
         };
         let pixels: String = indices.iter().map(pixels).collect();
         let distortions: Vec<&str> = self.distortions.iter().map(|distortion| distortion.name()).collect();
@@ -140,7 +172,7 @@ impl SyntheticConfig {
         indices
             .iter()
             .map(|&index| &references[index])
-            .try_for_each(|reference| check_size(&reference.name, reference.image.dimensions(), self.size))
+            .try_for_each(|reference| check_size(&reference.name, reference.dimensions(), self.size))
     }
 }
 
@@ -221,7 +253,7 @@ impl SyntheticTrain {
     /// Sample `index` of an epoch.
     ///
     /// # Errors
-    /// Those of [`Distortion::apply`].
+    /// Those of [`Distortion::apply`] and [`Reference::image`].
     ///
     /// # Panics
     /// When `index` is not below [`Self::len`].
@@ -232,7 +264,7 @@ impl SyntheticTrain {
         let (distortion, reference_index) =
             (self.config.distortions[rest % kinds], self.indices[rest / kinds]);
         let rng = &mut self.rng(epoch, index as u64);
-        let reference = self.augment(&self.references[reference_index].image, rng);
+        let reference = self.augment(&*self.references[reference_index].image()?, rng);
         if rng.random::<f32>() < self.config.pristine_part {
             return Ok(pristine(reference, reference_index));
         }
@@ -317,7 +349,7 @@ impl SyntheticGrid {
     /// Sample `index`: levels change fastest, then distortions, then references.
     ///
     /// # Errors
-    /// Those of [`Distortion::apply`].
+    /// Those of [`Distortion::apply`] and [`Reference::image`].
     ///
     /// # Panics
     /// When `index` is not below [`Self::len`].
@@ -329,7 +361,7 @@ impl SyntheticGrid {
             (self.config.distortions[rest % kinds], self.indices[rest / kinds]);
         let level = Level::new(level as f32 + 1.0).unwrap_or(Level::WORST);
         let seed = self.seed.wrapping_add(index as u64);
-        distorted(self.crop(reference_index), reference_index, distortion, level, seed)
+        distorted(self.crop(reference_index)?, reference_index, distortion, level, seed)
     }
 
     /// All that the samples depend on, by names in the plural.
@@ -338,12 +370,15 @@ impl SyntheticGrid {
     }
 
     /// The undistorted photographs of the set, cropped alike.
-    pub fn pristine(&self) -> impl Iterator<Item = SyntheticSample> + '_ {
-        self.indices.iter().map(|&index| pristine(self.crop(index), index))
+    ///
+    /// # Errors
+    /// Of each photograph those of [`Reference::image`].
+    pub fn pristine(&self) -> impl Iterator<Item = Result<SyntheticSample, DatasetError>> + '_ {
+        self.indices.iter().map(|&index| Ok(pristine(self.crop(index)?, index)))
     }
 
-    fn crop(&self, reference_index: usize) -> RgbImage {
-        central_crop(&self.references[reference_index].image, self.config.size)
+    fn crop(&self, reference_index: usize) -> Result<RgbImage, DatasetError> {
+        Ok(central_crop(&*self.references[reference_index].image()?, self.config.size))
     }
 }
 
@@ -376,8 +411,8 @@ fn check_crop(
 
 /// The part of a photograph with this upper left corner.
 fn crop_at(reference: &Reference, (x, y): (u32, u32), size: (u32, u32)) -> Result<RgbImage, DatasetError> {
-    check_crop(&reference.name, reference.image.dimensions(), (x, y), size)?;
-    Ok(imageops::crop_imm(&reference.image, x, y, size.0, size.1).to_image())
+    check_crop(&reference.name, reference.dimensions(), (x, y), size)?;
+    Ok(imageops::crop_imm(&*reference.image()?, x, y, size.0, size.1).to_image())
 }
 
 /// The middle of an image that is large enough.
@@ -429,10 +464,9 @@ mod tests {
         };
         Arc::new(
             (0..count as u32)
-                .map(|i| Reference {
-                    name: format!("r{i}"),
-                    path: format!("r{i}.png").into(),
-                    image: if i % 2 == 0 { image(i, 96, 80) } else { image(i, 80, 96) },
+                .map(|i| {
+                    let image = if i % 2 == 0 { image(i, 96, 80) } else { image(i, 80, 96) };
+                    Reference::new(format!("r{i}"), format!("r{i}.png").into(), image)
                 })
                 .collect(),
         )
@@ -481,7 +515,10 @@ mod tests {
         assert_eq!(sample(10).reference.dimensions(), (48, 64));
         let mos = Distortion::WhiteNoise.mean_mos(Level::new(4.0).expect("in range"));
         assert_eq!(Some(sample(3).mos), mos);
-        assert!(set.pristine().all(|s| s.distorted == s.reference && s.mos == PRISTINE_MOS));
+        for sample in set.pristine() {
+            let sample = sample.expect("in memory");
+            assert!(sample.distorted == sample.reference && sample.mos == PRISTINE_MOS);
+        }
     }
 
     #[test]
@@ -505,11 +542,48 @@ mod tests {
             RgbImage::new(4, 4).save(folder.path().join(name)).expect("saves");
         }
         std::fs::write(folder.path().join("notes.txt"), "no image").expect("writes");
-        let read = load_references(folder.path()).expect("reads");
+        let cache = ReferenceCache::new(1 << 10);
+        let read = load_references(folder.path(), &cache).expect("reads");
         let found: Vec<_> =
             read.iter().map(|reference| (reference.name.as_str(), reference.path.clone())).collect();
         assert_eq!(found, ["a", "b"].map(|name| (name, folder.path().join(name).with_extension("png"))));
         std::fs::write(folder.path().join("c.png"), "no image").expect("writes");
-        assert!(load_references(folder.path()).expect_err("damaged").to_string().contains("c.png"));
+        assert!(load_references(folder.path(), &cache).expect_err("damaged").to_string().contains("c.png"));
+    }
+
+    /// Samples are the same whatever of the photographs there is room for; one that is another by now is told.
+    #[test]
+    fn photographs_that_are_not_kept_are_read_again() {
+        let folder = tempfile::tempdir().expect("a folder");
+        for (number, reference) in references(4).iter().enumerate() {
+            let path = folder.path().join(format!("{number}.png"));
+            reference.image().expect("in memory").save(path).expect("saves");
+        }
+        let samples = |bytes| {
+            let cache = ReferenceCache::new(bytes);
+            let opened = Arc::new(load_references(folder.path(), &cache).expect("reads"));
+            let train = SyntheticTrain::new(Arc::clone(&opened), &[0, 1], config(), 1).expect("fits");
+            let grid = SyntheticGrid::new(opened, &[2, 3], config(), 1).expect("fits");
+            let mut found = vec![format!("{:?}", (train.key(), grid.key()))];
+            for index in 0..train.len() {
+                for sample in [train.sample(1, index), grid.sample(index)] {
+                    let sample = sample.expect("distorts");
+                    found.push(sha256(sample.distorted.as_raw()) + &sha256(sample.reference.as_raw()));
+                }
+            }
+            assert!(cache.bytes() <= bytes);
+            found
+        };
+        let all = samples(1 << 20);
+        assert_eq!(samples(0), all);
+        assert_eq!(samples(2 * 96 * 80 * 3), all);
+
+        let opened = load_references(folder.path(), &ReferenceCache::new(0)).expect("reads");
+        let path = folder.path().join("1.png");
+        RgbImage::new(70, 70).save(&path).expect("saves");
+        let error = opened[1].image().expect_err("another").to_string();
+        assert_eq!(error, format!("{}: 70x70 pixels now, 80x96 when it was first read", path.display()));
+        std::fs::remove_file(&path).expect("removes");
+        assert!(opened[1].image().expect_err("gone").to_string().contains("1.png"));
     }
 }

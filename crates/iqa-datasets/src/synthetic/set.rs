@@ -237,13 +237,13 @@ impl SyntheticSet {
     /// The part of a photograph from which its images are made.
     ///
     /// # Errors
-    /// [`DatasetError::ReferenceTooSmall`].
+    /// [`DatasetError::ReferenceTooSmall`], and those of [`Reference::image`].
     pub fn crop(&self, photograph: &Photograph, reference: &Reference) -> Result<RgbImage, DatasetError> {
         if let Some(corner) = photograph.corner {
             return crop_at(reference, corner, self.size);
         }
-        check_size(&reference.name, reference.image.dimensions(), self.size)?;
-        Ok(central_crop(&reference.image, self.size))
+        check_size(&reference.name, reference.dimensions(), self.size)?;
+        Ok(central_crop(&*reference.image()?, self.size))
     }
 
     /// What the scores of `labels.csv` mean, for [`DataSet::open_csv`](crate::DataSet::open_csv).
@@ -362,7 +362,7 @@ mod tests {
         let photographs = Photograph::numbered(["a,b".into(), "c".into()]);
         let set = SyntheticSet { style, photographs, size: (32, 24), seed: 4, opinions: None };
         let crops = [1, 9].map(|seed| {
-            let reference = Reference { name: "a".into(), path: "a.png".into(), image: photograph(seed) };
+            let reference = Reference::new("a".into(), "a.png".into(), photograph(seed));
             set.crop(&set.photographs[0], &reference).expect("large enough")
         });
         (set, crops.into())
@@ -440,7 +440,7 @@ mod tests {
         assert_eq!(set.scale().range(), (0.0, 9.0));
         // A crop at its place, whatever the photograph's direction.
         let image = RgbImage::from_fn(40, 60, |x, y| Rgb([x as u8, y as u8, 0]));
-        let reference = Reference { name: "c".into(), path: "c.png".into(), image };
+        let reference = Reference::new("c".into(), "c.png".into(), image);
         let crop = set.crop(&set.photographs[1], &reference).expect("inside");
         assert_eq!((crop.dimensions(), crop.get_pixel(0, 0).0), ((32, 24), [3, 8, 0]));
         set.size = (38, 24);

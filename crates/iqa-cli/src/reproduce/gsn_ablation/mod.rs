@@ -8,11 +8,11 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::options::{Known, width};
+use crate::options::{Known, photographs, width};
 use crate::terminal::Terminal;
 use clap::Args;
 use iqa_models::core::{FolderClaim, write_atomically};
-use iqa_models::datasets::synthetic::{SyntheticConfig, SyntheticGrid, SyntheticTrain, load_references};
+use iqa_models::datasets::synthetic::{SyntheticConfig, SyntheticGrid, SyntheticTrain};
 use iqa_models::heads::gsn::GsnConfig;
 use iqa_models::nn::device_by_name;
 use iqa_models::train::gsn::{Ablation, GsnRecipe, train};
@@ -63,7 +63,7 @@ pub(crate) struct Options {
 
 pub(crate) fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     let device = device_by_name(&options.device)?;
-    let references = Arc::new(load_references(&options.photographs)?);
+    let references = photographs(&options.photographs, None)?;
     let (mut validation, mut training) = (Vec::new(), Vec::new());
     for (index, reference) in references.iter().enumerate() {
         let part = if options.validation.contains(&reference.name) { &mut validation } else { &mut training };

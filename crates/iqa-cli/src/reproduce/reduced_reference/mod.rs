@@ -7,16 +7,15 @@ use std::collections::HashSet;
 use std::error::Error;
 use std::fmt::Write as _;
 use std::path::PathBuf;
-use std::sync::Arc;
 
-use crate::options::{Known, photographs_by_name, within};
+use crate::options::{Known, photographs, photographs_by_name, within};
 use crate::sets::SetOptions;
 use crate::terminal::Terminal;
 use clap::{Args, ValueEnum};
 use iqa_models::core::{FolderClaim, Observer, write_atomically};
-use iqa_models::datasets::DataSet;
 use iqa_models::datasets::split::SplitPreset;
-use iqa_models::datasets::synthetic::{SyntheticConfig, SyntheticGrid, load_references};
+use iqa_models::datasets::synthetic::{SyntheticConfig, SyntheticGrid};
+use iqa_models::datasets::{DataSet, DatasetError};
 use iqa_models::heads::wadiqam::{
     FeaturePca, MAX_PATCHES, PatchSampler, PcaFit, PreparedReference, ScoreOptions, Wadiqam, WadiqamConfig,
     bundled,
@@ -137,11 +136,12 @@ impl<'a> Material<'a> {
             }
             return Ok(Self { references, test: Box::new(SetValidation::new(set, split.test())) });
         }
-        let photographs = options.photographs.as_deref().ok_or("give --photographs, or --set with --root")?;
-        let all = Arc::new(load_references(photographs)?);
+        let folder = options.photographs.as_deref().ok_or("give --photographs, or --set with --root")?;
+        let all = photographs(folder, None)?;
         let test = photographs_by_name(&all, &options.test)?;
         let others = (0..all.len()).filter(|index| !test.contains(index));
-        let references: Vec<RgbImage> = others.map(|index| all[index].image.clone()).collect();
+        let references = others.map(|index| Ok(RgbImage::clone(&*all[index].image()?)));
+        let references: Vec<RgbImage> = references.collect::<Result<_, DatasetError>>()?;
         if references.is_empty() {
             return Err("no photograph is left to fit the components on".into());
         }
