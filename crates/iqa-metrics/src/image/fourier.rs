@@ -34,28 +34,43 @@ impl Fourier {
 
     /// The spectrum of a real image given row by row.
     pub(super) fn forward(&self, image: &[f64]) -> Vec<Complex<f64>> {
-        self.forward_complex(image.iter().map(|&value| Complex::new(value, 0.0)).collect())
-    }
-
-    /// The spectrum of a complex image: of two real ones at once, where filters are real and the same for a frequency and its
-    /// negative.
-    pub(super) fn forward_complex(&self, mut rows: Vec<Complex<f64>>) -> Vec<Complex<f64>> {
-        self.forward.rows.process(&mut rows);
-        let mut columns = vec![Complex::ZERO; rows.len()];
-        transpose::transpose(&rows, &mut columns, self.width, self.height);
-        self.forward.columns.process(&mut columns);
-        columns
+        let mut rows: Vec<_> = image.iter().map(|&value| Complex::new(value, 0.0)).collect();
+        let mut spectrum = vec![Complex::ZERO; rows.len()];
+        self.forward_into(&mut rows, &mut spectrum);
+        spectrum
     }
 
     /// The complex image, row by row, of a spectrum.
     pub(super) fn inverse(&self, mut spectrum: Vec<Complex<f64>>) -> Vec<Complex<f64>> {
-        self.inverse.columns.process(&mut spectrum);
         let mut rows = vec![Complex::ZERO; spectrum.len()];
-        transpose::transpose(&spectrum, &mut rows, self.height, self.width);
-        self.inverse.rows.process(&mut rows);
+        self.inverse_into(&mut spectrum, &mut rows);
+        rows
+    }
+
+    /// A complex image after a filter: two real ones at once, where filters are real and the same for a frequency and its
+    /// negative.
+    pub(super) fn filtered(&self, mut image: Vec<Complex<f64>>, gains: &[f64]) -> Vec<Complex<f64>> {
+        let mut spectrum = vec![Complex::ZERO; image.len()];
+        self.forward_into(&mut image, &mut spectrum);
+        spectrum.iter_mut().zip(gains).for_each(|(value, gain)| *value *= gain);
+        self.inverse_into(&mut spectrum, &mut image);
+        image
+    }
+
+    /// What was in `rows` is lost.
+    fn forward_into(&self, rows: &mut [Complex<f64>], spectrum: &mut [Complex<f64>]) {
+        self.forward.rows.process(rows);
+        transpose::transpose(rows, spectrum, self.width, self.height);
+        self.forward.columns.process(spectrum);
+    }
+
+    /// What was in `spectrum` is lost.
+    fn inverse_into(&self, spectrum: &mut [Complex<f64>], rows: &mut [Complex<f64>]) {
+        self.inverse.columns.process(spectrum);
+        transpose::transpose(spectrum, rows, self.height, self.width);
+        self.inverse.rows.process(rows);
         let scale = 1.0 / (self.width * self.height) as f64;
         rows.iter_mut().for_each(|value| *value *= scale);
-        rows
     }
 
     /// A filter from its value at each frequency `(x, y)`, in cycles a pixel, by the grid of Kovesi's programs: from

@@ -2,7 +2,7 @@ use image::RgbImage;
 use ndarray::ArrayView3;
 
 use super::phase::phase_congruency;
-use super::plane::{Border, Plane, automatic_factor, real_power, similarity, weighted_mean};
+use super::plane::{Plane, automatic_factor, real_power, similarity, weighted_mean};
 use super::{rgb_view, same_size, size};
 use crate::MetricsError;
 
@@ -71,8 +71,9 @@ fn both(
 ) -> Result<(f64, f64), MetricsError> {
     same_size(measure, size(&distorted), size(&reference), MINIMUM)?;
     let factor = automatic_factor(size(&reference));
-    let channel = |image, index: usize| Plane::weighted(image, YIQ[index]).decimate(factor, Border::Zero);
-    let [d, r] = [distorted, reference].map(|image| channel(image, 0));
+    let pixels = [distorted, reference].map(|image| Plane::decimated_pixels(image, factor));
+    let channel = |index: usize| pixels.each_ref().map(|pixels| Plane::weighted(pixels, YIQ[index]));
+    let [d, r] = channel(0);
     let [phase_d, phase_r] = phase_congruency([&d, &r]);
     let gradients =
         d.gradient_magnitude(SCHARR).zip(&r.gradient_magnitude(SCHARR), |d, r| similarity(d, r, GRADIENT));
@@ -84,7 +85,8 @@ fn both(
         return Ok((fsim, fsim));
     }
     let [i, q] = [1, 2].map(|index| {
-        channel(distorted, index).zip(&channel(reference, index), |d, r| similarity(d, r, CHROMA))
+        let [d, r] = channel(index);
+        d.zip(&r, |d, r| similarity(d, r, CHROMA))
     });
     let chroma = i.zip(&q, |i, q| real_power(i * q, LAMBDA));
     Ok((fsim, pool(&features.zip(&chroma, |a, b| a * b))))

@@ -67,28 +67,69 @@ impl Plane {
     }
 
     pub(super) fn luma_of(image: ArrayView3<'_, u8>) -> Self {
-        Self::of_pixels(image, LUMA, rounded)
-    }
-
-    /// A weighted sum of red, green and blue, not rounded.
-    pub(super) fn weighted(image: ArrayView3<'_, u8>, weights: [f64; 3]) -> Self {
-        Self::of_pixels(image, weights, |value| value)
-    }
-
-    fn of_pixels(
-        image: ArrayView3<'_, u8>,
-        [red, green, blue]: [f64; 3],
-        finish: impl Fn(f64) -> f64 + Sync,
-    ) -> Self {
         let (height, width, _) = image.dim();
+        let [red, green, blue] = LUMA;
         // By whole pixels: along three strided channels takes longer.
         let image = image.as_standard_layout();
         let (pixels, _) = image.as_slice().expect("pixels lie row by row").as_chunks::<3>();
-        Self::from_rows(width, height, |y, out| {
-            for (out, [r, g, b]) in out.iter_mut().zip(&pixels[y * width..]) {
-                *out = finish(red * f64::from(*r) + green * f64::from(*g) + blue * f64::from(*b));
-            }
-        })
+        Self::from_rows(
+            width,
+            height,
+            #[inline(always)]
+            |y, out| {
+                for (out, [r, g, b]) in out.iter_mut().zip(&pixels[y * width..]) {
+                    *out = rounded(red * f64::from(*r) + green * f64::from(*g) + blue * f64::from(*b));
+                }
+            },
+        )
+    }
+
+    /// Red, green and blue side by side, three values a pixel, each as by [`Self::decimate`] with zeros beyond the edge. Windows
+    /// are summed as whole numbers.
+    pub(super) fn decimated_pixels(image: ArrayView3<'_, u8>, factor: usize) -> Self {
+        let (height, width, _) = image.dim();
+        let image = image.as_standard_layout();
+        let pixels = image.as_slice().expect("pixels lie row by row");
+        let before = (factor - 1) / 2;
+        let window = |index: usize, length: usize| {
+            (index * factor).saturating_sub(before)..(index * factor + factor - before).min(length)
+        };
+        let scale = 1.0 / (factor * factor) as f64;
+        Self::from_rows(
+            3 * width.div_ceil(factor),
+            height.div_ceil(factor),
+            #[inline(always)]
+            |y, out| {
+                let mut sums = vec![0_u32; 3 * width];
+                for row in window(y, height) {
+                    for (sum, value) in sums.iter_mut().zip(&pixels[row * 3 * width..]) {
+                        *sum += u32::from(*value);
+                    }
+                }
+                let ((sums, _), (out, _)) = (sums.as_chunks::<3>(), out.as_chunks_mut::<3>());
+                for (x, out) in out.iter_mut().enumerate() {
+                    let mut all = [0; 3];
+                    for [r, g, b] in &sums[window(x, width)] {
+                        all = [all[0] + r, all[1] + g, all[2] + b];
+                    }
+                    *out = all.map(|sum| f64::from(sum) * scale);
+                }
+            },
+        )
+    }
+
+    /// A weighted sum of red, green and blue that lie side by side.
+    pub(super) fn weighted(pixels: &Self, [red, green, blue]: [f64; 3]) -> Self {
+        Self::from_rows(
+            pixels.width / 3,
+            pixels.height,
+            #[inline(always)]
+            |y, out| {
+                for (out, [r, g, b]) in out.iter_mut().zip(pixels.row(y).as_chunks::<3>().0) {
+                    *out = red * r + green * g + blue * b;
+                }
+            },
+        )
     }
 
     pub(super) fn from_parts(width: usize, height: usize, values: Vec<f64>) -> Self {
@@ -134,7 +175,12 @@ impl Plane {
     /// A plane of another size, row by row in parallel.
     pub(super) fn from_rows(width: usize, height: usize, fill: impl Fn(usize, &mut [f64]) + Sync) -> Self {
         let mut values = vec![0.0; width * height];
-        values.par_chunks_mut(width).enumerate().for_each(|(y, row)| wide(|| fill(y, row)));
+        values.par_chunks_mut(width).enumerate().for_each(|(y, row)| {
+            wide(
+                #[inline(always)]
+                || fill(y, row),
+            )
+        });
         Self { width, height, values }
     }
 
@@ -143,11 +189,14 @@ impl Plane {
         let mut values = vec![0.0; self.values.len()];
         let pieces = values.par_chunks_mut(PIECE).zip(self.values.par_chunks(PIECE));
         pieces.zip(other.values.par_chunks(PIECE)).for_each(|((out, a), b)| {
-            wide(|| {
-                for ((out, a), b) in out.iter_mut().zip(a).zip(b) {
-                    *out = f(*a, *b);
-                }
-            });
+            wide(
+                #[inline(always)]
+                || {
+                    for ((out, a), b) in out.iter_mut().zip(a).zip(b) {
+                        *out = f(*a, *b);
+                    }
+                },
+            );
         });
         Self { values, ..*self }
     }
@@ -156,15 +205,20 @@ impl Plane {
     /// `'valid'`): smaller by one less than the taps.
     pub(super) fn correlate_valid(&self, taps: &[f64]) -> Self {
         let (width, height) = (self.width + 1 - taps.len(), self.height + 1 - taps.len());
-        Self::from_rows(width, height, |y, out| {
-            let mut column = vec![0.0; self.width];
-            for (k, tap) in taps.iter().enumerate() {
-                add_scaled(&mut column, self.row(y + k), *tap);
-            }
-            for (k, tap) in taps.iter().enumerate() {
-                add_scaled(out, &column[k..k + width], *tap);
-            }
-        })
+        Self::from_rows(
+            width,
+            height,
+            #[inline(always)]
+            |y, out| {
+                let mut column = vec![0.0; self.width];
+                for (k, tap) in taps.iter().enumerate() {
+                    add_scaled(&mut column, self.row(y + k), *tap);
+                }
+                for (k, tap) in taps.iter().enumerate() {
+                    add_scaled(out, &column[k..k + width], *tap);
+                }
+            },
+        )
     }
 
     /// The mean over `factor x factor` pixels round every `factor`-th pixel, from the first on; for even factors the
@@ -184,48 +238,63 @@ impl Plane {
         };
         let (width, height) = (self.width.div_ceil(factor), self.height.div_ceil(factor));
         let scale = 1.0 / (factor * factor) as f64;
-        Self::from_rows(width, height, |y, out| {
-            let mut column = vec![0.0; self.width];
-            for row in (0..factor).filter_map(|k| at(self.height, y * factor, k)) {
-                add_scaled(&mut column, self.row(row), scale);
-            }
-            for (x, out) in out.iter_mut().enumerate() {
-                let inside =
-                    (x * factor).checked_sub(before).and_then(|first| column.get(first..first + factor));
-                *out = match inside {
-                    Some(inside) => inside.iter().sum(),
-                    None => {
-                        (0..factor).filter_map(|k| at(self.width, x * factor, k)).map(|x| column[x]).sum()
-                    }
-                };
-            }
-        })
+        Self::from_rows(
+            width,
+            height,
+            #[inline(always)]
+            |y, out| {
+                let mut column = vec![0.0; self.width];
+                for row in (0..factor).filter_map(|k| at(self.height, y * factor, k)) {
+                    add_scaled(&mut column, self.row(row), scale);
+                }
+                for (x, out) in out.iter_mut().enumerate() {
+                    let inside =
+                        (x * factor).checked_sub(before).and_then(|first| column.get(first..first + factor));
+                    *out = match inside {
+                        Some(inside) => inside.iter().sum(),
+                        None => {
+                            (0..factor).filter_map(|k| at(self.width, x * factor, k)).map(|x| column[x]).sum()
+                        }
+                    };
+                }
+            },
+        )
     }
 
     /// Length of the gradient, from a central difference in one direction and `smoothing` in the other, with zeros
     /// beyond the edge (MATLAB's `conv2` with `'same'`).
     pub(super) fn gradient_magnitude(&self, smoothing: [f64; 3]) -> Self {
         let padded = self.bordered();
-        Self::from_rows(self.width, self.height, |y, out| {
-            let rows = [0, 1, 2].map(|k| &padded.row(y + k)[..out.len() + 2]);
-            for (x, out) in out.iter_mut().enumerate() {
-                let (mut across, mut down) = (0.0, 0.0);
-                for (k, weight) in smoothing.iter().enumerate() {
-                    across += weight * (rows[k][x + 2] - rows[k][x]);
-                    down += weight * (rows[2][x + k] - rows[0][x + k]);
+        Self::from_rows(
+            self.width,
+            self.height,
+            #[inline(always)]
+            |y, out| {
+                let rows = [0, 1, 2].map(|k| &padded.row(y + k)[..out.len() + 2]);
+                for (x, out) in out.iter_mut().enumerate() {
+                    let (mut across, mut down) = (0.0, 0.0);
+                    for (k, weight) in smoothing.iter().enumerate() {
+                        across += weight * (rows[k][x + 2] - rows[k][x]);
+                        down += weight * (rows[2][x + k] - rows[0][x + k]);
+                    }
+                    *out = (across * across + down * down).sqrt();
                 }
-                *out = (across * across + down * down).sqrt();
-            }
-        })
+            },
+        )
     }
 
     /// The plane with a pixel of zeros more on each side.
     fn bordered(&self) -> Self {
-        Self::from_rows(self.width + 2, self.height + 2, |y, out| {
-            if (1..=self.height).contains(&y) {
-                out[1..=self.width].copy_from_slice(self.row(y - 1));
-            }
-        })
+        Self::from_rows(
+            self.width + 2,
+            self.height + 2,
+            #[inline(always)]
+            |y, out| {
+                if (1..=self.height).contains(&y) {
+                    out[1..=self.width].copy_from_slice(self.row(y - 1));
+                }
+            },
+        )
     }
 }
 

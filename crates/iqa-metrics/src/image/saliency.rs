@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use rustfft::num_complex::Complex;
 
 use super::fourier::Fourier;
-use super::plane::{PIECE, Plane, add_scaled, mirrored, wide};
+use super::plane::{Plane, add_scaled, mirrored, wide};
 use super::roots::{cube_root, fifth_root};
 
 /// Side at which saliency is computed, in pixels.
@@ -43,40 +43,77 @@ pub(super) fn saliency(image: ArrayView3<'_, u8>) -> Plane {
     let single = b.iter().map(|b| Complex::new(*b, 0.0));
     let (pairs, single) = rayon::join(|| band_passed(pairs.collect()), || band_passed(single.collect()));
     let (a, b) = (unit_range(&a), unit_range(&b));
-    let values = (0..SIDE * SIDE)
-        .map(|at| {
-            let warmth = (a[at] * a[at] + b[at] * b[at]) / (SIGMA_C * SIGMA_C);
-            let energy = pairs[at].norm_sqr() + single[at].re * single[at].re;
-            energy.sqrt() * CENTRAL[at] * if warmth > NO_MORE { 1.0 } else { 1.0 - (-warmth).exp() }
-        })
-        .collect();
+    let mut values = vec![0.0; SIDE * SIDE];
+    wide(
+        #[inline(always)]
+        || {
+            for (((value, pair), single), central) in
+                values.iter_mut().zip(&pairs).zip(&single).zip(&*CENTRAL)
+            {
+                *value = (pair.norm_sqr() + single.re * single.re).sqrt() * central;
+            }
+        },
+    );
+    // Few are as cold as that; a call for each of the others would be most of the work.
+    for ((value, a), b) in values.iter_mut().zip(&a).zip(&b) {
+        let warmth = (a * a + b * b) / (SIGMA_C * SIGMA_C);
+        if warmth <= NO_MORE {
+            *value *= 1.0 - (-warmth).exp();
+        }
+    }
     let (height, width, _) = image.dim();
     let map = resize(&Plane::from_parts(SIDE, SIDE, values), width, height);
     Plane::from_parts(map.width(), map.height(), unit_range(map.values()))
 }
 
-/// CIELAB of an image at [`SIDE`], each channel row by row.
+/// CIELAB of an image at [`SIDE`], as [`resize`] has it, each channel row by row.
 fn lab(image: ArrayView3<'_, u8>) -> [Vec<f64>; 3] {
-    let [red, green, blue] = small(image);
+    let (height, width, _) = image.dim();
+    let image = image.as_standard_layout();
+    let pixels = image.as_slice().expect("pixels lie row by row");
+    let (columns, rows) = (triangles(width, SIDE), triangles(height, SIDE));
     let mut lab = [0, 1, 2].map(|_| vec![0.0; SIDE * SIDE]);
-    let [l, a, b] = lab.each_mut().map(|channel| channel.par_chunks_mut(PIECE));
-    let [red, green, blue] = [&red, &green, &blue].map(|plane| plane.values().par_chunks(PIECE));
-    l.zip(a).zip(b).zip(red).zip(green).zip(blue).for_each(|(((((l, a), b), red), green), blue)| {
-        wide(|| {
-            let pixels = l.iter_mut().zip(a).zip(b).zip(red).zip(green).zip(blue);
-            for (((((l, a), b), red), green), blue) in pixels {
-                [*l, *a, *b] = lab_of([linear(*red), linear(*green), linear(*blue)]);
-            }
-        });
+    let [l, a, b] = lab.each_mut().map(|channel| channel.par_chunks_mut(SIDE));
+    rows.par_iter().zip(l).zip(a).zip(b).for_each(|(((rows, l), a), b)| {
+        wide(
+            #[inline(always)]
+            || {
+                let mut across = vec![0.0; 3 * width];
+                for &(row, weight) in rows {
+                    for (sum, value) in across.iter_mut().zip(&pixels[row * 3 * width..]) {
+                        *sum += weight * f64::from(*value);
+                    }
+                }
+                let (across, _) = across.as_chunks::<3>();
+                for (((taps, l), a), b) in columns.iter().zip(&mut *l).zip(&mut *a).zip(&mut *b) {
+                    let mut sums = [0.0; 3];
+                    for &(x, weight) in taps {
+                        let [red, green, blue] = across[x];
+                        sums = [sums[0] + weight * red, sums[1] + weight * green, sums[2] + weight * blue];
+                    }
+                    [*l, *a, *b] = sums;
+                }
+                to_lab(l, a, b);
+            },
+        );
     });
     lab
 }
 
+/// Red, green and blue in 0..255 become CIELAB, in passes that vectors do.
+#[inline(always)]
+fn to_lab(l: &mut [f64], a: &mut [f64], b: &mut [f64]) {
+    for channel in [&mut *l, a, b] {
+        channel.iter_mut().for_each(|value| *value = linear(*value));
+    }
+    for ((l, a), b) in l.iter_mut().zip(a).zip(b) {
+        [*l, *a, *b] = lab_of(*l, *a, *b);
+    }
+}
+
 /// Of a real image; of two, as the parts of complex numbers.
 fn band_passed(image: Vec<Complex<f64>>) -> Vec<Complex<f64>> {
-    let mut spectrum = FOURIER.forward_complex(image);
-    spectrum.iter_mut().zip(&*BAND).for_each(|(value, gain)| *value *= gain);
-    FOURIER.inverse(spectrum)
+    FOURIER.filtered(image, &BAND)
 }
 
 /// The gain of SDSP's log-Gabor filter at each frequency of a picture of [`SIDE`] pixels, zero first; the same along rows
@@ -101,57 +138,49 @@ pub fn centre_prior() -> Vec<f64> {
 
 /// Values scaled so that the least is 0 and the greatest 1; all 0 where they are the same.
 fn unit_range(values: &[f64]) -> Vec<f64> {
-    wide(|| {
-        // Several at once.
-        let (mut low, mut high) = ([f64::INFINITY; 16], [f64::NEG_INFINITY; 16]);
-        let (whole, rest) = values.as_chunks::<16>();
-        for values in whole.iter().map(<[f64; 16]>::as_slice).chain([rest]) {
-            for ((low, high), value) in low.iter_mut().zip(&mut high).zip(values) {
-                *low = if *value < *low { *value } else { *low };
-                *high = if *value > *high { *value } else { *high };
+    wide(
+        #[inline(always)]
+        || {
+            // Several at once.
+            let (mut low, mut high) = ([f64::INFINITY; 16], [f64::NEG_INFINITY; 16]);
+            let (whole, rest) = values.as_chunks::<16>();
+            for values in whole.iter().map(<[f64; 16]>::as_slice).chain([rest]) {
+                for ((low, high), value) in low.iter_mut().zip(&mut high).zip(values) {
+                    *low = if *value < *low { *value } else { *low };
+                    *high = if *value > *high { *value } else { *high };
+                }
             }
-        }
-        let low = low.into_iter().fold(f64::INFINITY, f64::min);
-        let high = high.into_iter().fold(f64::NEG_INFINITY, f64::max);
-        let span = if high > low { high - low } else { 1.0 };
-        values.iter().map(|value| (value - low) / span).collect()
-    })
+            let low = low.into_iter().fold(f64::INFINITY, f64::min);
+            let high = high.into_iter().fold(f64::NEG_INFINITY, f64::max);
+            let span = if high > low { high - low } else { 1.0 };
+            values.iter().map(|value| (value - low) / span).collect()
+        },
+    )
 }
 
 /// Linear light from a channel of sRGB in 0..255.
 #[inline(always)]
 fn linear(value: f64) -> f64 {
     let value = value / 255.0;
-    // To the power of 2.4.
-    let square = ((value + 0.055) / 1.055).powi(2);
-    if value <= 0.04045 { value / 12.92 } else { square * fifth_root(square) }
+    let root = (value + 0.055) / 1.055;
+    // To the power of 2.4; both, so that there is no branch.
+    let square = root * root;
+    let (power, line) = (square * fifth_root(square), value / 12.92);
+    if value <= 0.04045 { line } else { power }
 }
 
 /// CIELAB of linear sRGB, relative to D50 without adaptation.
 #[inline(always)]
-fn lab_of(linear: [f64; 3]) -> [f64; 3] {
-    let [x, y, z] = [0, 1, 2].map(|row| {
-        let value = (0..3).map(|channel| XYZ[row][channel] * linear[channel]).sum::<f64>() / WHITE[row];
-        if value > 0.008856 { cube_root(value) } else { (903.3 * value + 16.0) / 116.0 }
-    });
+fn lab_of(red: f64, green: f64, blue: f64) -> [f64; 3] {
+    let root = |row: usize| {
+        let [r, g, b] = XYZ[row];
+        let value = (r * red + g * green + b * blue) / WHITE[row];
+        // Both, so that there is no branch.
+        let (root, line) = (cube_root(value), (903.3 * value + 16.0) / 116.0);
+        if value > 0.008856 { root } else { line }
+    };
+    let (x, y, z) = (root(0), root(1), root(2));
     [116.0 * y - 16.0, 500.0 * (x - y), 200.0 * (y - z)]
-}
-
-/// Red, green and blue at [`SIDE`], as [`resize`] has it.
-fn small(image: ArrayView3<'_, u8>) -> [Plane; 3] {
-    let (height, width, _) = image.dim();
-    let image = image.as_standard_layout();
-    let pixels = image.as_slice().expect("pixels lie row by row");
-    let rows = triangles(height, SIDE);
-    let low = Plane::from_rows(3 * width, SIDE, |y, out| {
-        for &(row, weight) in &rows[y] {
-            for (out, value) in out.iter_mut().zip(&pixels[row * 3 * width..]) {
-                *out += weight * f64::from(*value);
-            }
-        }
-    });
-    let columns = triangles(width, SIDE);
-    [0, 1, 2].map(|channel| across(&low, &columns, |x| 3 * x + channel))
 }
 
 /// MATLAB's `imresize` with `'bilinear'`: a triangle, widened when the image shrinks, mirrored at the edges. Ours because
@@ -159,28 +188,34 @@ fn small(image: ArrayView3<'_, u8>) -> [Plane; 3] {
 fn resize(plane: &Plane, width: usize, height: usize) -> Plane {
     let (columns, rows) = (triangles(plane.width(), width), triangles(plane.height(), height));
     let down = |plane: &Plane| {
-        Plane::from_rows(plane.width(), height, |y, out| {
-            for &(row, weight) in &rows[y] {
-                add_scaled(out, plane.row(row), weight);
-            }
-        })
+        Plane::from_rows(
+            plane.width(),
+            height,
+            #[inline(always)]
+            |y, out| {
+                for &(row, weight) in &rows[y] {
+                    add_scaled(out, plane.row(row), weight);
+                }
+            },
+        )
     };
     // Down goes by vectors: first where that leaves fewer rows.
-    if height < plane.height() {
-        across(&down(plane), &columns, |x| x)
-    } else {
-        down(&across(plane, &columns, |x| x))
-    }
+    if height < plane.height() { across(&down(plane), &columns) } else { down(&across(plane, &columns)) }
 }
 
-/// Rows of other pixels, each a sum of some that are found `at` a place.
-fn across(plane: &Plane, columns: &[Vec<(usize, f64)>], at: impl Fn(usize) -> usize + Sync) -> Plane {
-    Plane::from_rows(columns.len(), plane.height(), |y, out| {
-        let row = plane.row(y);
-        for (out, taps) in out.iter_mut().zip(columns) {
-            *out = taps.iter().map(|&(x, weight)| weight * row[at(x)]).sum();
-        }
-    })
+/// Rows of other pixels, each a sum of some.
+fn across(plane: &Plane, columns: &[Vec<(usize, f64)>]) -> Plane {
+    Plane::from_rows(
+        columns.len(),
+        plane.height(),
+        #[inline(always)]
+        |y, out| {
+            let row = plane.row(y);
+            for (out, taps) in out.iter_mut().zip(columns) {
+                *out = taps.iter().map(|&(x, weight)| weight * row[x]).sum();
+            }
+        },
+    )
 }
 
 /// MATLAB's `imresize` with `'bilinear'` along one axis: for each pixel after it those that it comes from, with weights that
@@ -219,7 +254,7 @@ mod tests {
 
     #[test]
     fn grey_is_not_neutral_at_this_white_point() {
-        let [l, a, b] = lab_of([linear(255.0); 3]);
+        let [l, a, b] = lab_of(linear(255.0), linear(255.0), linear(255.0));
         assert!((l - 100.0).abs() < 1e-5);
         assert!(a < -1.0 && b < -1.0, "{a} {b}");
     }

@@ -127,31 +127,41 @@ fn correlate<const SIDE: usize>(
     let at: Vec<usize> = (0..needed).filter_map(|row| reflected(first + row as isize, height)).collect();
     let (least, most) = at.iter().fold((height, 0), |(least, most), row| (least.min(*row), most.max(*row)));
     let strip = source(least..most + 1);
-    let padded = Plane::from_rows(width + 2 * half, needed, |y, out| {
-        let row = strip.row(at[y] - least);
-        out[half..half + width].copy_from_slice(row);
-        for x in (0..half).chain(half + width..out.len()) {
-            out[x] = reflected(x as isize - half as isize, width).map_or(0.0, |x| row[x]);
-        }
-    });
-    Plane::from_rows(width.div_ceil(step), rows.len(), |y, out| {
-        if step == 1 {
-            for (k, taps) in filter.iter().enumerate() {
-                let row = padded.row(y + k);
-                for (x, &tap) in taps.iter().enumerate() {
-                    add_scaled(out, &row[x..x + width], tap);
-                }
+    let padded = Plane::from_rows(
+        width + 2 * half,
+        needed,
+        #[inline(always)]
+        |y, out| {
+            let row = strip.row(at[y] - least);
+            out[half..half + width].copy_from_slice(row);
+            for x in (0..half).chain(half + width..out.len()) {
+                out[x] = reflected(x as isize - half as isize, width).map_or(0.0, |x| row[x]);
             }
-            return;
-        }
-        for (x, out) in out.iter_mut().enumerate() {
-            let rows = filter.iter().enumerate().map(|(k, taps)| {
-                let row = &padded.row(y * step + k)[x * step..][..SIDE];
-                taps.iter().zip(row).map(|(tap, value)| tap * value).sum::<f64>()
-            });
-            *out = rows.sum();
-        }
-    })
+        },
+    );
+    Plane::from_rows(
+        width.div_ceil(step),
+        rows.len(),
+        #[inline(always)]
+        |y, out| {
+            if step == 1 {
+                for (k, taps) in filter.iter().enumerate() {
+                    let row = padded.row(y + k);
+                    for (x, &tap) in taps.iter().enumerate() {
+                        add_scaled(out, &row[x..x + width], tap);
+                    }
+                }
+                return;
+            }
+            for (x, out) in out.iter_mut().enumerate() {
+                let rows = filter.iter().enumerate().map(|(k, taps)| {
+                    let row = &padded.row(y * step + k)[x * step..][..SIDE];
+                    taps.iter().zip(row).map(|(tap, value)| tap * value).sum::<f64>()
+                });
+                *out = rows.sum();
+            }
+        },
+    )
 }
 
 /// Index of a pixel beyond the edge when the image is reflected about its edge pixels (`'reflect1'` of matlabPyrTools).

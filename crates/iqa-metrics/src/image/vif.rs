@@ -161,14 +161,19 @@ impl Source {
 /// Sums over windows round the middle of each of those blocks, of as many rows of blocks as are asked for; the first row
 /// of the band is the first under the first window.
 fn window_sums(band: &Plane, rows: usize, columns: Range<usize>, window: usize) -> Plane {
-    Plane::from_rows(columns.len(), rows, |y, out| {
-        let mut column = vec![0.0; band.width()];
-        for k in 0..window {
-            add_scaled(&mut column, band.row(y * BLOCK + k), 1.0);
-        }
-        for (x, out) in columns.clone().zip(out) {
-            let first = x * BLOCK + BLOCK / 2 - window / 2;
-            *out = column[first..first + window].iter().sum();
-        }
-    })
+    Plane::from_rows(
+        columns.len(),
+        rows,
+        #[inline(always)]
+        |y, out| {
+            let mut column = vec![0.0; band.width()];
+            for k in 0..window {
+                add_scaled(&mut column, band.row(y * BLOCK + k), 1.0);
+            }
+            for (x, out) in columns.clone().zip(out) {
+                let first = x * BLOCK + BLOCK / 2 - window / 2;
+                *out = column[first..first + window].iter().sum();
+            }
+        },
+    )
 }

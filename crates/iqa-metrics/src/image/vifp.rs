@@ -77,7 +77,12 @@ pub(super) fn ratio(preserved: f64, whole: f64, distorted: &Plane, reference: &P
 }
 
 fn every_second(plane: &Plane) -> Plane {
-    Plane::from_rows(plane.width().div_ceil(2), plane.height().div_ceil(2), |y, out| {
-        out.iter_mut().zip(plane.row(2 * y).iter().step_by(2)).for_each(|(out, value)| *out = *value);
-    })
+    Plane::from_rows(
+        plane.width().div_ceil(2),
+        plane.height().div_ceil(2),
+        #[inline(always)]
+        |y, out| {
+            out.iter_mut().zip(plane.row(2 * y).iter().step_by(2)).for_each(|(out, value)| *out = *value);
+        },
+    )
 }

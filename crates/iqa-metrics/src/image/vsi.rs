@@ -48,12 +48,19 @@ pub(super) fn score(
     let shrink = |plane: Plane| plane.decimate(factor, Border::Zero);
     let images = [distorted, reference];
     let (salient_d, salient_r) = rayon::join(|| shrink(saliency(distorted)), || shrink(saliency(reference)));
-    let [l, m, n] = LMN.map(|weights| images.map(|image| shrink(Plane::weighted(image, weights))));
+    let pixels = images.map(|image| Plane::decimated_pixels(image, factor));
+    let [l, m, n] = LMN.map(|weights| pixels.each_ref().map(|pixels| Plane::weighted(pixels, weights)));
     let [gradient_d, gradient_r] = l.map(|plane| plane.gradient_magnitude(SCHARR));
-    let gradients = gradient_d.zip(&gradient_r, |d, r| to_alpha(similarity(d, r, GRADIENT)));
-    let chroma = m[0]
-        .zip(&m[1], |d, r| similarity(d, r, CHROMA))
-        .zip(&n[0].zip(&n[1], |d, r| similarity(d, r, CHROMA)), |m, n| to_beta(m * n));
+    let gradients = gradient_d.zip(
+        &gradient_r,
+        #[inline(always)]
+        |d, r| to_alpha(similarity(d, r, GRADIENT)),
+    );
+    let chroma = m[0].zip(&m[1], |d, r| similarity(d, r, CHROMA)).zip(
+        &n[0].zip(&n[1], |d, r| similarity(d, r, CHROMA)),
+        #[inline(always)]
+        |m, n| to_beta(m * n),
+    );
     let map = salient_d
         .zip(&salient_r, |d, r| similarity(d, r, SALIENCY))
         .zip(&gradients, |a, b| a * b)
