@@ -8,7 +8,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use burn::module::Module;
-use burn::optim::{AdamConfig, GradientsParams, ModuleOptimizer};
+use burn::optim::{GradientsParams, ModuleOptimizer};
+use iqa_models::train::Adam;
 use iqa_models::{Device, Tensor, available_devices, device_by_name};
 use iqa_testkit::workspace_path;
 
@@ -45,7 +46,7 @@ pub fn image_size() -> (u32, u32) {
 /// Forward, backward and Adam, once a call; returns the loss, `[1]`.
 pub fn training_step<M: Module>(model: M, loss: impl Fn(&M) -> Tensor<1>) -> impl FnMut() -> Tensor<1> {
     let mut model = Some(model);
-    let mut optimiser: ModuleOptimizer = AdamConfig::new().init();
+    let mut optimiser: ModuleOptimizer = Adam::new(1e-5).into();
     move || {
         let network = model.take().expect("put back below");
         let loss = loss(&network);

@@ -16,8 +16,10 @@
 //! copy, whose memory goes to later results when they are dropped ([`cpu::Buffer`]), and `allocator` is
 //! [`keep_freed_memory`].
 //!
-//! Between convolutions [`Norm`], [`max_pool`], [`average_pool`] and [`add_relu`] keep images in that order too.
+//! Between convolutions [`Norm`], [`max_pool`], [`average_pool`] and [`add_relu`] keep images in that order too; [`adam`] is the step after
+//! their gradients.
 
+mod adam;
 mod allocator;
 pub mod cpu;
 mod layout;
@@ -30,6 +32,7 @@ mod ops;
 mod pool;
 mod residual;
 
+pub use adam::{AdamTensors, adam};
 pub use allocator::keep_freed_memory;
 pub use layout::{channels_first, channels_last};
 pub use module::Conv2d;

@@ -21,6 +21,7 @@
 //!
 //! [`Recipe`], [`Task`] and [`train`] are the same for a network of your own.
 
+mod adam;
 mod data;
 mod error;
 mod float;
@@ -37,6 +38,7 @@ mod seed;
 pub mod wadiqam;
 mod within;
 
+pub use adam::Adam;
 pub use data::{
     DataKey, SetTraining, SetValidation, Shuffled, TrainingPair, TrainingPairs, ValidationPairs,
     check_pictures,

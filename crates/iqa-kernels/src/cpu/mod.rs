@@ -4,6 +4,7 @@
 //! `[out, in, kernel height, kernel width]`. Results do not depend on the number of threads, nor on how a batch
 //! is divided: each output value is summed in the same order wherever it lies.
 
+mod adam;
 mod average_pool;
 mod buffers;
 mod depthwise;
@@ -19,6 +20,7 @@ mod winograd;
 
 use rayon::prelude::*;
 
+pub use adam::{AdamStep, AdamValues, adam};
 pub use average_pool::{average_pool, average_pool_backward};
 pub use buffers::{Buffer, keep_for_training};
 pub use depthwise::depthwise_relu6;

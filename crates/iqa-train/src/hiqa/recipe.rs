@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use burn::optim::decay::WeightDecayConfig;
 use burn::optim::momentum::MomentumConfig;
-use burn::optim::{AdamConfig, ModuleOptimizer, SgdConfig};
+use burn::optim::{ModuleOptimizer, SgdConfig};
 use iqa_heads::hiqa::{
     DiscriminatorConfig, GeneratorConfig, GeneratorOutput, HiqaConfig, MapSource, PATCH, RegressorConfig,
     STAGES,
@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::losses::{Adversarial, Epsilon, Reduction};
 use crate::limits::{self, Limit};
-use crate::{QualityLoss, Recipe, Schedule, Term, TrainError};
+use crate::{Adam, QualityLoss, Recipe, Schedule, Term, TrainError};
 
 /// Channels of a network's first layer. The published ones have 64.
 const WIDTH: Limit = Limit::new(1..=512, "1 to 512 channels");
@@ -137,7 +137,7 @@ impl Optimiser {
                 .with_weight_decay(Some(WeightDecayConfig::new(weight_decay)))
                 .init(),
             // Burn's default epsilon is 1e-5.
-            Self::Adam { .. } => AdamConfig::new().with_epsilon(1e-8).init(),
+            Self::Adam { .. } => Adam::new(1e-8).into(),
         }
     }
 }

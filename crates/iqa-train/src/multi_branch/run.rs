@@ -5,7 +5,6 @@ use std::path::Path;
 use std::sync::Arc;
 
 use burn::module::Module;
-use burn::optim::AdamConfig;
 use burn::tensor::{Device, Tensor, TensorData};
 use image::RgbImage;
 use iqa_backbones::Backbone;
@@ -21,7 +20,7 @@ use crate::data::{DataKey, check_labels, check_pictures, data_key, target};
 use crate::run;
 use crate::within::of_drawn;
 use crate::{
-    Outcome, Plan, Recipe, Task, TrainError, TrainingPair, TrainingPairs, Validation, ValidationPairs,
+    Adam, Outcome, Plan, Recipe, Task, TrainError, TrainingPair, TrainingPairs, Validation, ValidationPairs,
 };
 
 /// Samples whose frozen features say what their mean and deviation are.
@@ -85,7 +84,7 @@ pub fn train(
     };
     let data = data_key(training, validation)?;
     let task = Run { recorded, data, training, validation, frozen, cache, device: device.clone() };
-    let optimiser = AdamConfig::new().with_epsilon(recipe.epsilon).init();
+    let optimiser = Adam::new(recipe.epsilon).into();
     run::train(&task, model, optimiser, folder, observer)
 }
 

@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use burn::optim::AdamConfig;
 use burn::tensor::{Device, Tensor};
 use iqa_core::{Observer, sha256};
 use iqa_heads::Stored;
@@ -19,8 +18,8 @@ use crate::data::{DataKey, data_key, target};
 use crate::run::{self, by_content};
 use crate::within::mean_by_source;
 use crate::{
-    Outcome, Plan, QualityLoss, Recipe, Task, Term, TrainError, TrainingPair, TrainingPairs, Validation,
-    ValidationPairs, seed,
+    Adam, Outcome, Plan, QualityLoss, Recipe, Task, Term, TrainError, TrainingPair, TrainingPairs,
+    Validation, ValidationPairs, seed,
 };
 
 /// Trains a network and writes into `folder`; goes on where an earlier run in that folder stopped.
@@ -75,7 +74,7 @@ pub fn train_watched(
     let validation = ValidationPatches::draw(validation, recipe)?;
     let watched = watched.map(|images| ValidationPatches::draw(images, recipe)).transpose()?.flatten();
     let task = Run { recipe, recorded, data, training, validation, watched, device: device.clone() };
-    let optimiser = AdamConfig::new().with_epsilon(recipe.epsilon).init();
+    let optimiser = Adam::new(recipe.epsilon).into();
     let learner = Learner::new(model, training.sources(), &device);
     run::train(&task, learner, optimiser, folder, observer)
 }
