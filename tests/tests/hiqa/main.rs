@@ -10,6 +10,7 @@ mod training;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use burn::module::Module;
 use iqa_models::heads::HeadError;
 use iqa_models::heads::hiqa::{Hiqa, HiqaConfig};
 use iqa_models::{Device, Tensor};
@@ -25,7 +26,13 @@ fn alone() -> MutexGuard<'static, ()> {
 fn random(config: &HiqaConfig, device: &Device) -> Hiqa {
     let _alone = alone();
     device.seed(3);
-    config.init(device)
+    drawn(config.init(device))
+}
+
+/// A module whose weights are drawn by now, and not at their first use, when others may draw.
+fn drawn<M: Module>(module: M) -> M {
+    parity::all_tensors(&module);
+    module
 }
 
 /// Weights of a file: a network starts from random ones before it is given others.

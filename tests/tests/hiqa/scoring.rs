@@ -10,7 +10,7 @@ use iqa_models::nn::image_to_tensor;
 use iqa_models::{Device, ScoreError};
 use iqa_testkit::{Tolerance, assert_close, textured};
 
-use super::{alone, random, values};
+use super::{alone, drawn, random, values};
 
 fn model() -> Hiqa {
     random(&HiqaConfig::reduced(4, 64), &Device::flex())
@@ -122,7 +122,7 @@ fn a_generator_from_elsewhere_serves_a_regressor_that_fits() {
     let generator = || model().generator().expect("has one").clone();
     let regressor = |config: RegressorConfig| {
         let _alone = alone();
-        config.init(&device)
+        drawn(config.init(&device))
     };
     let config = HiqaConfig::baseline(4, 64);
     let plug_in = Hiqa::new(Some(generator()), regressor(RegressorConfig::mapped(6)), config.clone());

@@ -9,7 +9,7 @@ use iqa_models::train::hiqa::{
 };
 
 use super::parity::all_tensors;
-use super::{alone, images, io, tensor, values};
+use super::{alone, drawn, images, io, tensor, values};
 
 fn recipe() -> HiqaRecipe {
     HiqaRecipe { images: 16, ..HiqaRecipe::practical(Perceptual::None).tiny() }
@@ -25,7 +25,13 @@ fn trainer(recipe: &HiqaRecipe) -> (Trainer, Batch) {
         targets: tensor(&io, "labels", &device),
         sources: vec![0; 16],
     };
-    (Trainer::new(recipe, &device).expect("a sound recipe"), batch)
+    let trainer = Trainer::new(recipe, &device).expect("a sound recipe");
+    // Drawn here, and not at their first use.
+    all_tensors(trainer.generator());
+    all_tensors(trainer.discriminator());
+    all_tensors(trainer.regressor());
+    all_tensors(trainer.baseline());
+    (trainer, batch)
 }
 
 /// Every weight and statistic of a network.
@@ -118,7 +124,7 @@ fn the_vgg_loss_is_there_and_its_network_stays() {
     let config = BackboneConfig::new(Architecture::Vgg16, vec!["features.8".into()]);
     let vgg = {
         let _alone = alone();
-        config.init(&Device::flex())
+        drawn(config.init(&Device::flex()))
     };
     vgg.to_tensors(&weights).expect("reads").write_safetensors(&weights, Precision::F32).expect("writes");
     let vgg = Perceptual::Vgg16 { weights, layers: vec![3, 8] };
