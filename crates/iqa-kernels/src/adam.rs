@@ -8,10 +8,14 @@ use crate::cpu::AdamStep;
 pub type AdamTensors<const D: usize> = [Tensor<D>; 4];
 
 /// A step of [`cpu::adam`](crate::cpu::adam): the parameter and both means after it, in the memory of those before where nobody
-/// else needs it. The tensors come back where the kernels do not serve them: on another backend than `flex`, or of another type.
+/// else needs it.
+///
+/// # Errors
+/// The tensors themselves where the kernels do not serve them: on another backend than `flex`, or of another type.
 ///
 /// # Panics
 /// When the shapes are not the same.
+#[allow(clippy::result_large_err, reason = "the tensors come back")]
 pub fn adam<const D: usize>(
     tensors: AdamTensors<D>,
     step: &AdamStep,

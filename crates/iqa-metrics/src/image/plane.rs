@@ -179,7 +179,7 @@ impl Plane {
             wide(
                 #[inline(always)]
                 || fill(y, row),
-            )
+            );
         });
         Self { width, height, values }
     }
