@@ -13,12 +13,11 @@ use crate::output::write_png;
 use crate::terminal::Terminal;
 use clap::{Args, ValueEnum};
 use iqa_models::core::{
-    CoreError, FolderClaim, Observer, create_folder, remove_unnamed_temporaries, sha256_of_file,
-    write_atomically,
+    CoreError, DecodeOptions, FolderClaim, Observer, create_folder, read_image, remove_unnamed_temporaries,
+    sha256_of_file, write_atomically,
 };
-use iqa_models::datasets::loader::ReferenceCache;
 use iqa_models::datasets::synthetic::{
-    Opinions, Photograph, PublishedCrop, Reference, SetStyle, SyntheticSet, reference_files,
+    Opinions, Photograph, PublishedCrop, SetStyle, SyntheticSet, reference_files,
 };
 use rayon::prelude::*;
 use serde_json::json;
@@ -107,7 +106,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Box<dyn Error>> {
         opinions: options.opinions.as_deref().map(Opinions::read).transpose()?,
     };
     if let Some(folder) = &options.contact_sheets {
-        return sheets::draw(&set, &Reference::open(&files[0], &ReferenceCache::new(usize::MAX))?, folder);
+        return sheets::draw(&set, &read_image(&files[0], &DecodeOptions::default())?, folder);
     }
     if let Some(folder) = &options.output {
         make(&set, &files, folder)?;
@@ -128,7 +127,7 @@ fn make(set: &SyntheticSet, files: &[PathBuf], folder: &Path) -> Result<(), Box<
     let made = AtomicUsize::new(0);
     let mut psnrs = Vec::with_capacity(set.len());
     for (file, photograph) in files.iter().zip(&set.photographs) {
-        let crop = set.crop(photograph, &Reference::open(file, &ReferenceCache::new(usize::MAX))?)?;
+        let crop = set.crop(photograph, &read_image(file, &DecodeOptions::default())?)?;
         write_png(&folder.join(set.style.reference_path(photograph.number)), &crop)?;
         let items: Vec<_> = set.items(photograph.number).collect();
         let of_photograph: Vec<f64> = items

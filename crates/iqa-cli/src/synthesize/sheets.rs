@@ -4,7 +4,7 @@ use std::error::Error;
 use std::path::Path;
 
 use iqa_models::core::{FolderClaim, write_atomically};
-use iqa_models::datasets::synthetic::{Photograph, Reference, SetItem, SyntheticSet};
+use iqa_models::datasets::synthetic::{Photograph, SetItem, SyntheticSet};
 use iqa_models::image::codecs::jpeg::JpegEncoder;
 use iqa_models::image::{Rgb, RgbImage, imageops};
 
@@ -15,16 +15,16 @@ const GAP: u32 = 4;
 const QUALITY: u8 = 72;
 
 /// Draws one JPEG for each type: the undistorted tile, then its levels from 1 to 5.
-pub(crate) fn draw(set: &SyntheticSet, photograph: &Reference, folder: &Path) -> Result<(), Box<dyn Error>> {
+pub(crate) fn draw(set: &SyntheticSet, image: &RgbImage, folder: &Path) -> Result<(), Box<dyn Error>> {
     let items: Vec<_> = set.items(1).collect();
     let name = |item: &SetItem| format!("{}_{:02}_{}.jpg", set.style.name(), item.type_id, item.type_name());
     let names: Vec<String> =
         items.chunk_by(|a, b| a.type_id == b.type_id).map(|levels| name(&levels[0])).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let _claim = FolderClaim::new(folder, "synthesize", &names)?;
-    let photographs = Photograph::numbered([photograph.name.clone()]);
+    let photographs = Photograph::numbered([set.photographs[0].name.clone()]);
     let set = SyntheticSet { size: TILE, photographs, ..set.clone() };
-    let tile = set.crop(&set.photographs[0], photograph)?;
+    let tile = set.crop(&set.photographs[0], image)?;
     let (width, height) = tile.dimensions();
     for levels in items.chunk_by(|a, b| a.type_id == b.type_id) {
         let columns = levels.len() as u32 + 1;

@@ -409,12 +409,6 @@ fn check_crop(
     Ok(())
 }
 
-/// The part of a photograph with this upper left corner.
-fn crop_at(reference: &Reference, (x, y): (u32, u32), size: (u32, u32)) -> Result<RgbImage, DatasetError> {
-    check_crop(&reference.name, reference.dimensions(), (x, y), size)?;
-    Ok(imageops::crop_imm(&*reference.image()?, x, y, size.0, size.1).to_image())
-}
-
 /// The middle of an image that is large enough.
 fn central_crop(image: &RgbImage, size: (u32, u32)) -> RgbImage {
     let (width, height) = crop_size(size, image.dimensions());

@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use image::{ImageReader, RgbImage};
+use image::{ImageReader, RgbImage, imageops};
 use iqa_core::{DecodeOptions, read_image};
 
-use super::{Opinions, PublishedCrop, Reference, central_crop, check_crop, check_size, crop_at};
+use super::{Opinions, PublishedCrop, central_crop, check_crop, check_size};
 use crate::dataset::ScoreScale;
 use crate::distort::tid::{TARGET_PSNR, TidDistortion, TidLevel, psnr};
 use crate::distort::{Distortion, Level};
@@ -237,13 +237,14 @@ impl SyntheticSet {
     /// The part of a photograph from which its images are made.
     ///
     /// # Errors
-    /// [`DatasetError::ReferenceTooSmall`], and those of [`Reference::image`].
-    pub fn crop(&self, photograph: &Photograph, reference: &Reference) -> Result<RgbImage, DatasetError> {
-        if let Some(corner) = photograph.corner {
-            return crop_at(reference, corner, self.size);
+    /// [`DatasetError::ReferenceTooSmall`].
+    pub fn crop(&self, photograph: &Photograph, image: &RgbImage) -> Result<RgbImage, DatasetError> {
+        if let Some((x, y)) = photograph.corner {
+            check_crop(&photograph.name, image.dimensions(), (x, y), self.size)?;
+            return Ok(imageops::crop_imm(image, x, y, self.size.0, self.size.1).to_image());
         }
-        check_size(&reference.name, reference.dimensions(), self.size)?;
-        Ok(central_crop(&*reference.image()?, self.size))
+        check_size(&photograph.name, image.dimensions(), self.size)?;
+        Ok(central_crop(image, self.size))
     }
 
     /// What the scores of `labels.csv` mean, for [`DataSet::open_csv`](crate::DataSet::open_csv).
@@ -361,10 +362,8 @@ mod tests {
         };
         let photographs = Photograph::numbered(["a,b".into(), "c".into()]);
         let set = SyntheticSet { style, photographs, size: (32, 24), seed: 4, opinions: None };
-        let crops = [1, 9].map(|seed| {
-            let reference = Reference::new("a".into(), "a.png".into(), photograph(seed));
-            set.crop(&set.photographs[0], &reference).expect("large enough")
-        });
+        let crops =
+            [1, 9].map(|seed| set.crop(&set.photographs[0], &photograph(seed)).expect("large enough"));
         (set, crops.into())
     }
 
@@ -440,11 +439,10 @@ mod tests {
         assert_eq!(set.scale().range(), (0.0, 9.0));
         // A crop at its place, whatever the photograph's direction.
         let image = RgbImage::from_fn(40, 60, |x, y| Rgb([x as u8, y as u8, 0]));
-        let reference = Reference::new("c".into(), "c.png".into(), image);
-        let crop = set.crop(&set.photographs[1], &reference).expect("inside");
+        let crop = set.crop(&set.photographs[1], &image).expect("inside");
         assert_eq!((crop.dimensions(), crop.get_pixel(0, 0).0), ((32, 24), [3, 8, 0]));
         set.size = (38, 24);
-        assert!(set.crop(&set.photographs[1], &reference).is_err());
+        assert!(set.crop(&set.photographs[1], &image).is_err());
     }
 
     #[test]

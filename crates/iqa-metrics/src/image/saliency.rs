@@ -41,7 +41,10 @@ pub(super) fn saliency(image: ArrayView3<'_, u8>) -> Plane {
     // Two channels in one transform.
     let pairs = l.iter().zip(&a).map(|(l, a)| Complex::new(*l, *a));
     let single = b.iter().map(|b| Complex::new(*b, 0.0));
-    let (pairs, single) = rayon::join(|| band_passed(pairs.collect()), || band_passed(single.collect()));
+    let (pairs, single) = rayon::join(
+        || FOURIER.filtered(pairs.collect(), &BAND),
+        || FOURIER.filtered(single.collect(), &BAND),
+    );
     let (a, b) = (unit_range(&a), unit_range(&b));
     let mut values = vec![0.0; SIDE * SIDE];
     wide(
@@ -109,11 +112,6 @@ fn to_lab(l: &mut [f64], a: &mut [f64], b: &mut [f64]) {
     for ((l, a), b) in l.iter_mut().zip(a).zip(b) {
         [*l, *a, *b] = lab_of(*l, *a, *b);
     }
-}
-
-/// Of a real image; of two, as the parts of complex numbers.
-fn band_passed(image: Vec<Complex<f64>>) -> Vec<Complex<f64>> {
-    FOURIER.filtered(image, &BAND)
 }
 
 /// The gain of SDSP's log-Gabor filter at each frequency of a picture of [`SIDE`] pixels, zero first; the same along rows
