@@ -147,11 +147,8 @@ impl Jobs {
         let pattern = argument.to_str().filter(|text| !path.exists() && text.contains(['*', '?', '[']));
         let Some(pattern) = pattern else { return vec![path.into()] };
         // By the crate's own option a name that is no text is a panic.
-        let wanted = |found: &PathBuf| {
-            let found = found.to_string_lossy();
-            let mut hidden = found.split(is_separator).filter(|name| name.starts_with('.'));
-            hidden.all(|name| pattern.split(is_separator).any(|part| asks_for(part, name)))
-        };
+        let parts = parts_of(pattern);
+        let wanted = |found: &PathBuf| leads_to(&parts, &parts_of(&found.to_string_lossy()));
         let found: Vec<PathBuf> =
             glob::glob(pattern).map(|paths| paths.flatten().filter(wanted).collect()).unwrap_or_default();
         if found.is_empty() {
@@ -182,14 +179,29 @@ impl Jobs {
     }
 }
 
-/// Whether a part of a pattern is meant for a name that begins with a dot: `.` and `..` stand for themselves, and others are asked
-/// for by a part that begins with one.
-fn asks_for(part: &str, name: &str) -> bool {
-    part == name
-        || part.starts_with('.')
-            && name != "."
-            && name != ".."
-            && glob::Pattern::new(part).is_ok_and(|part| part.matches(name))
+/// The names of a path or pattern; `.` is none.
+fn parts_of(text: &str) -> Vec<&str> {
+    text.split(is_separator).filter(|part| !part.is_empty() && *part != ".").collect()
+}
+
+/// Whether the parts of a pattern lead to those names as they do in a shell: a name that begins with a dot is only found by a part
+/// that does, and the folder above by its own name alone.
+fn leads_to(parts: &[&str], names: &[&str]) -> bool {
+    let meant = |part: &str, name: &str| {
+        let hidden = name.starts_with('.');
+        part == name
+            || (!hidden || part.starts_with('.') && name != "..")
+                && glob::Pattern::new(part).is_ok_and(|part| part.matches(name))
+    };
+    match (parts, names) {
+        ([], names) => names.is_empty(),
+        (["**", rest @ ..], names) => {
+            leads_to(rest, names)
+                || matches!(names, [name, below @ ..] if !name.starts_with('.') && leads_to(parts, below))
+        }
+        ([part, rest @ ..], [name, below @ ..]) => meant(part, name) && leads_to(rest, below),
+        _ => false,
+    }
 }
 
 /// Opens a folder of pictures, and says so where it has some of formats that are not read: they are passed over, and nothing

@@ -169,6 +169,28 @@ fn a_quoted_pattern_that_folders_match_is_as_its_names() {
     assert_eq!(quoted, scores(&["dist/0.png", "--model", "wadiqam_nr"], folder.path()));
     let quoted = scores(&["dist/.o*/*.png", "--model", "wadiqam_nr"], folder.path());
     assert_eq!(quoted, scores(&["dist/.other/0.png", "--model", "wadiqam_nr"], folder.path()));
+    // Each part of a pattern for the name at its place: another part does not ask for it.
+    for inner in ["dist/.other/.other", "dist/in/.other"] {
+        fs::create_dir(folder.path().join(inner)).expect("makes it");
+        fs::copy(folder.path().join("dist/0.png"), folder.path().join(inner).join("0.png")).expect("copies");
+    }
+    for (pattern, names) in [
+        ("dist/*/.other/*.png", &["dist/in/.other/0.png"][..]),
+        ("dist/.other/*/../*.png", &[]),
+        ("./dist/.other/**/*.png", &["dist/.other/0.png"]),
+        ("dist/**/.other/*.png", &["dist/.other/0.png", "dist/in/.other/0.png"]),
+    ] {
+        if names.is_empty() {
+            let mut command = iqa("score");
+            command.current_dir(folder.path()).args([pattern, "--model", "wadiqam_nr"]);
+            let (output, _) = run(&mut command);
+            assert_eq!(output.status.code(), Some(1), "{pattern}");
+            assert!(stderr(&output).contains("no image there"), "{pattern}");
+            continue;
+        }
+        let found = scores(&[pattern, "--model", "wadiqam_nr"], folder.path());
+        assert_eq!(found, scores(&[names, &["--model", "wadiqam_nr"]].concat(), folder.path()), "{pattern}");
+    }
     // With a folder of references each is below the folder that matched.
     let by_folder = |images: &[&str]| {
         let mut command = iqa("score");

@@ -234,6 +234,50 @@ fn photographs_that_a_source_keeps_out_are_trained_on_by_no_other() {
     assert!(done.status.success(), "{}", stderr(&done));
 }
 
+/// By any name that the list has it under, in any case, with `./` or without; and by two of them it is named twice.
+#[test]
+fn a_reference_is_kept_out_by_any_of_its_names() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = |name: &str| folder.path().join(name);
+    for (seed, name) in
+        ["r.png", "s.png", "t.png", "1.png", "2.png", "3.png", "4.png"].into_iter().enumerate()
+    {
+        textured(64, 64, seed as u32).save(at(name)).expect("saves");
+    }
+    std::fs::hard_link(at("r.png"), at("link.png")).expect("links");
+    let list = "distorted,reference,score\n1.png,r.png,1\n2.png,link.png,2\n3.png,s.png,3\n4.png,t.png,4\n";
+    std::fs::write(at("list.csv"), list).expect("writes");
+    let train = |validation: &str, test: &str| {
+        let mut command = iqa("train");
+        command.args(["--set", "csv", "--range", "1,4", "--validation", validation, "--test", test]);
+        command.args(["--epochs", "1", "--steps", "1", "--images", "1", "--patches", "2"]);
+        command.args(["--validation-patches", "2"]).arg("--list").arg(at("list.csv"));
+        command.arg("--root").arg(folder.path()).arg("--output").arg(at("run"));
+        let output = command.output().expect("starts");
+        let _ = std::fs::remove_dir_all(at("run"));
+        (output.status.code(), stderr(&output))
+    };
+    for name in ["r.png", "R.png", "link.png", "./link.png"] {
+        let (code, told) = train(name, "t.png");
+        assert_eq!(code, Some(0), "{told}");
+        assert!(told.contains("1 images to train on, 2 to validate, 1 to test"), "{name}: {told}");
+    }
+    for (validation, test, expected) in [
+        ("r.png,link.png", "t.png", "--validation names r.png twice"),
+        ("s.png,S.png", "t.png", "--validation names s.png twice"),
+        ("r.png", "link.png", "a reference is both in --validation and in --test"),
+        (
+            "ink.png",
+            "t.png",
+            "no reference of list is called `ink.png`: its references are r.png, s.png, t.png",
+        ),
+        ("", "t.png", "no reference of list is called ``"),
+    ] {
+        let (code, told) = train(validation, test);
+        assert!(code == Some(2) && told.contains(expected), "{validation}: {told}");
+    }
+}
+
 #[test]
 fn a_list_without_references_is_split_by_shares() {
     let folder = tempfile::tempdir().expect("a folder");

@@ -36,14 +36,10 @@ pub enum DatasetError {
         needed: (u32, u32),
     },
     /// A photograph is not what it was when a run began.
-    #[error("{path}: {}x{} pixels now, {}x{} when it was first read", found.0, found.1, expected.0, expected.1, path = path.display())]
+    #[error("{path}: not the pixels that it had when it was first read", path = path.display())]
     PhotographChanged {
         /// The file.
         path: PathBuf,
-        /// Its width and height, in pixels.
-        found: (u32, u32),
-        /// What they were.
-        expected: (u32, u32),
     },
     /// A photograph whose place in a published set is not known.
     #[error("photograph `{name}` is not in the list of crops")]

@@ -76,11 +76,21 @@ impl ReferenceCache {
     /// # Errors
     /// When it cannot be read.
     pub fn load(&self, path: &Path) -> Result<Arc<RgbImage>, DatasetError> {
+        self.load_checked(path, |_| Ok(()))
+    }
+
+    /// [`Self::load`], with a check of what is decoded now.
+    pub(crate) fn load_checked(
+        &self,
+        path: &Path,
+        check: impl FnOnce(&RgbImage) -> Result<(), DatasetError>,
+    ) -> Result<Arc<RgbImage>, DatasetError> {
         if let Some(image) = self.store().get(path) {
             return Ok(image);
         }
         // Not under the lock: other threads go on. Two may decode the same reference, once.
         let image = Arc::new(read_image(path, &DecodeOptions::default())?);
+        check(&image)?;
         self.store().insert(path, &image);
         Ok(image)
     }

@@ -89,28 +89,15 @@ pub fn check_pictures(
 }
 
 /// That a loss which compares the images of a batch has something to compare: the labels of the first source are not all the
-/// same, as far as a few batches tell. One alone may be of one label.
+/// same. Those of a batch may be.
 ///
 /// # Errors
 /// [`TrainError::ConstantBatch`], and what reading the data gives.
-pub(crate) fn check_labels(
-    training: &dyn TrainingPairs,
-    loss: &QualityLoss,
-    images: usize,
-) -> Result<(), TrainError> {
-    const BATCHES: usize = 8;
-    if !loss.compares() {
-        return Ok(());
+pub(crate) fn check_labels(training: &dyn TrainingPairs, loss: &QualityLoss) -> Result<(), TrainError> {
+    match if loss.compares() { training.only_label()? } else { None } {
+        Some(value) => Err(TrainError::ConstantBatch { what: "targets", value }),
+        None => Ok(()),
     }
-    let mut first = None;
-    for step in 0..BATCHES {
-        for pair in training.batch(step, images)?.iter().filter(|pair| pair.source == 0) {
-            if *first.get_or_insert(pair.quality01) != pair.quality01 {
-                return Ok(());
-            }
-        }
-    }
-    first.map_or(Ok(()), |value| Err(TrainError::ConstantBatch { what: "targets", value }))
 }
 
 /// A training set: samples that may differ from epoch to epoch, but not from call to call.
@@ -141,6 +128,15 @@ pub trait TrainingPairs: Sync {
     /// As [`Self::pair`].
     fn mean_quality01(&self) -> Result<f64, TrainError> {
         mean_of_some(self.samples(), |index| self.pair(0, index))
+    }
+
+    /// The label of all samples, from 0 to 1, where it is the same; of the first source where there are several. By default
+    /// samples of the first epoch are made until two differ.
+    ///
+    /// # Errors
+    /// As [`Self::pair`].
+    fn only_label(&self) -> Result<Option<f64>, TrainError> {
+        only((0..self.samples()).map(|index| Ok(self.pair(0, index)?.quality01)))
     }
 
     /// The pairs of a step, `count` of them: one epoch after another, without a gap. They are made on all cores.
@@ -180,6 +176,25 @@ pub trait ValidationPairs: Sync {
     fn mean_quality01(&self) -> Result<f64, TrainError> {
         mean_of_some(self.samples(), |index| self.pair(index))
     }
+
+    /// As [`TrainingPairs::only_label`].
+    ///
+    /// # Errors
+    /// As [`Self::pair`].
+    fn only_label(&self) -> Result<Option<f64>, TrainError> {
+        only((0..self.samples()).map(|index| Ok(self.pair(index)?.quality01)))
+    }
+}
+
+/// The one value of all; `None` where two differ, of which no more are asked for then.
+fn only(mut labels: impl Iterator<Item = Result<f64, TrainError>>) -> Result<Option<f64>, TrainError> {
+    let Some(first) = labels.next().transpose()? else { return Ok(None) };
+    for label in labels {
+        if label? != first {
+            return Ok(None);
+        }
+    }
+    Ok(Some(first))
 }
 
 fn mean_of_some(
@@ -298,6 +313,10 @@ impl<V: ValidationPairs> TrainingPairs for Shuffled<V> {
     fn mean_quality01(&self) -> Result<f64, TrainError> {
         self.samples.mean_quality01()
     }
+
+    fn only_label(&self) -> Result<Option<f64>, TrainError> {
+        self.samples.only_label()
+    }
 }
 
 /// Rated images of a set on disk to validate with, as they are.
@@ -357,6 +376,10 @@ impl<'a> SetValidation<'a> {
     pub fn with_cache(self, bytes: usize) -> Self {
         Self { references: ReferenceCache::new(bytes), images: ImageCache::new(bytes), ..self }
     }
+
+    fn labels(&self) -> impl Iterator<Item = f64> + '_ {
+        self.indices.iter().map(|&index| self.set.scale().quality01(self.set.samples()[index].raw))
+    }
 }
 
 impl ValidationPairs for SetValidation<'_> {
@@ -389,7 +412,7 @@ impl ValidationPairs for SetValidation<'_> {
     /// Of the contents of the files, wherever they lie, and of the labels on the scale of 0 to 1.
     fn key(&self) -> Result<DataKey, TrainError> {
         let samples = || self.indices.iter().map(|&index| &self.set.samples()[index]);
-        let labels = samples().map(|sample| format!("{}\n", self.set.scale().quality01(sample.raw)));
+        let labels = self.labels().map(|label| format!("{label}\n"));
         let images: Vec<&Path> = samples().map(|sample| sample.distorted.as_path()).collect();
         let references: Vec<Option<&Path>> = samples().map(|sample| sample.reference.as_deref()).collect();
         let mut each: Vec<&Path> = references.iter().flatten().copied().chain(images.clone()).collect();
@@ -410,8 +433,11 @@ impl ValidationPairs for SetValidation<'_> {
     }
 
     fn mean_quality01(&self) -> Result<f64, TrainError> {
-        let label = |&index: &usize| self.set.scale().quality01(self.set.samples()[index].raw);
-        Ok(self.indices.iter().map(label).sum::<f64>() / self.indices.len() as f64)
+        Ok(self.labels().sum::<f64>() / self.indices.len() as f64)
+    }
+
+    fn only_label(&self) -> Result<Option<f64>, TrainError> {
+        only(self.labels().map(Ok))
     }
 }
 

@@ -80,6 +80,11 @@ impl TrainingPairs for Mixture<'_> {
         Ok(key)
     }
 
+    /// Of the first source: the others are compared within themselves.
+    fn only_label(&self) -> Result<Option<f64>, TrainError> {
+        self.sources[0].0.only_label()
+    }
+
     /// The pairs of each source follow each other; every source goes through its own epochs.
     fn batch(&self, step: usize, count: usize) -> Result<Vec<TrainingPair>, TrainError> {
         let mut batch = Vec::with_capacity(count);

@@ -183,14 +183,14 @@ fn batches_without_a_loss_end_the_run_before_they_reach_the_weights() {
 /// Labels of which batches of two are often alike, as opinions in whole numbers are.
 #[test]
 fn a_batch_of_one_label_by_chance_does_not_end_a_run() {
-    struct Pairwise(Mixed);
-    impl TrainingPairs for Pairwise {
+    struct Labelled(Mixed, fn(usize) -> f64);
+    impl TrainingPairs for Labelled {
         fn samples(&self) -> usize {
             self.0.count
         }
 
         fn pair(&self, epoch: u64, index: usize) -> Result<TrainingPair, TrainError> {
-            let quality01 = (index / 2 % 2) as f64;
+            let quality01 = self.1(index);
             Ok(TrainingPair { quality01, ..TrainingPairs::pair(&self.0, epoch, index)? })
         }
 
@@ -198,10 +198,13 @@ fn a_batch_of_one_label_by_chance_does_not_end_a_run() {
             TrainingPairs::key(&self.0)
         }
     }
-    for loss in [QualityLoss::gsn(), QualityLoss::gsn_pair().with(1.0, Term::Mse)] {
+    // By pairs; and one alone of many, which comes late.
+    let by_pairs = Labelled(Mixed::new(8), |index| (index / 2 % 2) as f64);
+    let one_alone = Labelled(Mixed::new(40), |index| f64::from(u8::from(index == 39)));
+    let losses = [QualityLoss::gsn(), QualityLoss::gsn_pair().with(1.0, Term::Mse)];
+    for (loss, data) in losses.into_iter().zip([by_pairs, one_alone]) {
         let folder = tempfile::tempdir().expect("a folder");
         let recipe = GsnRecipe { images: 2, epochs: 2, loss, ..recipe() };
-        let data = Pairwise(Mixed::new(8));
         let outcome = train_alone(&recipe, &data, folder.path()).expect("trains");
         assert_eq!(outcome.log.len(), 2);
         assert!(outcome.log.iter().all(|row| row.train_loss.is_finite()), "{:?}", outcome.log);

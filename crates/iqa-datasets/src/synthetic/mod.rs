@@ -67,14 +67,14 @@ impl Reference {
     /// The pixels.
     ///
     /// # Errors
-    /// [`DatasetError::Image`] where the file is gone, [`DatasetError::PhotographChanged`] where it has another size than it had.
+    /// [`DatasetError::Image`] where the file is gone, [`DatasetError::PhotographChanged`] where it has other pixels than it had.
     pub fn image(&self) -> Result<Arc<RgbImage>, DatasetError> {
-        let image = self.pixels.load(&self.path)?;
-        if image.dimensions() != self.size {
-            let (path, found) = (self.path.clone(), image.dimensions());
-            return Err(DatasetError::PhotographChanged { path, found, expected: self.size });
-        }
-        Ok(image)
+        self.pixels.load_checked(&self.path, |image| {
+            if image.dimensions() == self.size && sha256(image.as_raw()) == self.digest {
+                return Ok(());
+            }
+            Err(DatasetError::PhotographChanged { path: self.path.clone() })
+        })
     }
 }
 
@@ -574,9 +574,14 @@ mod tests {
 
         let opened = load_references(folder.path(), &ReferenceCache::new(0)).expect("reads");
         let path = folder.path().join("1.png");
-        RgbImage::new(70, 70).save(&path).expect("saves");
-        let error = opened[1].image().expect_err("another").to_string();
-        assert_eq!(error, format!("{}: 70x70 pixels now, 80x96 when it was first read", path.display()));
+        for size in [(70, 70), opened[1].dimensions()] {
+            RgbImage::new(size.0, size.1).save(&path).expect("saves");
+            let error = opened[1].image().expect_err("another").to_string();
+            assert_eq!(
+                error,
+                format!("{}: not the pixels that it had when it was first read", path.display())
+            );
+        }
         std::fs::remove_file(&path).expect("removes");
         assert!(opened[1].image().expect_err("gone").to_string().contains("1.png"));
     }

@@ -17,6 +17,9 @@ const OMEGA: f64 = 0.021;
 const SIGMA_F: f64 = 1.34;
 /// Reach of the prior for the centre, in pixels.
 const SIGMA_D: f64 = 145.0;
+/// Differences that rounding leaves in a picture of one colour are some 1e-14, in units of CIELAB; one level of one pixel in a
+/// picture of a hundred megapixels is 1e-4 of a colour.
+const FLAT: f64 = 1e-9;
 /// Where `exp` of its negative is 0.
 const NO_MORE: f64 = 750.0;
 /// The same for every picture.
@@ -134,7 +137,7 @@ pub fn centre_prior() -> Vec<f64> {
     (0..SIDE * SIDE).map(|at| (-(off(at / SIDE) + off(at % SIDE)) / (SIGMA_D * SIGMA_D)).exp()).collect()
 }
 
-/// Values scaled so that the least is 0 and the greatest 1; all 0 where they are the same.
+/// Values scaled so that the least is 0 and the greatest 1; all 0 where they are the same but for rounding.
 fn unit_range(values: &[f64]) -> Vec<f64> {
     wide(
         #[inline(always)]
@@ -150,7 +153,11 @@ fn unit_range(values: &[f64]) -> Vec<f64> {
             }
             let low = low.into_iter().fold(f64::INFINITY, f64::min);
             let high = high.into_iter().fold(f64::NEG_INFINITY, f64::max);
-            let span = if high > low { high - low } else { 1.0 };
+            // Of no value at all, which the published program divides by zero for, but what rounding leaves.
+            if high - low <= FLAT {
+                return vec![0.0; values.len()];
+            }
+            let span = high - low;
             values.iter().map(|value| (value - low) / span).collect()
         },
     )

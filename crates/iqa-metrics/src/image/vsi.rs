@@ -95,4 +95,42 @@ mod tests {
         }
         assert_eq!([to_alpha(0.0), to_beta(0.0)], [0.0, 0.0]);
     }
+
+    /// Nothing is salient in a picture of one colour, at any size. Then all pixels weigh the same, and but for the edges, where
+    /// zeros lie beyond, they differ in their chrominances alone.
+    #[test]
+    fn pictures_of_one_colour_are_compared_by_their_edges_and_colours() {
+        let of = |[r, g, b]: [f64; 3]| LMN.map(|[red, green, blue]| red * r + green * g + blue * b);
+        let colours: [([u8; 3], [u8; 3]); 4] =
+            [([100; 3], [101; 3]), ([128; 3], [255; 3]), ([37, 201, 90], [0, 0, 255]), ([0; 3], [9, 0, 0])];
+        // The second size is the one that the maps have.
+        for (size, shrunk) in [
+            ((640, 480), (320, 240)),
+            ((512, 512), (256, 256)),
+            ((257, 257), (257, 257)),
+            ((300, 371), (300, 371)),
+            ((1025, 300), (1025, 300)),
+        ] {
+            for (a, b) in colours {
+                let [a, b] = [a, b].map(|colour| RgbImage::from_pixel(size.0, size.1, image::Rgb(colour)));
+                let [[l_a, m_a, n_a], [l_b, m_b, n_b]] =
+                    [&a, &b].map(|picture| of(picture.get_pixel(0, 0).0.map(f64::from)));
+                let chroma = similarity(m_a, m_b, CHROMA) * similarity(n_a, n_b, CHROMA);
+                let edge = |slope: f64| similarity(slope * l_a, slope * l_b, GRADIENT).powf(ALPHA);
+                // Scharr: 16/16 along an edge, 13/16 both ways at a corner.
+                let (corner, side) = (edge(13.0 / 16.0 * 2f64.sqrt()), edge(1.0));
+                let sides = f64::from(2 * (shrunk.0 + shrunk.1) - 8);
+                let inside = f64::from((shrunk.0 - 2) * (shrunk.1 - 2));
+                let mean = (4.0 * corner + sides * side + inside) / f64::from(shrunk.0 * shrunk.1);
+                let expected = mean * real_power(chroma, BETA);
+                let found = vsi(&a, &b).expect("scores");
+                assert!(
+                    (found - expected).abs() < 1e-9,
+                    "{size:?} {a_b:?}: {found}, {expected}",
+                    a_b = (l_a, l_b)
+                );
+                assert!((vsi(&a, &a).expect("scores") - 1.0).abs() < 1e-12);
+            }
+        }
+    }
 }

@@ -59,7 +59,7 @@ pub fn train(
     let task = Run { recipe, recorded, data, training, validation: images, device };
     if !run::is_begun(folder) {
         let batch = task.batch(0)?;
-        check_labels(training, &recipe.loss, recipe.images)?;
+        check_labels(training, &recipe.loss)?;
         if recipe.mean_head && recipe.start_from.is_none() {
             let first: Vec<f64> = batch.iter().filter(|e| e.source == 0).map(|e| e.target).collect();
             let mean = first.iter().sum::<f64>() / first.len() as f64;

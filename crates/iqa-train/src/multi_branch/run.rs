@@ -64,7 +64,7 @@ pub fn train(
     let minimum = recipe.model.minimum_size()?;
     check_pictures(validation, recipe.model.branches.has_frp(), minimum)?;
     if !run::is_begun(folder) {
-        check_labels(training, &recipe.loss, recipe.images)?;
+        check_labels(training, &recipe.loss)?;
     }
     let recorded = Recorded { recipe: recipe.clone(), frozen_weights: fingerprint(&frp)? };
     let device = device.clone().autodiff();

@@ -102,32 +102,18 @@ fn by_name(set: &DataSet, validation: &[String], test: &[String]) -> Result<Side
         )
         .into());
     }
-    for (option, names) in [("validation", validation), ("test", test)] {
-        if let Some(name) = repeated(names) {
-            return Err(format!("--{option} names {name} twice").into());
+    let [validation, test] = [("validation", validation), ("test", test)].map(|(option, names)| {
+        let ids = names.iter().map(|name| reference_id(set, name)).collect::<Result<Vec<&str>, String>>()?;
+        match repeated(&ids) {
+            Some(id) => Err(format!("--{option} names {id} twice")),
+            None => Ok(ids),
         }
-    }
-    let is = |sample: &Sample, name: &String| {
-        sample.reference_id.as_deref().is_some_and(|id| id.eq_ignore_ascii_case(name))
-    };
-    if let Some(name) =
-        validation.iter().chain(test).find(|name| !set.samples().iter().any(|sample| is(sample, name)))
-    {
-        let mut ids = set.reference_ids();
-        let more = ids.len().saturating_sub(SHOWN_NAMES);
-        ids.truncate(SHOWN_NAMES);
-        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-        return Err(format!(
-            "no reference of {} is called `{name}`: its references are {}{more}",
-            set.name(),
-            ids.join(", ")
-        )
-        .into());
-    }
+    });
+    let (validation, test) = (validation?, test?);
     let mut sides = Sides { train: Vec::new(), validation: Vec::new(), test: Vec::new(), leaky: false };
     for (index, sample) in set.samples().iter().enumerate() {
-        let named = |names: &[String]| names.iter().any(|name| is(sample, name));
-        match (named(validation), named(test)) {
+        let named = |ids: &[&str]| sample.reference_id.as_deref().is_some_and(|id| ids.contains(&id));
+        match (named(&validation), named(&test)) {
             (true, true) => return Err("a reference is both in --validation and in --test".into()),
             (true, false) => sides.validation.push(index),
             (false, true) => sides.test.push(index),
@@ -135,4 +121,32 @@ fn by_name(set: &DataSet, validation: &[String], test: &[String]) -> Result<Side
         }
     }
     Ok(sides)
+}
+
+/// The reference that is called so: by its id, in any case, or by its file, over whatever link the list has it.
+fn reference_id<'a>(set: &'a DataSet, name: &str) -> Result<&'a str, String> {
+    let mut ids = set.reference_ids();
+    let exact = ids.iter().find(|&&id| id == name);
+    if let Some(&id) = exact.or_else(|| ids.iter().find(|id| id.eq_ignore_ascii_case(name))) {
+        return Ok(id);
+    }
+    let file = Path::new(name);
+    let file = file.strip_prefix(".").unwrap_or(file);
+    let is_file = |sample: &&Sample| {
+        // Every path ends with the empty one.
+        !name.is_empty() && sample.reference.as_ref().is_some_and(|path| path.ends_with(file))
+    };
+    let found: HashSet<&str> =
+        set.samples().iter().filter(is_file).filter_map(|sample| sample.reference_id.as_deref()).collect();
+    if let (1, Some(id)) = (found.len(), found.iter().next()) {
+        return Ok(id);
+    }
+    let more = ids.len().saturating_sub(SHOWN_NAMES);
+    ids.truncate(SHOWN_NAMES);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    Err(format!(
+        "no reference of {} is called `{name}`: its references are {}{more}",
+        set.name(),
+        ids.join(", ")
+    ))
 }
