@@ -1,7 +1,8 @@
 //! Every model on every device of the build, against `flex`, which the parity tests hold against PyTorch.
 //!
 //! The default build has no other device; the features `tch` and `wgpu` of this package bring one each. With
-//! `IQA_PARITY=docs/PARITY.md` the table of that page is written anew.
+//! `IQA_PARITY=docs/PARITY.md` the table of that page is written anew. `IQA_DEVICES` names devices, separated by commas;
+//! `IQA_FLOAT=f16` or `bf16` has them compute in that type, of which the differences are stated, in no test's bounds.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -12,9 +13,9 @@ use iqa_models::heads::Stored;
 use iqa_models::heads::gsn::{Gsn, GsnConfig};
 use iqa_models::heads::hiqa::{Hiqa, HiqaConfig};
 use iqa_models::heads::multi_branch::{MultiBranch, MultiBranchConfig, PairBatch};
-use iqa_models::heads::wadiqam::{PatchSampler, Wadiqam, WadiqamConfig};
-use iqa_models::nn::{NamedTensors, device_by_name, image_to_tensor};
-use iqa_models::{Device, Scorer, Tensor, available_devices};
+use iqa_models::heads::wadiqam::{PatchSampler, Wadiqam, WadiqamConfig, cut_patches};
+use iqa_models::nn::{NamedTensors, device_by_name, device_with_float, image_to_tensor, takes_bytes};
+use iqa_models::{Device, FloatDType, Scorer, Tensor, available_devices};
 use iqa_testkit::{Tolerance, fixture_path, relative_error, textured, workspace_path};
 
 /// What a model gives on a device.
@@ -206,23 +207,82 @@ fn largest_difference(found: &[f32], expected: &[f32]) -> f64 {
     difference.fold(0.0, |worst, d| if d.is_nan() { f64::INFINITY } else { worst.max(d) })
 }
 
-#[test]
-fn every_model_on_every_device() {
-    // A build with libtorch knows the CUDA device whether or not there is one.
+/// The devices to compare: those that `IQA_DEVICES` names, or all but `flex` itself and those that need a GPU of NVIDIA, which a
+/// build with libtorch knows whether or not there is one.
+fn devices() -> Vec<(&'static str, Device)> {
     let asked = std::env::var("IQA_DEVICES").ok();
-    let devices = available_devices().into_iter().filter(|name| match &asked {
+    let float = std::env::var("IQA_FLOAT").ok().map(|name| match &*name {
+        "f16" => FloatDType::F16,
+        "bf16" => FloatDType::BF16,
+        _ => panic!("IQA_FLOAT is `{name}`, expected f16 or bf16"),
+    });
+    let names = available_devices().into_iter().filter(|name| match &asked {
         Some(asked) => asked.split(',').any(|device| device == *name),
         None => *name != "flex" && !name.contains("cuda"),
     });
+    let open = |name| match float {
+        Some(float) => device_with_float(name, float),
+        None => device_by_name(name),
+    };
+    names.map(|name| (name, open(name).unwrap_or_else(|error| panic!("{error}")))).collect()
+}
+
+/// Patches as a device cuts them are those that the host cuts, on grids and off them.
+#[test]
+fn patches_are_cut_the_same_on_every_device() {
+    if std::env::var_os("IQA_FLOAT").is_some() {
+        return;
+    }
+    let samplers = [
+        PatchSampler::official(),
+        PatchSampler::ports(),
+        PatchSampler::Grid { stride: 16, inclusive: true },
+        PatchSampler::Random { patches: 20, seed: 1 },
+    ];
+    for (name, device) in devices() {
+        for (width, height) in [(33, 33), (64, 64), (100, 71), (257, 130), (40, 300)] {
+            let image = textured(width, height, width);
+            for sampler in samplers {
+                let positions = sampler.positions_at_scales(width, height, 3).expect("large enough");
+                // From the middle of a row too.
+                for positions in [&positions[..], &positions[positions.len() / 2..]] {
+                    let cut = |device| values(cut_patches(&image, positions, device));
+                    let difference = largest_difference(&cut(&device), &cut(&Device::flex()));
+                    assert!(difference < 1e-6, "{name}, {width}x{height}, {sampler:?}: {difference:e}");
+                }
+            }
+        }
+        if !takes_bytes(&device) {
+            continue;
+        }
+        let model = |device: &Device| Scorer::new("wadiqam_fr", device).expect("bundled");
+        // More patches than go through the network at once, and a last row of them that is alone.
+        let (distorted, reference) = (textured(2100, 610, 1), textured(2100, 610, 2));
+        let score = |scorer: Scorer| {
+            let patches = scorer.score_pair(&distorted, &reference).expect("scores").patches;
+            patches.expect("patches").quality
+        };
+        let difference = largest_difference(&score(model(&device)), &score(model(&Device::flex())));
+        assert!(difference < Tolerance::BACKEND.0, "{name}: {difference:e}");
+    }
+}
+
+#[test]
+fn every_model_on_every_device() {
+    // Before a device, which may be this one, computes in another type.
+    let flex = Device::flex();
+    let expected = CASES.map(|case| (case.run)(&flex));
+    let bundled_models = ["wadiqam_fr", "wadiqam_nr"];
+    let expected_of_bundled = bundled_models.map(|model| bundled(model, &flex));
+    let single = std::env::var_os("IQA_FLOAT").is_none();
     let mut table = String::from(
         "| model | device | score, part of its range | features | gradient | weights' step |\n\
          |---|---|---|---|---|---|\n",
     );
     let mut exceeded = Vec::new();
-    for name in devices {
-        let device = device_by_name(name).expect("compiled in");
-        for Case { name: model, range, run } in CASES {
-            let (expected, found) = (run(&Device::flex()), run(&device));
+    for (name, device) in devices() {
+        for (Case { name: model, range, run }, expected) in CASES.iter().zip(&expected) {
+            let found = run(&device);
             let score = largest_difference(&found.scores, &expected.scores) / range;
             let features = relative_error(&found.features, &expected.features);
             let gradient = relative_error(&found.gradient, &expected.gradient);
@@ -231,16 +291,16 @@ fn every_model_on_every_device() {
                 table,
                 "| {model} | {name} | {score:.1e} | {features:.1e} | {gradient:.1e} | {step:.1e} |"
             );
-            if score.max(features).max(gradient).max(step) > Tolerance::BACKEND.0 {
+            if single && score.max(features).max(gradient).max(step) > Tolerance::BACKEND.0 {
                 exceeded.push(format!(
                     "{model} on {name}: {score:.1e}, {features:.1e}, {gradient:.1e}, {step:.1e}"
                 ));
             }
         }
-        for model in ["wadiqam_fr", "wadiqam_nr"] {
-            let score = largest_difference(&bundled(model, &device), &bundled(model, &Device::flex()));
+        for (model, expected) in bundled_models.iter().zip(&expected_of_bundled) {
+            let score = largest_difference(&bundled(model, &device), expected);
             let _ = writeln!(table, "| {model}, bundled | {name} | {score:.1e} | | | |");
-            if score > Tolerance::BACKEND.0 {
+            if single && score > Tolerance::BACKEND.0 {
                 exceeded.push(format!("{model}, bundled, on {name}: {score:.1e}"));
             }
         }

@@ -13,7 +13,7 @@ use iqa_nn::{
     WeightSource,
 };
 
-use crate::read_ahead::read_ahead;
+use crate::read_ahead::ReadAhead;
 use crate::registry::{model_by_name, models};
 use crate::{ImageInput, Preprocessing};
 
@@ -288,7 +288,7 @@ impl Scorer {
     }
 
     /// Scores many images, in their order, and hands over each score as it comes, with the image's index. The next
-    /// image is decoded while the network works.
+    /// images are decoded while the network works, on all cores, as far as some 256 MiB of them wait.
     ///
     /// # Errors
     /// A reference that is missing or not wanted, before anything is scored; the first error of `each`, which ends
@@ -300,8 +300,15 @@ impl Scorer {
         mut each: impl FnMut(usize, Result<Score, ModelError>) -> Result<(), E>,
     ) -> Result<(), E> {
         self.model.check_reference(reference.is_some())?;
-        let read = |index: usize| self.read(&distorted[index]);
-        read_ahead(distorted.len(), read, |index, image| {
+        let read = ReadAhead {
+            count: distorted.len(),
+            before: |_| (),
+            read: |index: usize| self.read(&distorted[index]),
+            size: |image: &Result<Cow<'_, RgbImage>, ModelError>| {
+                image.as_ref().map_or(0, |image| image.len())
+            },
+        };
+        read.each(|index, (), image| {
             let score =
                 image.and_then(|image| self.named(&distorted[index], self.score_decoded(&image, reference)));
             each(index, score)

@@ -6,7 +6,7 @@ use image::RgbImage;
 use iqa_core::{DecodeOptions, ReferenceNeed};
 use iqa_nn::{ModelError, PreparedReference, ScoreError, Scored};
 
-use crate::read_ahead::read_ahead;
+use crate::read_ahead::ReadAhead;
 use crate::scorer::of;
 use crate::{ImageInput, Preprocessing, Score, Scorer};
 
@@ -94,8 +94,8 @@ impl Scorers {
     }
 
     /// Scores images in their order by all models, and hands over the scores of each as they come, with its index. A
-    /// model without need of a reference is given none. The next image is decoded while the models work; a reference that follows
-    /// itself is decoded, and prepared, once.
+    /// model without need of a reference is given none. The next images are decoded while the models work, on all cores, as far as
+    /// some 256 MiB of them wait; a reference that follows itself is decoded, and prepared, once.
     ///
     /// # Errors
     /// The first error of `each`, which ends the work. What concerns one image goes to `each`.
@@ -108,7 +108,7 @@ impl Scorers {
     }
 
     /// As [`Self::score_pairs`], with the pictures that were scored, to draw them, say; none where they could not be read. And
-    /// with something to do before each image is read, on the thread that reads it: what it gives comes with the scores. A
+    /// with something to do before each image is read, in their order: what it gives comes with the scores. A
     /// digest of a file, say, that is to be of the picture that was scored, or of one before it.
     ///
     /// # Errors
@@ -116,7 +116,7 @@ impl Scorers {
     pub fn score_pictures<T: Send, E: From<ModelError>>(
         &self,
         pairs: &[Pair<'_>],
-        mut before: impl FnMut(usize) -> T + Send,
+        before: impl FnMut(usize) -> T + Send,
         mut each: impl FnMut(usize, T, Option<Pictures<'_>>, Scores) -> Result<(), E>,
     ) -> Result<(), E> {
         let is_same = |a: usize, b: usize| match (pairs.get(a), pairs.get(b)) {
@@ -127,29 +127,37 @@ impl Scorers {
         };
         let wanted =
             self.scorers.iter().any(|scorer| scorer.spec().reference == ReferenceNeed::FullReference);
-        let mut reader = Reader { scorers: self, has_reference: false };
-        let read = |index: usize| {
-            let before = before(index);
-            let again = index > 0 && is_same(index - 1, index);
-            let reference = pairs[index].reference.as_ref().filter(|_| wanted);
-            (before, reader.read(&pairs[index].distorted, reference, again))
+        let follows = |index: usize| index > 0 && is_same(index - 1, index);
+        let reference = |index: usize| pairs[index].reference.as_ref().filter(|_| wanted);
+        let read = ReadAhead {
+            count: pairs.len(),
+            before,
+            read: |index: usize| {
+                self.read(&pairs[index].distorted, reference(index).filter(|_| !follows(index)))
+            },
+            size: |read: &Result<Read<'_>, ModelError>| read.as_ref().map_or(0, Read::bytes),
         };
         let mut kept: Option<Kept<'_>> = None;
-        read_ahead(pairs.len(), read, |index, (before, read)| {
+        read.each(|index, before, read| {
+            if !follows(index) {
+                kept = None;
+            }
+            // That of images before which could not be read themselves is still to be read.
+            let read = read.and_then(|read| match (&read.reference, &kept, reference(index)) {
+                (None, None, Some(reference)) => {
+                    let reference = Some(self.read_reference(reference, read.distorted.dimensions())?);
+                    Ok(Read { reference, ..read })
+                }
+                _ => Ok(read),
+            });
             let read = match read {
                 Ok(read) => read,
                 Err(error) => return each(index, before, None, Err(error)),
             };
-            match read.reference {
-                Given::None => kept = None,
-                Given::Same => {}
-                Given::Another(image) => {
-                    let shared = is_same(index, index + 1);
-                    kept = Some(Kept {
-                        image,
-                        prepared: shared.then(|| self.scorers.iter().map(|_| None).collect()),
-                    });
-                }
+            if let Some(image) = read.reference {
+                let shared = is_same(index, index + 1);
+                let prepared = shared.then(|| self.scorers.iter().map(|_| None).collect());
+                kept = Some(Kept { image, prepared });
             }
             let score = |(place, scorer): (usize, &Scorer)| {
                 let score = score(scorer, place, &read.distorted, kept.as_mut());
@@ -191,44 +199,36 @@ fn score(
 /// What the models are given next.
 struct Read<'a> {
     distorted: Cow<'a, RgbImage>,
-    reference: Given<'a>,
+    /// None where there is none, and where it is that of the image before.
+    reference: Option<Cow<'a, RgbImage>>,
 }
 
-enum Given<'a> {
-    None,
-    /// That of the image before.
-    Same,
-    Another(Cow<'a, RgbImage>),
+impl Read<'_> {
+    fn bytes(&self) -> usize {
+        self.distorted.len() + self.reference.as_ref().map_or(0, |reference| reference.len())
+    }
 }
 
-struct Reader<'a> {
-    scorers: &'a Scorers,
-    /// Whether the models are at the reference of the image before.
-    has_reference: bool,
-}
-
-impl Reader<'_> {
-    /// `again` where the reference is that of the image before.
+impl Scorers {
     fn read<'a>(
-        &mut self,
+        &self,
         distorted: &'a ImageInput<'_>,
         reference: Option<&'a ImageInput<'_>>,
-        again: bool,
     ) -> Result<Read<'a>, ModelError> {
-        let Scorers { decode, preprocessing, .. } = self.scorers;
-        self.has_reference &= again;
-        let image = distorted.open(decode)?;
+        let image = distorted.open(&self.decode)?;
         let size = image.dimensions();
-        let image = preprocessing.image(image).map_err(|error| of(distorted, error))?;
-        let reference = match reference {
-            None => Given::None,
-            Some(_) if self.has_reference => Given::Same,
-            Some(reference) => {
-                let read = preprocessing.reference(reference.open(decode)?, size);
-                Given::Another(read.map_err(|error| of(reference, error))?)
-            }
-        };
-        self.has_reference = !matches!(reference, Given::None);
+        let image = self.preprocessing.image(image).map_err(|error| of(distorted, error))?;
+        let reference = reference.map(|reference| self.read_reference(reference, size)).transpose()?;
         Ok(Read { distorted: image, reference })
+    }
+
+    /// The reference of an image of `size`.
+    fn read_reference<'a>(
+        &self,
+        reference: &'a ImageInput<'_>,
+        size: (u32, u32),
+    ) -> Result<Cow<'a, RgbImage>, ModelError> {
+        let read = self.preprocessing.reference(reference.open(&self.decode)?, size);
+        read.map_err(|error| of(reference, error))
     }
 }

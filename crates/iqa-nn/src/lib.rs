@@ -27,5 +27,5 @@ pub use model_error::ModelError;
 pub use norm::{BatchNorm2d, Statistics};
 pub use provenance::TrainingSource;
 pub use quality::{Prepared, QualityModel, Scored};
-pub use tensor::{image_to_tensor, tensor_to_image};
+pub use tensor::{image_to_tensor, pixels_to_tensor, takes_bytes, tensor_to_image};
 pub use weights::{NamedTensor, NamedTensors, Precision, content_digest};

@@ -1,6 +1,7 @@
 //! Between 8-bit images and tensors.
 
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::backend::DispatchDevice;
+use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 use image::{Rgb, RgbImage};
 
 use crate::NnError;
@@ -10,15 +11,42 @@ use crate::NnError;
 /// # Shapes
 /// - returns `[1, 3, height, width]`, RGB in `[0, 1]`
 pub fn image_to_tensor(image: &RgbImage, device: &Device) -> Tensor<4> {
-    let (width, height) = (image.width() as usize, image.height() as usize);
-    let plane = width * height;
-    let mut values = vec![0f32; 3 * plane];
-    for (index, pixel) in image.as_raw().chunks_exact(3).enumerate() {
-        for (channel, &value) in pixel.iter().enumerate() {
-            values[channel * plane + index] = f32::from(value) / 255.0;
-        }
+    pixels_to_tensor(image.as_raw(), [image.height() as usize, image.width() as usize], device)
+}
+
+/// Rows of 8-bit RGB pixels as a tensor; as bytes on their way to a device that [takes them](takes_bytes).
+///
+/// # Shapes
+/// - `pixels`: `height * width * 3`, row by row, of `[height, width]`
+/// - returns `[1, 3, height, width]`, RGB in `[0, 1]`
+///
+/// # Panics
+/// When there are more or fewer pixels.
+pub fn pixels_to_tensor(pixels: &[u8], [height, width]: [usize; 2], device: &Device) -> Tensor<4> {
+    let shape = [1, height, width, 3];
+    let tensor: Tensor<4> = if takes_bytes(device) {
+        let bytes = TensorData::new(pixels.to_vec(), shape);
+        Tensor::<4, Int>::from_data(bytes, (device, DType::U8)).float() / 255.0
+    } else {
+        let values: Vec<f32> = pixels.iter().map(|&value| f32::from(value) / 255.0).collect();
+        Tensor::from_data(TensorData::new(values, shape), device)
+    };
+    // Channels last in memory, as in the image, and as convolutions like it best.
+    tensor.permute([0, 3, 1, 2])
+}
+
+/// Whether pixels go to the device as bytes, and become floats there: a quarter of what is copied. `flex` computes where the
+/// pixels are, and WebGPU's shaders know no bytes.
+pub fn takes_bytes(device: &Device) -> bool {
+    match device.clone().without_autodiff().as_dispatch() {
+        #[cfg(feature = "flex")]
+        DispatchDevice::Flex(_) => false,
+        // It takes them, though it says of itself that it does not.
+        #[cfg(feature = "tch")]
+        DispatchDevice::LibTorch(_) => true,
+        #[allow(unreachable_patterns, reason = "depends on the features")]
+        _ => device.supports_dtype(DType::U8),
     }
-    Tensor::from_data(TensorData::new(values, [1, 3, height, width]), device)
 }
 
 /// A tensor as an image: clamped to `[0, 1]` and rounded to 8 bits; NaN becomes black.

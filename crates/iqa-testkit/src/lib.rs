@@ -11,9 +11,11 @@ use image::{Rgb, RgbImage};
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
 
-/// A file or folder of the workspace, by its path from the top.
+/// A file or folder of the workspace, by its path from the top: of the one that this was compiled in, or that `IQA_WORKSPACE`
+/// names, for a program that was carried to another machine.
 pub fn workspace_path(path: impl AsRef<Path>) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(path)
+    let top = std::env::var_os("IQA_WORKSPACE").map(PathBuf::from);
+    top.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")).join(path)
 }
 
 /// A fixture, by its path below `tests/fixtures`.

@@ -4,7 +4,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use image::RgbImage;
 use iqa_core::{PatchPosition, sha256};
 use iqa_kernels::average_pool;
-use iqa_nn::check_minimum;
+use iqa_nn::{check_minimum, pixels_to_tensor, takes_bytes};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
@@ -155,7 +155,8 @@ impl PatchSampler {
     }
 }
 
-/// Cuts patches out of an image.
+/// Cuts patches out of an image: on the device, where that [takes bytes](iqa_nn::takes_bytes) and the patches are whole rows of
+/// a grid without gaps, of which it then gets the part of the image that they cover.
 ///
 /// # Shapes
 /// - returns `[positions, 3, 32, 32]`, RGB in `[0, 1]`
@@ -163,7 +164,56 @@ impl PatchSampler {
 /// # Panics
 /// When a patch does not lie inside the image.
 pub fn cut_patches(image: &RgbImage, positions: &[PatchPosition], device: &Device) -> Tensor<4> {
+    if takes_bytes(device) {
+        let scales = positions.chunk_by(|a, b| a.shrink == b.shrink);
+        let scales: Option<Vec<_>> = scales.map(|of_scale| cut_rows(image, of_scale, device)).collect();
+        if let Some(patches) = scales.filter(|scales| !scales.is_empty()) {
+            return Tensor::cat(patches, 0);
+        }
+    }
     patches_to_tensor(patch_values(image, positions), device)
+}
+
+/// The patches of one scale, where they are whole rows of a grid from the left border, without gaps.
+fn cut_rows(image: &RgbImage, positions: &[PatchPosition], device: &Device) -> Option<Tensor<4>> {
+    let (first, side) = (positions[0], PATCH as u32 * positions[0].shrink);
+    let columns = positions.iter().take_while(|at| at.y == first.y).count();
+    let of_grid = |(index, at): (usize, &PatchPosition)| {
+        let (row, column) = ((index / columns) as u32, (index % columns) as u32);
+        (at.x, at.y) == (column * side, first.y + row * side)
+    };
+    if positions.len() % columns > 0 || !positions.iter().enumerate().all(of_grid) {
+        return None;
+    }
+    let (side, shrink) = (side as usize, first.shrink as usize);
+    let (width, top, height) = (image.width() as usize, first.y as usize, positions.len() / columns * side);
+    let rows = &image.as_raw()[top * width * 3..][..height * width * 3];
+    let rows = pixels_to_tensor(rows, [height, width], device).narrow(3, 0, columns * side);
+    Some(cut_grid(shrunk(rows, shrink), [positions.len() / columns, columns]))
+}
+
+/// As many patches at once as a pass of the network takes, `most` or whole rows of them, so that a device can cut them.
+pub(super) fn chunks<'a>(
+    positions: &'a [PatchPosition],
+    most: usize,
+    device: &Device,
+) -> Vec<&'a [PatchPosition]> {
+    if !takes_bytes(device) {
+        return positions.chunks(most.max(1)).collect();
+    }
+    let mut chunks = Vec::new();
+    let (mut start, mut end) = (0, 0);
+    for row in positions.chunk_by(|a, b| (a.shrink, a.y) == (b.shrink, b.y)) {
+        if end > start && end - start + row.len() > most {
+            chunks.push(&positions[start..end]);
+            start = end;
+        }
+        end += row.len();
+    }
+    if end > start {
+        chunks.push(&positions[start..end]);
+    }
+    chunks
 }
 
 /// Patches as [`patch_values`] cuts them, as a tensor `[patches, 3, 32, 32]`.
@@ -225,8 +275,7 @@ pub(super) fn cut_patches_tensor(
         .chunk_by(|a, b| a.shrink == b.shrink)
         .map(|positions| {
             let shrink = positions[0].shrink;
-            let side = shrink as usize;
-            let shrunk = if side == 1 { images.clone() } else { average_pool(images.clone(), side, side, 0) };
+            let shrunk = shrunk(images.clone(), shrink as usize);
             let positions: Vec<_> =
                 positions.iter().map(|at| PatchPosition::new(at.x / shrink, at.y / shrink)).collect();
             let patches = cut_at_one_scale(shrunk, sampler, &positions);
@@ -236,15 +285,24 @@ pub(super) fn cut_patches_tensor(
     Tensor::cat(scales, 1).reshape([n * positions.len(), 3, PATCH, PATCH])
 }
 
+fn shrunk(images: Tensor<4>, by: usize) -> Tensor<4> {
+    if by == 1 { images } else { average_pool(images, by, by, 0) }
+}
+
+/// The patches of grids of `[rows, columns]` from the corner, without gaps.
+fn cut_grid(images: Tensor<4>, [rows, columns]: [usize; 2]) -> Tensor<4> {
+    let [n, channels, _, _] = images.dims();
+    let grid = images.slice([0..n, 0..channels, 0..rows * PATCH, 0..columns * PATCH]);
+    let grid: Tensor<6> = grid.reshape([n, channels, rows, PATCH, columns, PATCH]);
+    grid.permute([0, 2, 4, 1, 3, 5]).reshape([n * rows * columns, channels, PATCH, PATCH])
+}
+
 fn cut_at_one_scale(images: Tensor<4>, sampler: PatchSampler, positions: &[PatchPosition]) -> Tensor<4> {
     let [n, channels, height, width] = images.dims();
     if let PatchSampler::Grid { stride: PATCH, inclusive } = sampler {
         // One reshape for the whole grid, where a slice a patch would cost a full-size gradient each.
         let count = |side: usize| (side - PATCH + usize::from(inclusive)).div_ceil(PATCH);
-        let (rows, columns) = (count(height), count(width));
-        let grid = images.slice([0..n, 0..channels, 0..rows * PATCH, 0..columns * PATCH]);
-        let grid: Tensor<6> = grid.reshape([n, channels, rows, PATCH, columns, PATCH]);
-        return grid.permute([0, 2, 4, 1, 3, 5]).reshape([n * rows * columns, channels, PATCH, PATCH]);
+        return cut_grid(images, [count(height), count(width)]);
     }
     let patches = positions.iter().map(|position| {
         let (x, y) = (position.x as usize, position.y as usize);

@@ -67,7 +67,7 @@ impl WadiqamModel {
     }
 
     fn of(network: Wadiqam, digest: String) -> Self {
-        Self { network, options: ScoreOptions::default(), digest, remark: None }
+        Self { options: ScoreOptions::on(&network.device()), network, digest, remark: None }
     }
 
     /// Changes which patches are looked at.

@@ -52,10 +52,7 @@ impl PcaFit {
     /// # Errors
     /// [`HeadError::FeatureLength`] when its features are of another length.
     pub fn add(&mut self, reference: &PreparedReference) -> Result<(), HeadError> {
-        for features in &reference.features {
-            self.add_features(features.clone())?;
-        }
-        Ok(())
+        self.add_features(reference.features())
     }
 
     /// Takes in feature vectors, `[patches, features]`.
@@ -202,7 +199,7 @@ impl FeaturePca {
             size: reduced.size,
             positions: reduced.positions.clone(),
             chunk: reduced.chunk,
-            features: features.split(reduced.chunk, 0),
+            features,
         })
     }
 

@@ -1,14 +1,14 @@
 //! Scores of whole images, chunk by chunk.
 
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::{Device, Tensor, TensorData};
 use image::RgbImage;
 use iqa_core::{PatchMap, PatchPosition, scale_shares};
-use iqa_nn::{Scored, check_finite, check_reference, check_sizes, check_tensors};
+use iqa_nn::{Scored, check_finite, check_reference, check_sizes, check_tensors, takes_bytes};
 use serde::{Deserialize, Serialize};
 
 use super::config::PATCH;
 use super::model::{PatchScores, Wadiqam};
-use super::patches::{PatchSampler, cut_patches, cut_patches_tensor};
+use super::patches::{PatchSampler, chunks, cut_patches, cut_patches_tensor};
 use crate::HeadError;
 
 /// How an image is cut up for scoring.
@@ -23,6 +23,15 @@ pub struct ScoreOptions {
 impl Default for ScoreOptions {
     fn default() -> Self {
         Self { sampler: PatchSampler::official(), chunk: 192 }
+    }
+}
+
+impl ScoreOptions {
+    /// The default, with as many patches in a pass as keep that device busy: more where a pass costs launches and copies.
+    #[must_use]
+    pub fn on(device: &Device) -> Self {
+        let chunk = if takes_bytes(device) { 1024 } else { 192 };
+        Self { chunk, ..Self::default() }
     }
 }
 
@@ -47,8 +56,8 @@ pub struct PreparedReference {
     pub(super) size: (u32, u32),
     pub(super) positions: Vec<PatchPosition>,
     pub(super) chunk: usize,
-    /// One tensor `[patches, features]` a chunk.
-    pub(super) features: Vec<Tensor<2>>,
+    /// `[patches, features]`.
+    pub(super) features: Tensor<2>,
 }
 
 impl PreparedReference {
@@ -59,7 +68,7 @@ impl PreparedReference {
 
     /// The features of all patches, `[patches, features]`, in the order of [`PatchMap::positions`].
     pub fn features(&self) -> Tensor<2> {
-        Tensor::cat(self.features.clone(), 0)
+        self.features.clone()
     }
 }
 
@@ -83,7 +92,7 @@ impl Wadiqam {
             check_sizes(distorted.dimensions(), reference.dimensions())?;
         }
         let positions = self.positions(options.sampler, distorted.dimensions())?;
-        collect(distorted.dimensions(), positions, options.chunk, |_, positions| {
+        collect(distorted.dimensions(), positions, options.chunk, &device, |_, positions| {
             let reference = reference.map(|image| cut_patches(image, positions, &device));
             self.forward(cut_patches(distorted, positions, &device), reference)
         })
@@ -102,11 +111,12 @@ impl Wadiqam {
         check_reference(self.config.reference, true)?;
         let positions = self.positions(options.sampler, reference.dimensions())?;
         let device = self.device();
-        let chunk = options.chunk.max(1);
-        let features = positions
-            .chunks(chunk)
+        let chunk = options.chunk;
+        let features = chunks(&positions, chunk, &device)
+            .into_iter()
             .map(|positions| self.features(cut_patches(reference, positions, &device)))
             .collect();
+        let features = Tensor::cat(features, 0);
         Ok(PreparedReference { size: reference.dimensions(), positions, chunk, features })
     }
 
@@ -121,9 +131,11 @@ impl Wadiqam {
     ) -> Result<ImageScore, HeadError> {
         check_sizes(distorted.dimensions(), reference.size)?;
         let device = self.device();
-        collect(distorted.dimensions(), reference.positions.clone(), reference.chunk, |index, positions| {
+        let positions = reference.positions.clone();
+        collect(distorted.dimensions(), positions, reference.chunk, &device, |first, positions| {
             let features = self.features(cut_patches(distorted, positions, &device));
-            self.patch_scores(self.fuse(features, reference.features[index].clone()))
+            let reference = reference.features.clone().narrow(0, first, positions.len());
+            self.patch_scores(self.fuse(features, reference))
         })
     }
 
@@ -167,28 +179,28 @@ impl Wadiqam {
     }
 }
 
-/// Runs `network` over the chunks of `positions` and pools what it gives.
+/// Runs `network` over the chunks of `positions`, of which it is told the place of the first, and pools what it gives, which is read
+/// back once.
 fn collect(
     (width, height): (u32, u32),
     positions: Vec<PatchPosition>,
     chunk: usize,
+    device: &Device,
     network: impl Fn(usize, &[PatchPosition]) -> PatchScores,
 ) -> Result<ImageScore, HeadError> {
-    let mut quality = Vec::with_capacity(positions.len());
-    let mut weight = Vec::with_capacity(positions.len());
-    for (index, chunk) in positions.chunks(chunk.max(1)).enumerate() {
-        let scores = network(index, chunk);
-        quality.extend(to_host(scores.quality));
-        match scores.weight {
-            Some(values) => weight.extend(to_host(values)),
-            None => weight.resize(quality.len(), 1.0),
-        }
+    let (mut quality, mut weight) = (Vec::new(), Vec::new());
+    let mut first = 0;
+    for chunk in chunks(&positions, chunk, device) {
+        let scores = network(first, chunk);
+        first += chunk.len();
+        quality.push(scores.quality);
+        weight.extend(scores.weight);
     }
+    quality.append(&mut weight);
+    let mut quality: Vec<f32> = Tensor::cat(quality, 0).into_data().iter::<f32>().collect();
+    let mut weight = quality.split_off(positions.len());
+    weight.resize(positions.len(), 1.0);
     let patches = PatchMap { width, height, side: PATCH as u32, positions, quality, weight };
     let score = check_finite(patches.pool())?;
     Ok(ImageScore { score, patches })
-}
-
-fn to_host(values: Tensor<1>) -> Vec<f32> {
-    values.into_data().iter::<f32>().collect()
 }
