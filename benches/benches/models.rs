@@ -14,52 +14,19 @@
 #![allow(clippy::print_stdout, reason = "the table at the end")]
 
 use std::hint::black_box;
-use std::path::Path;
 
 use criterion::{Bencher, BenchmarkId, Criterion, SamplingMode, Throughput, criterion_group};
+use iqa_benches::models::{MODELS, open_model};
 use iqa_benches::steps::{Step, gsn_step, hiqa_step, images, multi_branch_step, wadiqam_step};
 use iqa_benches::{comparison_table, criterion_directory, devices, image_size};
-use iqa_models::heads::Stored;
-use iqa_models::heads::gsn::GsnConfig;
-use iqa_models::heads::hiqa::HiqaConfig;
 use iqa_models::heads::multi_branch::MultiBranchConfig;
 use iqa_models::heads::wadiqam::WadiqamConfig;
-use iqa_models::nn::Precision;
-use iqa_models::{Device, ReferenceNeed, Scorer};
+use iqa_models::{Device, ReferenceNeed};
 use iqa_testkit::textured;
 
 /// Side of the images of a batch: no model asks for more.
 const SIDE: u32 = 256;
 const BATCHES: [u32; 3] = [1, 8, 32];
-
-/// A model, and how to write random weights if none are bundled.
-type Model = (&'static str, Option<fn(&Path)>);
-
-const MODELS: [Model; 7] = [
-    ("wadiqam_fr", None),
-    ("wadiqam_nr", None),
-    ("multibranch_vgg16", Some(|path| random_multi_branch(MultiBranchConfig::vgg16(), path))),
-    ("multibranch_resnet50", Some(|path| random_multi_branch(MultiBranchConfig::resnet50(), path))),
-    ("multibranch_inception_v3", Some(|path| random_multi_branch(MultiBranchConfig::inception_v3(), path))),
-    ("gsn", Some(|path| GsnConfig::new().init(&Device::flex()).save(path, Precision::F32).expect("saves"))),
-    (
-        "hiqa",
-        Some(|path| HiqaConfig::published().init(&Device::flex()).save(path, Precision::F32).expect("saves")),
-    ),
-];
-
-fn random_multi_branch(config: MultiBranchConfig, path: &Path) {
-    let flex = Device::flex();
-    config.init(config.frp().init(&flex), &flex).save(path, Precision::F32).expect("saves");
-}
-
-fn open((name, random): Model, device: &Device) -> Scorer {
-    let Some(random) = random else { return Scorer::new(name, device).expect("bundled") };
-    let folder = tempfile::tempdir().expect("a folder");
-    let path = folder.path().join("weights.safetensors");
-    random(&path);
-    Scorer::with_weights(name, path, device).expect("opens")
-}
 
 /// Measures after a run that does not count: Criterion's own warm-up is left out by `--quick`.
 fn warm<R>(bencher: &mut Bencher<'_>, mut run: impl FnMut() -> R) {
@@ -73,12 +40,12 @@ fn scores(criterion: &mut Criterion) {
     let (distorted, reference) = (textured(width, height, 1), textured(width, height, 2));
     for (device_name, device) in devices() {
         for model in MODELS {
-            let mut group = criterion.benchmark_group(model.0);
+            let mut group = criterion.benchmark_group(model);
             group.sample_size(10).sampling_mode(SamplingMode::Flat);
             // Opened by the first benchmark that is asked for.
             let mut scorer = None;
             group.bench_function(BenchmarkId::new(format!("{width}x{height}"), &device_name), |bencher| {
-                let scorer = scorer.get_or_insert_with(|| open(model, &device));
+                let scorer = scorer.get_or_insert_with(|| open_model(model, &device));
                 warm(bencher, || {
                     let score = match scorer.spec().reference {
                         ReferenceNeed::FullReference => scorer.score_pair(black_box(&distorted), &reference),
@@ -91,7 +58,7 @@ fn scores(criterion: &mut Criterion) {
                 group.throughput(Throughput::Elements(u64::from(n)));
                 let id = BenchmarkId::new(format!("batch{n}_{SIDE}x{SIDE}"), &device_name);
                 group.bench_function(id, |bencher| {
-                    let scorer = scorer.get_or_insert_with(|| open(model, &device));
+                    let scorer = scorer.get_or_insert_with(|| open_model(model, &device));
                     let distorted = images(n, SIDE, 1, &device);
                     let full = scorer.spec().reference == ReferenceNeed::FullReference;
                     let reference = full.then(|| images(n, SIDE, 50, &device));

@@ -1,5 +1,6 @@
 //! What the benchmarks share: the devices to measure, a training step, and the table of all that Criterion has measured.
 
+pub mod models;
 pub mod steps;
 
 use std::collections::BTreeMap;

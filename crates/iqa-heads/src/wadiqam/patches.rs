@@ -182,7 +182,7 @@ fn cut_rows(image: &RgbImage, positions: &[PatchPosition], device: &Device) -> O
         let (row, column) = ((index / columns) as u32, (index % columns) as u32);
         (at.x, at.y) == (column * side, first.y + row * side)
     };
-    if positions.len() % columns > 0 || !positions.iter().enumerate().all(of_grid) {
+    if !positions.len().is_multiple_of(columns) || !positions.iter().enumerate().all(of_grid) {
         return None;
     }
     let (side, shrink) = (side as usize, first.shrink as usize);
