@@ -356,15 +356,16 @@ pub(super) fn similarity(a: f64, b: f64, constant: f64) -> f64 {
     (2.0 * a * b + constant) / (a * a + b * b + constant)
 }
 
-/// The real part of `x^exponent`: what MATLAB's `real(x .^ exponent)` is for a negative `x`.
-pub(super) fn real_power(x: f64, exponent: f64) -> f64 {
-    real_part(x, exponent, x.abs().powf(exponent))
-}
-
-/// The same from `|x|^exponent`.
+/// The real part of `x^exponent`, what MATLAB's `real(x .^ exponent)` is for a negative `x`, from `|x|^exponent`.
 #[inline(always)]
 pub(super) fn real_part(x: f64, exponent: f64, size: f64) -> f64 {
     if x < 0.0 { size * (std::f64::consts::PI * exponent).cos() } else { size }
+}
+
+/// [`real_part`] of any power.
+#[cfg(test)]
+pub(super) fn real_power(x: f64, exponent: f64) -> f64 {
+    real_part(x, exponent, x.abs().powf(exponent))
 }
 
 /// Mean of `(value, weight)` pairs; the plain mean where all weights are zero.
