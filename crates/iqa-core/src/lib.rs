@@ -16,7 +16,10 @@ mod results;
 mod score;
 
 pub use claim::FolderClaim;
-pub use decode::{AlphaPolicy, DecodeOptions, decode_image, ignored_profile, read_image, to_rgb8};
+pub use decode::{
+    AlphaPolicy, DecodeOptions, decode_image, expected_bytes, expected_bytes_of, ignored_profile, read_image,
+    to_rgb8,
+};
 pub use ndarray;
 
 pub use digest::{sha256, sha256_of_file, short_sha256_of_file};

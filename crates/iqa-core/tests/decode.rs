@@ -4,7 +4,10 @@ use std::io::Cursor;
 use std::path::Path;
 
 use image::{DynamicImage, GrayImage, ImageBuffer, ImageFormat, Luma, LumaA, Rgb, RgbImage, Rgba};
-use iqa_core::{AlphaPolicy, CoreError, DecodeOptions, decode_image, read_image, to_rgb8};
+use iqa_core::{
+    AlphaPolicy, CoreError, DecodeOptions, decode_image, expected_bytes, expected_bytes_of, read_image,
+    to_rgb8,
+};
 
 fn texture() -> RgbImage {
     RgbImage::from_fn(37, 23, |x, y| Rgb([(x * 6) as u8, (y * 11) as u8, (x * y % 256) as u8]))
@@ -31,6 +34,26 @@ fn lossless_formats_give_the_pixels_back() {
 fn jpeg_is_close() {
     let out = decode(&encode(texture(), ImageFormat::Jpeg)).expect("decodes");
     assert_eq!(out.dimensions(), (37, 23));
+}
+
+#[test]
+fn a_header_tells_the_size_of_the_pixels_and_damage_costs_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for format in
+        [ImageFormat::Png, ImageFormat::Bmp, ImageFormat::Tiff, ImageFormat::WebP, ImageFormat::Jpeg]
+    {
+        let bytes = encode(texture(), format);
+        let path = folder.path().join("picture");
+        std::fs::write(&path, &bytes).expect("writes");
+        let expected = Some(37 * 23 * 3);
+        assert_eq!((expected_bytes_of(&bytes), expected_bytes(&path)), (expected, expected), "{format:?}");
+        for end in 0..bytes.len().min(60) {
+            // Nothing or a number: no panic.
+            let _ = expected_bytes_of(&bytes[..end]);
+        }
+    }
+    assert_eq!(expected_bytes(folder.path().join("none")), None);
+    assert_eq!(expected_bytes(folder.path()), None);
 }
 
 /// The files and pixels of `tests/fixtures/generate/pictures.py`: what Pillow reads.

@@ -4,7 +4,9 @@ use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 use image::{DynamicImage, GrayImage, Rgb, RgbImage, RgbaImage};
-use iqa_core::{CoreError, DecodeOptions, decode_image, read_image, to_rgb8};
+use iqa_core::{
+    CoreError, DecodeOptions, decode_image, expected_bytes, expected_bytes_of, read_image, to_rgb8,
+};
 use ndarray::{Array3, ArrayView3};
 
 /// What errors call an image that has no file.
@@ -124,6 +126,18 @@ impl ImageInput<'_> {
                 Cow::Owned(pixels(array.mapv(|value| (255.0 * value).round() as u8).view())?)
             }
         })
+    }
+
+    /// How many bytes of pixels [`Self::open`] will make, as far as that can be told before.
+    pub(crate) fn expected_bytes(&self) -> Option<usize> {
+        match self {
+            Self::Path(path) => expected_bytes(path),
+            Self::Bytes(bytes) => expected_bytes_of(bytes),
+            Self::Dynamic(image) => Some(image.width() as usize * image.height() as usize * 3),
+            Self::Rgb(_) => Some(0),
+            Self::Array(array) => Some(array.len()),
+            Self::FloatArray(array) => Some(array.len()),
+        }
     }
 
     /// The file, if it is one.

@@ -1,12 +1,11 @@
 //! Reading while the models work.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-/// What may wait for the models, in bytes; never less than one thing, while another is being read.
-const WAITING: usize = 256 << 20;
-
+/// What may be read and wait for the models at once, in bytes; never less than two things.
+const AHEAD: usize = 256 << 20;
 /// Things to be read, in an order.
 pub(crate) struct ReadAhead<Before, Read, Size> {
     /// How many there are.
@@ -15,19 +14,17 @@ pub(crate) struct ReadAhead<Before, Read, Size> {
     pub(crate) before: Before,
     /// Reads one: several at once, on as many threads of their own as the program computes on.
     pub(crate) read: Read,
-    /// How much memory it holds, in bytes.
+    /// How much memory one will take, in bytes. What does not tell before it is read, which may be a pipe, is read in its turn,
+    /// when no other is being begun.
     pub(crate) size: Size,
 }
 
 /// Where the threads are.
 struct State<T> {
-    /// The next to be read.
-    next: usize,
-    /// What was handed over.
-    given: usize,
+    /// Sizes of what is being read or waits, in order, and their sum.
+    ahead: VecDeque<usize>,
+    bytes: usize,
     ready: BTreeMap<usize, T>,
-    /// Of the largest so far, in bytes; 0 before the first.
-    largest: usize,
     /// Nobody waits any more, or a reader has panicked.
     over: bool,
 }
@@ -44,7 +41,7 @@ impl<B: Send, T: Send, Before, Read, Size> ReadAhead<Before, Read, Size>
 where
     Before: FnMut(usize) -> B + Send,
     Read: Fn(usize) -> T + Sync,
-    Size: Fn(&T) -> usize + Sync,
+    Size: Fn(usize) -> Option<usize> + Sync,
 {
     /// Reads all, and hands them over in their order.
     ///
@@ -53,7 +50,8 @@ where
     pub(crate) fn each<E>(self, mut each: impl FnMut(usize, B, T) -> Result<(), E>) -> Result<(), E> {
         let Self { count, before, read, size } = self;
         let threads = rayon::current_num_threads().min(count);
-        let before = Mutex::new(before);
+        // The next thing, and what is done before it.
+        let next = Mutex::new((0, before));
         let queue = Queue::new();
         thread::scope(|scope| {
             let _end = End(&queue);
@@ -62,14 +60,21 @@ where
                     let end = End(&queue);
                     let start = || {
                         // Held until the work before it is done, so that it is done in order.
-                        let mut before = before.lock().unwrap_or_else(PoisonError::into_inner);
-                        let index = queue.take(count, threads)?;
-                        Some((index, before(index)))
+                        let mut next = next.lock().unwrap_or_else(PoisonError::into_inner);
+                        let index = next.0;
+                        if index == count {
+                            return None;
+                        }
+                        let told = size(index);
+                        if !queue.has_room(told.unwrap_or(AHEAD), 2 * threads) {
+                            return None;
+                        }
+                        next.0 += 1;
+                        let done = (next.1)(index);
+                        Some((index, done, told.is_none().then(|| read(index))))
                     };
-                    while let Some((index, done)) = start() {
-                        let thing = read(index);
-                        let bytes = size(&thing);
-                        queue.put(index, (done, thing), bytes);
+                    while let Some((index, done, thing)) = start() {
+                        queue.put(index, (done, thing.unwrap_or_else(|| read(index))));
                     }
                     std::mem::forget(end);
                 });
@@ -83,7 +88,7 @@ where
 
 impl<T> Queue<T> {
     fn new() -> Self {
-        let state = State { next: 0, given: 0, ready: BTreeMap::new(), largest: 0, over: false };
+        let state = State { ahead: VecDeque::new(), bytes: 0, ready: BTreeMap::new(), over: false };
         Self { state: Mutex::new(state), changed: Condvar::new() }
     }
 
@@ -91,27 +96,23 @@ impl<T> Queue<T> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The next to be read, when there is room for it; none when all are taken.
-    fn take(&self, count: usize, threads: usize) -> Option<usize> {
+    /// Waits until the next thing may be read, of that size and beside no more than `most` others; false when the work is over.
+    fn has_room(&self, bytes: usize, most: usize) -> bool {
         let mut state = self.state();
-        loop {
-            if state.over || state.next == count {
-                return None;
-            }
-            // Sizes are not known before the first is there.
-            let fit = WAITING.checked_div(state.largest).unwrap_or(0);
-            if state.next - state.given < fit.clamp(2, 2 * threads.max(1)) {
-                state.next += 1;
-                return Some(state.next - 1);
+        while !state.over {
+            let ahead = state.ahead.len();
+            if ahead < 2 || ahead < most && state.bytes.saturating_add(bytes) <= AHEAD {
+                state.ahead.push_back(bytes);
+                state.bytes = state.bytes.saturating_add(bytes);
+                return true;
             }
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
+        false
     }
 
-    fn put(&self, index: usize, thing: T, bytes: usize) {
-        let mut state = self.state();
-        state.largest = state.largest.max(bytes);
-        state.ready.insert(index, thing);
+    fn put(&self, index: usize, thing: T) {
+        self.state().ready.insert(index, thing);
         self.changed.notify_all();
     }
 
@@ -120,7 +121,9 @@ impl<T> Queue<T> {
         let mut state = self.state();
         loop {
             if let Some(thing) = state.ready.remove(&index) {
-                state.given = index + 1;
+                // Those before it are given.
+                let bytes = state.ahead.pop_front().unwrap_or_default();
+                state.bytes = state.bytes.saturating_sub(bytes);
                 self.changed.notify_all();
                 return Some(thing);
             }
@@ -159,7 +162,7 @@ mod tests {
                 thread::sleep(Duration::from_micros((index * 37 % 11) as u64 * 20));
                 index * index
             },
-            size: |_: &usize| 1,
+            size: |index: usize| (index % 3 > 0).then_some(index),
         };
         let mut found = Vec::new();
         read.each(|index, before, square| {
@@ -173,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn large_things_do_not_pile_up_and_an_error_ends_the_reading() {
+    fn large_things_do_not_pile_up_behind_small_ones_and_an_error_ends_the_reading() {
         let (read, given) = (AtomicUsize::new(0), AtomicUsize::new(0));
         let large = ReadAhead {
             count: 1000,
@@ -182,7 +185,8 @@ mod tests {
                 let ahead = read.fetch_add(1, Ordering::SeqCst) + 1 - given.load(Ordering::SeqCst);
                 assert!(ahead <= 3, "{ahead} at once");
             },
-            size: |_: &()| WAITING,
+            // A small one first: nobody knows of the others by it.
+            size: |index| Some(if index == 0 { 1 } else { AHEAD }),
         };
         let result = large.each(|index, (), ()| {
             thread::sleep(Duration::from_micros(100));
@@ -194,13 +198,32 @@ mod tests {
     }
 
     #[test]
+    fn what_does_not_tell_its_size_is_read_in_its_turn() {
+        let order = Mutex::new(Vec::new());
+        let pipes = ReadAhead {
+            count: 60,
+            before: |_| (),
+            read: |index: usize| {
+                if index % 4 == 0 {
+                    thread::sleep(Duration::from_micros((index * 37 % 11) as u64 * 50));
+                    order.lock().expect("no panic").push(index);
+                }
+            },
+            size: |index| (index % 4 > 0).then_some(1),
+        };
+        pipes.each(|_, (), ()| Ok::<(), ()>(())).expect("no error");
+        let order = order.into_inner().expect("no panic");
+        assert!(order.iter().copied().eq((0..60).step_by(4)), "{order:?}");
+    }
+
+    #[test]
     #[should_panic(expected = "a scoped thread panicked")]
     fn a_panic_of_a_reader_is_passed_on() {
         let read = ReadAhead {
             count: 10,
             before: |_| (),
             read: |index| assert!(index != 4, "the fifth"),
-            size: |_: &()| 1,
+            size: |_| Some(1),
         };
         let _ = read.each(|_, (), ()| Ok::<(), ()>(()));
     }

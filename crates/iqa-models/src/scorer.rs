@@ -304,9 +304,7 @@ impl Scorer {
             count: distorted.len(),
             before: |_| (),
             read: |index: usize| self.read(&distorted[index]),
-            size: |image: &Result<Cow<'_, RgbImage>, ModelError>| {
-                image.as_ref().map_or(0, |image| image.len())
-            },
+            size: |index: usize| distorted[index].expected_bytes(),
         };
         read.each(|index, (), image| {
             let score =

@@ -129,13 +129,15 @@ impl Scorers {
             self.scorers.iter().any(|scorer| scorer.spec().reference == ReferenceNeed::FullReference);
         let follows = |index: usize| index > 0 && is_same(index - 1, index);
         let reference = |index: usize| pairs[index].reference.as_ref().filter(|_| wanted);
+        let to_read = |index: usize| reference(index).filter(|_| !follows(index));
         let read = ReadAhead {
             count: pairs.len(),
             before,
-            read: |index: usize| {
-                self.read(&pairs[index].distorted, reference(index).filter(|_| !follows(index)))
+            read: |index: usize| self.read(&pairs[index].distorted, to_read(index)),
+            size: |index: usize| {
+                let reference = to_read(index).map_or(Some(0), ImageInput::expected_bytes);
+                Some(pairs[index].distorted.expected_bytes()? + reference?)
             },
-            size: |read: &Result<Read<'_>, ModelError>| read.as_ref().map_or(0, Read::bytes),
         };
         let mut kept: Option<Kept<'_>> = None;
         read.each(|index, before, read| {
@@ -201,12 +203,6 @@ struct Read<'a> {
     distorted: Cow<'a, RgbImage>,
     /// None where there is none, and where it is that of the image before.
     reference: Option<Cow<'a, RgbImage>>,
-}
-
-impl Read<'_> {
-    fn bytes(&self) -> usize {
-        self.distorted.len() + self.reference.as_ref().map_or(0, |reference| reference.len())
-    }
 }
 
 impl Scorers {

@@ -2,7 +2,7 @@
 
 use std::error::Error;
 use std::fs::File;
-use std::io::{Cursor, Read};
+use std::io::{BufRead, Cursor, Read, Seek};
 use std::ops::RangeInclusive;
 use std::path::Path;
 
@@ -106,6 +106,24 @@ pub fn read_image(path: impl AsRef<Path>, options: &DecodeOptions) -> Result<Rgb
     format_of(&bytes, path)?;
     file.read_to_end(&mut bytes).map_err(at)?;
     decode_image(&bytes, path, options)
+}
+
+/// How many bytes of pixels [`read_image`] will give, by the header of the file; none where that does not tell, and of what is no
+/// regular file: a pipe can be read only once.
+pub fn expected_bytes(path: impl AsRef<Path>) -> Option<usize> {
+    let path = path.as_ref();
+    path.is_file().then(|| ImageReader::open(path).ok().and_then(expected)).flatten()
+}
+
+/// The same of an image in memory.
+pub fn expected_bytes_of(bytes: &[u8]) -> Option<usize> {
+    expected(ImageReader::new(Cursor::new(bytes)))
+}
+
+fn expected(reader: ImageReader<impl BufRead + Seek>) -> Option<usize> {
+    let dimensions = quietly(|| reader.with_guessed_format().ok()?.into_dimensions().ok());
+    let (width, height) = dimensions.ok().flatten()?;
+    (width as usize).checked_mul(height as usize)?.checked_mul(3)
 }
 
 fn format_of(bytes: &[u8], name: &Path) -> Result<ImageFormat, CoreError> {
