@@ -6,7 +6,8 @@
 #
 # DEVICE is a device of `iqa score --device help`: libtorch-cuda by default; on libtorch (a CPU) everything is done at small sizes.
 # To build: Rust, and libtorch as docs/BACKENDS.md has it. To run: this folder, Python with the PyTorch of the build and
-# torchvision, libtorch's folder in LD_LIBRARY_PATH; no Rust. FLOATS="f32 bf16" chooses types, PARTS="parity speed host training" parts.
+# torchvision, libtorch's folder in LD_LIBRARY_PATH; no Rust. FLOATS="f32 bf16" chooses types,
+# PARTS="parity speed host training" parts; SECONDS_IN_ALL=480 is when timings that are left are left out.
 set -euo pipefail
 here="$(cd "$(dirname "$0")/.." && pwd)"
 
@@ -38,7 +39,7 @@ run() {
     export IQA_WORKSPACE="$here"
     cd "$here"
     python3 -W ignore benches/peers/gpu.py "$folder" "$results" --device "$device" \
-        --floats ${FLOATS:-f32 tf32 f16 bf16} --parts ${PARTS:-parity speed host training}
+        --seconds "${SECONDS_IN_ALL:-480}" --floats ${FLOATS:-f32 tf32 f16 bf16} --parts ${PARTS:-parity speed host training}
 }
 
 case "${1:-}" in

@@ -162,7 +162,7 @@ mod tests {
                 thread::sleep(Duration::from_micros((index * 37 % 11) as u64 * 20));
                 index * index
             },
-            size: |index: usize| (index % 3 > 0).then_some(index),
+            size: |index: usize| (!index.is_multiple_of(3)).then_some(index),
         };
         let mut found = Vec::new();
         read.each(|index, before, square| {
@@ -204,12 +204,12 @@ mod tests {
             count: 60,
             before: |_| (),
             read: |index: usize| {
-                if index % 4 == 0 {
+                if index.is_multiple_of(4) {
                     thread::sleep(Duration::from_micros((index * 37 % 11) as u64 * 50));
                     order.lock().expect("no panic").push(index);
                 }
             },
-            size: |index| (index % 4 > 0).then_some(1),
+            size: |index: usize| (!index.is_multiple_of(4)).then_some(1),
         };
         pipes.each(|_, (), ()| Ok::<(), ()>(())).expect("no error");
         let order = order.into_inner().expect("no panic");
