@@ -14,17 +14,15 @@ use burn::nn::conv::Conv2dConfig;
 use burn::tensor::{Device, Distribution, Tensor};
 use image::RgbImage;
 use iqa_benches::models::{MODELS, open_model};
+use iqa_benches::open_device;
 use iqa_benches::steps::{Step, gsn_step, hiqa_step, multi_branch_step, wadiqam_step};
 use iqa_kernels::Conv2d;
 use iqa_models::backbones::{Architecture, BackboneConfig, FeatureExtractor};
 use iqa_models::heads::multi_branch::MultiBranchConfig;
 use iqa_models::heads::wadiqam::{PatchSampler, ScoreOptions, WadiqamConfig};
 use iqa_models::metrics::image::Measure;
-use iqa_models::nn::{
-    Identity, ModelError, QualityModel, Scored, device_by_name, device_with_float, image_to_tensor,
-    keep_freed_memory,
-};
-use iqa_models::{Direction, FloatDType, Pair, ReferenceNeed, ScoreSpec, Scorer, Scorers};
+use iqa_models::nn::{Identity, ModelError, QualityModel, Scored, image_to_tensor, keep_freed_memory};
+use iqa_models::{Direction, Pair, ReferenceNeed, ScoreSpec, Scorer, Scorers};
 use iqa_testkit::workspace_path;
 
 /// One piece of work; what it makes is dropped after the clock has stopped.
@@ -36,20 +34,7 @@ const WARM_UP: Duration = Duration::from_millis(100);
 /// The device of all works.
 fn device() -> Device {
     static DEVICE: OnceLock<Device> = OnceLock::new();
-    let open = || {
-        let name = std::env::var("IQA_DEVICE").unwrap_or_else(|_| "flex".into());
-        let float = std::env::var("IQA_FLOAT").ok().map(|float| match &*float {
-            "f16" => FloatDType::F16,
-            "bf16" => FloatDType::BF16,
-            _ => panic!("IQA_FLOAT is `{float}`, expected f16 or bf16"),
-        });
-        match float {
-            Some(float) => device_with_float(&name, float),
-            None => device_by_name(&name),
-        }
-        .unwrap_or_else(|error| panic!("{error}"))
-    };
-    DEVICE.get_or_init(open).clone()
+    DEVICE.get_or_init(|| open_device(&std::env::var("IQA_DEVICE").unwrap_or_else(|_| "flex".into()))).clone()
 }
 
 /// Blocks of VGG16's 3x3 convolutions; a 2x2 maximum ends each.
@@ -137,7 +122,7 @@ fn wadiqam_pair() -> Work {
 
 /// A measure of a pair of pictures in memory.
 fn measure(measure: Measure) -> Work {
-    let device = device();
+    let device = Device::flex();
     let (distorted, reference) = (picture(1), picture(2));
     Box::new(move || {
         let score = measure.score(&distorted, &reference).expect("a score");

@@ -14,8 +14,6 @@ figures are medians over the rounds, in milliseconds.
 import argparse
 import os
 import statistics
-import subprocess
-import time
 
 import torch
 
@@ -23,53 +21,25 @@ import engines
 import inference
 import measures
 import training
+from timing import Peer, clock
 
 WORK = {**inference.WORK, **training.WORK, **measures.WORK}
-# As in `peer.rs`.
-WARM_UP = 0.1
-
-
-def rest():
-    """Lets the threads of the side whose turn is over fall asleep: OpenMP's spin for a while."""
-    time.sleep(0.05)
-
-
-def clock(work, repeats):
-    """The median of some runs in a row, after `WARM_UP` seconds of them."""
-    rest()
-    start = time.perf_counter()
-    while time.perf_counter() - start < WARM_UP:
-        work()
-    seconds = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        work()
-        seconds.append(time.perf_counter() - start)
-    return statistics.median(seconds)
 
 
 def compare(name, peer, threads, rounds, chosen):
     torch.set_num_threads(threads)
-    environment = {**os.environ, "RAYON_NUM_THREADS": str(threads)}
-    ours = subprocess.Popen([peer], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
+    ours = Peer(peer, {"RAYON_NUM_THREADS": str(threads)})
     repeats = 9 if name.startswith(("conv", "measure")) else 1
-
-    def our_turn():
-        rest()
-        ours.stdin.write(f"{name} {repeats}\n")
-        ours.stdin.flush()
-        return float(ours.stdout.readline())
 
     works = WORK[name](threads, chosen)
     times = {"ours": [], **{engine: [] for engine in works}}
     with torch.inference_mode(name not in training.WORK):
         for turn in range(rounds + 2):
-            figures = {"ours": our_turn(), **{engine: clock(work, repeats) for engine, work in works.items()}}
+            figures = {"ours": ours.seconds(name, repeats), **{engine: clock(work, repeats) for engine, work in works.items()}}
             if turn >= 2:
                 for engine, figure in figures.items():
                     times[engine].append(figure)
-    ours.stdin.close()
-    ours.wait()
+    ours.close()
     medians = {engine: 1000 * statistics.median(series) for engine, series in times.items()}
     ours = medians.pop("ours")
     each = ", ".join(f"{engine} {figure:.2f}" for engine, figure in medians.items())

@@ -25,6 +25,8 @@ import torch.nn.functional as F
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from timing import Peer, clock
+
 TOP = Path(__file__).resolve().parents[2]
 # The networks of GSN and HIQA are those of the fixtures.
 sys.path.insert(0, str(TOP / "tests/fixtures/generate"))
@@ -161,32 +163,19 @@ def pair(run, model, size, batch):
     return lambda: run(to_device(distorted), None if reference is None else to_device(reference)).cpu()
 
 
-class Ours:
+class Ours(Peer):
     """Our programs of the bundle on one device in one type."""
 
     def __init__(self, folder, device, precision):
+        super().__init__(f"{folder}/peer", {"IQA_DEVICE": device, "IQA_DEVICES": device, **FLOATS[precision]})
         self.folder = folder
-        self.environment = {**os.environ, "IQA_DEVICE": device, "IQA_DEVICES": device, **FLOATS[precision]}
-        self.process = None
 
     def seconds(self, name, repeats):
-        """None where the work cannot be done; the next one has a process of its own."""
-        if self.process is None:
-            pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
-            self.process = subprocess.Popen([f"{self.folder}/peer"], text=True, env=self.environment, **pipes)
+        """None where the work cannot be done."""
         try:
-            self.process.stdin.write(f"{name} {repeats}\n")
-            self.process.stdin.flush()
-            return float(self.process.stdout.readline())
+            return super().seconds(name, repeats)
         except (ValueError, BrokenPipeError):
-            self.close()
             return None
-
-    def close(self):
-        if self.process:
-            self.process.kill()
-            self.process.wait()
-        self.process = None
 
     def start(self, program, *arguments):
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
@@ -222,18 +211,8 @@ class Bench:
             torch.cuda.synchronize()
 
     def clock(self, work, repeats):
-        """As in `peer.rs`: the median of some runs after a tenth of a second of them."""
-        begin = time.perf_counter()
-        while time.perf_counter() - begin < 0.1:
-            work()
-            self.sync()
-        seconds = []
-        for _ in range(repeats):
-            begin = time.perf_counter()
-            work()
-            self.sync()
-            seconds.append(time.perf_counter() - begin)
-        return statistics.median(seconds)
+        """As PyTorch's side is timed everywhere, until the device has done its work."""
+        return clock(lambda: (work(), self.sync()), repeats)
 
     def set_precision(self, precision):
         torch.set_default_device(self.kind)

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use burn::module::Module;
 use burn::optim::{GradientsParams, ModuleOptimizer};
 use iqa_models::train::Adam;
-use iqa_models::{Device, Tensor, available_devices, device_by_name};
+use iqa_models::{Device, FloatDType, Tensor, available_devices, device_by_name, device_with_float};
 use iqa_testkit::workspace_path;
 
 /// Every device of the build, or those that `IQA_DEVICES` names, separated by commas.
@@ -26,11 +26,21 @@ pub fn devices() -> Vec<(String, Device)> {
             available_devices().into_iter().filter(|name| !name.contains("cuda")).map(str::to_owned).collect()
         }
     };
-    let open = |name: String| {
-        let device = device_by_name(&name).unwrap_or_else(|error| panic!("{error}"));
-        (name, device)
+    names.into_iter().map(|name| (name.clone(), open_device(&name))).collect()
+}
+
+/// The device of that name, computing in the type that `IQA_FLOAT` names, `f16` or `bf16`; in single precision without.
+///
+/// # Panics
+/// When a name is not known or not compiled in, or when the device does not compute in that type.
+pub fn open_device(name: &str) -> Device {
+    let opened = match std::env::var("IQA_FLOAT").as_deref() {
+        Err(_) => device_by_name(name),
+        Ok("f16") => device_with_float(name, FloatDType::F16),
+        Ok("bf16") => device_with_float(name, FloatDType::BF16),
+        Ok(other) => panic!("IQA_FLOAT is `{other}`, expected f16 or bf16"),
     };
-    names.into_iter().map(open).collect()
+    opened.unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// Width and height of the images to score: `IQA_SIZE`, as `512x384`, which is the default.
