@@ -52,6 +52,13 @@ fn a_header_tells_the_size_of_the_pixels_and_damage_costs_nothing() {
             let _ = expected_bytes_of(&bytes[..end]);
         }
     }
+    // What the decoder holds, where that is more.
+    let deep = DynamicImage::from(texture()).into_rgba16();
+    assert_eq!(expected_bytes_of(&encode(deep, ImageFormat::Png)), Some(37 * 23 * 8));
+    // By content and not by name: what is no image is not read.
+    let path = folder.path().join("none.jpg");
+    std::fs::write(&path, [0; 100]).expect("writes");
+    assert_eq!(expected_bytes(&path), None);
     assert_eq!(expected_bytes(folder.path().join("none")), None);
     assert_eq!(expected_bytes(folder.path()), None);
 }

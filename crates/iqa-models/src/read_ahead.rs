@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-/// What may be read and wait for the models at once, in bytes; never less than two things.
+/// What may be read and wait for the models at once, in bytes of pixels by the headers of files; never less than two things.
 const AHEAD: usize = 256 << 20;
 /// Things to be read, in an order.
 pub(crate) struct ReadAhead<Before, Read, Size> {

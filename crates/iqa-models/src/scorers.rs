@@ -133,10 +133,15 @@ impl Scorers {
         let read = ReadAhead {
             count: pairs.len(),
             before,
-            read: |index: usize| self.read(&pairs[index].distorted, to_read(index)),
+            read: |index: usize| {
+                self.read(&pairs[index].distorted, to_read(index), is_same(index, index + 1))
+            },
             size: |index: usize| {
-                let reference = to_read(index).map_or(Some(0), ImageInput::expected_bytes);
-                Some(pairs[index].distorted.expected_bytes()? + reference?)
+                let distorted = pairs[index].distorted.expected_bytes()?;
+                let Some(reference) = to_read(index) else { return Some(distorted) };
+                let reference = reference.expected_bytes()?;
+                let resized = self.preprocessing.resize_reference.map_or(0, |_| distorted);
+                Some(distorted.saturating_add(reference.max(resized)))
             },
         };
         let mut kept: Option<Kept<'_>> = None;
@@ -144,30 +149,32 @@ impl Scorers {
             if !follows(index) {
                 kept = None;
             }
-            // That of images before which could not be read themselves is still to be read.
-            let read = read.and_then(|read| match (&read.reference, &kept, reference(index)) {
-                (None, None, Some(reference)) => {
-                    let reference = Some(self.read_reference(reference, read.distorted.dimensions())?);
-                    Ok(Read { reference, ..read })
-                }
-                _ => Ok(read),
-            });
-            let read = match read {
-                Ok(read) => read,
-                Err(error) => return each(index, before, None, Err(error)),
-            };
-            if let Some(image) = read.reference {
-                let shared = is_same(index, index + 1);
-                let prepared = shared.then(|| self.scorers.iter().map(|_| None).collect());
-                kept = Some(Kept { image, prepared });
+            let Read { distorted, reference: mut read } = read;
+            // Where it could not be read for the image before, it cannot be read for this one either, but for another reason perhaps.
+            if let (Ok(image), None, None, Some(reference)) = (&distorted, &read, &kept, reference(index)) {
+                read = Some(self.read_reference(reference, image.dimensions()));
             }
+            let error = match read {
+                Some(Ok(image)) => {
+                    let shared = is_same(index, index + 1);
+                    let prepared = shared.then(|| self.scorers.iter().map(|_| None).collect());
+                    kept = Some(Kept { image, prepared });
+                    None
+                }
+                Some(Err(error)) => Some(error),
+                None => None,
+            };
+            let distorted = match (distorted, error) {
+                (Ok(distorted), None) => distorted,
+                (Err(error), _) | (Ok(_), Some(error)) => return each(index, before, None, Err(error)),
+            };
             let score = |(place, scorer): (usize, &Scorer)| {
-                let score = score(scorer, place, &read.distorted, kept.as_mut());
+                let score = score(scorer, place, &distorted, kept.as_mut());
                 scorer.named(&pairs[index].distorted, score)
             };
             let scores = self.scorers.iter().enumerate().map(score).collect();
             let reference = kept.as_ref().map(|kept| &*kept.image);
-            each(index, before, Some(Pictures { distorted: &read.distorted, reference }), Ok(scores))
+            each(index, before, Some(Pictures { distorted: &distorted, reference }), Ok(scores))
         })
     }
 }
@@ -200,22 +207,28 @@ fn score(
 
 /// What the models are given next.
 struct Read<'a> {
-    distorted: Cow<'a, RgbImage>,
+    distorted: Result<Cow<'a, RgbImage>, ModelError>,
     /// None where there is none, and where it is that of the image before.
-    reference: Option<Cow<'a, RgbImage>>,
+    reference: Option<Result<Cow<'a, RgbImage>, ModelError>>,
 }
 
 impl Scorers {
+    /// A reference that others share is read whether or not its first image can be: it may be a pipe, which is read in its turn or
+    /// not at all.
     fn read<'a>(
         &self,
         distorted: &'a ImageInput<'_>,
         reference: Option<&'a ImageInput<'_>>,
-    ) -> Result<Read<'a>, ModelError> {
-        let image = distorted.open(&self.decode)?;
-        let size = image.dimensions();
-        let image = self.preprocessing.image(image).map_err(|error| of(distorted, error))?;
-        let reference = reference.map(|reference| self.read_reference(reference, size)).transpose()?;
-        Ok(Read { distorted: image, reference })
+        shared: bool,
+    ) -> Read<'a> {
+        let image = distorted.open(&self.decode);
+        // A shared reference is not resized.
+        let size = image.as_ref().map_or((0, 0), |image| image.dimensions());
+        let image = image.map_err(ModelError::from);
+        let image =
+            image.and_then(|image| self.preprocessing.image(image).map_err(|error| of(distorted, error)));
+        let reference = reference.filter(|_| shared || image.is_ok());
+        Read { reference: reference.map(|reference| self.read_reference(reference, size)), distorted: image }
     }
 
     /// The reference of an image of `size`.

@@ -2,7 +2,7 @@
 
 use std::error::Error;
 use std::fs::File;
-use std::io::{BufRead, Cursor, Read, Seek};
+use std::io::{BufRead, BufReader, Cursor, Read, Seek};
 use std::ops::RangeInclusive;
 use std::path::Path;
 
@@ -53,6 +53,8 @@ const SIGNATURE_BYTES: u64 = 64;
 const WIDEST_PIXEL: u64 = 16;
 /// Memory allowed beyond the pixels, for a decoder's tables.
 const SPARE_BYTES: u64 = 64 << 20;
+/// Bytes of a JPEG file in which its size is looked for, without decoding it: profiles and thumbnails stand before it.
+const JPEG_HEADER_BYTES: u64 = 1 << 20;
 /// Characters of a decoder's reason that an error keeps.
 const LONGEST_REASON: usize = 200;
 
@@ -108,22 +110,49 @@ pub fn read_image(path: impl AsRef<Path>, options: &DecodeOptions) -> Result<Rgb
     decode_image(&bytes, path, options)
 }
 
-/// How many bytes of pixels [`read_image`] will give, by the header of the file; none where that does not tell, and of what is no
-/// regular file: a pipe can be read only once.
+/// How many bytes the pixels will take that [`read_image`] decodes or gives, whichever are more, by the header of the file; none
+/// where that does not tell, and of what is no regular file: a pipe can be read only once.
 pub fn expected_bytes(path: impl AsRef<Path>) -> Option<usize> {
     let path = path.as_ref();
-    path.is_file().then(|| ImageReader::open(path).ok().and_then(expected)).flatten()
+    // A pipe would wait for its writer.
+    let mut file = path.is_file().then(|| File::open(path).ok()).flatten()?;
+    let mut head = Vec::new();
+    file.by_ref().take(SIGNATURE_BYTES).read_to_end(&mut head).ok()?;
+    match format_of(&head, path).ok()? {
+        ImageFormat::Jpeg => {
+            // Its decoder would read all of the file.
+            file.take(JPEG_HEADER_BYTES).read_to_end(&mut head).ok()?;
+            expected(Cursor::new(head), ImageFormat::Jpeg)
+        }
+        format => {
+            file.rewind().ok()?;
+            expected(BufReader::new(file), format)
+        }
+    }
 }
 
 /// The same of an image in memory.
 pub fn expected_bytes_of(bytes: &[u8]) -> Option<usize> {
-    expected(ImageReader::new(Cursor::new(bytes)))
+    expected(Cursor::new(bytes), format_of(bytes, Path::new("")).ok()?)
 }
 
-fn expected(reader: ImageReader<impl BufRead + Seek>) -> Option<usize> {
-    let dimensions = quietly(|| reader.with_guessed_format().ok()?.into_dimensions().ok());
-    let (width, height) = dimensions.ok().flatten()?;
-    (width as usize).checked_mul(height as usize)?.checked_mul(3)
+fn expected(reader: impl BufRead + Seek, format: ImageFormat) -> Option<usize> {
+    let sizes = quietly(|| {
+        let decoder = reader_of(reader, format).into_decoder().ok()?;
+        Some((decoder.dimensions(), decoder.total_bytes()))
+    });
+    let ((width, height), decoded) = sizes.ok().flatten()?;
+    let given = u64::from(width).checked_mul(u64::from(height))?.checked_mul(3)?;
+    usize::try_from(decoded.max(given)).ok()
+}
+
+/// Within bounds of memory for what comes before the pixels, such as a colour profile that unpacks to gigabytes.
+fn reader_of<R: BufRead + Seek>(content: R, format: ImageFormat) -> ImageReader<R> {
+    let mut limits = Limits::no_limits();
+    limits.max_alloc = Some(SPARE_BYTES);
+    let mut reader = ImageReader::with_format(content, format);
+    reader.limits(limits);
+    reader
 }
 
 fn format_of(bytes: &[u8], name: &Path) -> Result<ImageFormat, CoreError> {
@@ -172,14 +201,10 @@ fn decode_common(
     options: &DecodeOptions,
 ) -> Result<DynamicImage, CoreError> {
     let failed = |source| failed(name, source);
-    let mut limits = Limits::no_limits();
-    limits.max_alloc = Some(SPARE_BYTES);
-    let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
-    // For what comes before the pixels, such as a colour profile that unpacks to gigabytes.
-    reader.limits(limits.clone());
-    let mut decoder = reader.into_decoder().map_err(failed)?;
+    let mut decoder = reader_of(Cursor::new(bytes), format).into_decoder().map_err(failed)?;
     let (width, height) = decoder.dimensions();
     check_size(width, height, name, options)?;
+    let mut limits = Limits::no_limits();
     limits.max_alloc = Some(u64::from(width) * u64::from(height) * WIDEST_PIXEL + SPARE_BYTES);
     decoder.set_limits(limits).map_err(failed)?;
     // Before decoding: not every decoder gives it afterwards.
