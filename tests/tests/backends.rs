@@ -194,7 +194,7 @@ fn bundled(name: &str, device: &Device) -> Vec<f32> {
         .map(picture)
         .iter()
         .map(|distorted| match name {
-            "wadiqam_fr" => scorer.score_pair(distorted, &reference),
+            "wadiqam_fr" | "gsn" => scorer.score_pair(distorted, &reference),
             _ => scorer.score_single(distorted),
         })
         .map(|score| score.expect("scores").value as f32)
@@ -272,7 +272,7 @@ fn every_model_on_every_device() {
     // Before a device, which may be this one, computes in another type.
     let flex = Device::flex();
     let expected = CASES.map(|case| (case.run)(&flex));
-    let bundled_models = ["wadiqam_fr", "wadiqam_nr"];
+    let bundled_models = ["wadiqam_fr", "wadiqam_nr", "gsn"];
     let expected_of_bundled = bundled_models.map(|model| bundled(model, &flex));
     let single = std::env::var_os("IQA_FLOAT").is_none();
     let mut table = String::from(

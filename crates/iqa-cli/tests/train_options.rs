@@ -174,7 +174,12 @@ const CASES: &[Case] = &[
         &[&["gsn-order", "3"], &["gsn-loss", "mae"]],
         Refused("--gsn-order is for the pair loss"),
     ),
-    ("start-from", "gsn", &[&["start-from", "bundled"]], Refused("only weights of WaDIQaM come with")),
+    (
+        "start-from",
+        "gsn",
+        &[&["start-from", "bundled"]],
+        Refused("--start-from bundled is for the recipe wadiqam"),
+    ),
     ("gsn-fusion", "gsn", &[&["gsn-fusion", "4"]], Refused("another recipe (model differs)")),
     ("gsn-crop", "gsn", &[&["gsn-crop", "32"]], Refused("another recipe (model differs)")),
     ("gsn-flat", "gsn", &[&["gsn-flat", "0.5"]], Refused("another recipe (schedule differs)")),

@@ -19,6 +19,8 @@ pub struct TrainingSource {
 }
 
 impl TrainingSource {
+    /// What the bundled full-reference networks have learned from.
+    pub const PAIRS: &[Self] = &[Self::KODAK, Self::CID22, Self::KADID10K_MEANS, Self::TID2013];
     /// 15 of the Kodak photographs.
     pub const KODAK: Self = Self {
         name: "Kodak",

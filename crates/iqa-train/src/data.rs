@@ -10,7 +10,7 @@ use iqa_datasets::DataSet;
 use iqa_datasets::augment::PairAugment;
 use iqa_datasets::loader::{ReferenceCache, load_sample};
 use iqa_datasets::synthetic::{SyntheticGrid, SyntheticSample, SyntheticTrain};
-use iqa_nn::{ScoreError, check_minimum};
+use iqa_nn::check_minimum;
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
@@ -42,9 +42,9 @@ impl TrainingPair {
     /// The reference.
     ///
     /// # Errors
-    /// [`ScoreError::ReferenceMissing`] of this picture.
+    /// [`TrainError::ReferenceMissing`] of this picture.
     pub fn needed_reference(&self) -> Result<&RgbImage, TrainError> {
-        self.reference.as_ref().ok_or_else(|| self.refused(ScoreError::ReferenceMissing))
+        self.reference.as_ref().ok_or_else(|| self.refused(TrainError::ReferenceMissing))
     }
 
     /// That error of this picture.

@@ -33,6 +33,9 @@ pub enum TrainError {
         /// Why.
         source: Box<TrainError>,
     },
+    /// A picture without a reference, in a training that looks at references: of a no-reference model too, as HIQA's.
+    #[error("it has no reference, and this training looks at references")]
+    ReferenceMissing,
     /// A file that was to hold features of a frozen branch.
     #[error(
         "{path}: not a file of features of this network; expected one that a run with the same `--frp` and `--branches` has written, or none",

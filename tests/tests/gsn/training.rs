@@ -173,7 +173,7 @@ fn batches_without_a_loss_end_the_run_before_they_reach_the_weights() {
     let alone = Mixed { with_reference: false, ..Mixed::new(8) };
     let TrainError::Picture { name, source } = error(alone, &recipe()) else { panic!("of a picture") };
     assert!(name.parse::<u32>().is_ok(), "{name}");
-    assert!(matches!(*source, TrainError::Score(ScoreError::ReferenceMissing)), "{source}");
+    assert!(matches!(*source, TrainError::ReferenceMissing), "{source}");
     let small = error(Mixed { size: (40, 31), ..Mixed::new(8) }, &recipe()).to_string();
     assert!(small.contains("40x31") && small.contains("crop of 32x32"), "{small}");
     let empty = error(Mixed::new(0), &recipe());

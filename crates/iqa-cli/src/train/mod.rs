@@ -111,10 +111,10 @@ struct Common {
 }
 
 impl Common {
-    /// The file of `--start-from`, for a recipe of which nothing is bundled.
+    /// The file of `--start-from`, for a recipe that does not go on from bundled weights by that name.
     fn earlier_weights(&self) -> Result<Option<PathBuf>, Box<dyn Error>> {
         if self.start_from.as_deref() == Some(Path::new(BUNDLED)) {
-            return Err("--start-from bundled: only weights of WaDIQaM come with the program".into());
+            return Err("--start-from bundled is for the recipe wadiqam: give a file".into());
         }
         Ok(self.start_from.clone())
     }

@@ -103,10 +103,16 @@ impl GsnConfig {
         self
     }
 
-    /// The network that is bundled: an eighth of the widths, the two images joined by their difference alone, so that a
-    /// picture and itself differ in nothing whatever is in it.
+    /// The network that is bundled: narrow where the maps are large, wider where they are small, the two images joined by their
+    /// difference alone, so that a picture and itself differ in nothing whatever is in it.
     pub fn small() -> Self {
-        Self { pair_fusion: PairFusion::Diff, ..Self::new().scaled(0.125) }
+        Self {
+            stem: 8,
+            blocks: vec![vec![16, 16, 16], vec![24, 24, 24, 32], vec![48, 64, 64]],
+            fusion: 48,
+            pair_fusion: PairFusion::Diff,
+            ..Self::new()
+        }
     }
 
     /// The grid for crops of another side: as many pixels to a place, or a few less.

@@ -15,9 +15,6 @@ use super::quality::WadiqamModel;
 const PAPER: &str = "Bosse et al., IEEE Transactions on Image Processing 27(1), 2018";
 const DEEP_IQA: WeightSource = WeightSource::File("the official ones are at github.com/dmaniry/deepIQA");
 
-/// What the bundled WaDIQaM-FR has seen.
-const PAIRS: &[TrainingSource] =
-    &[TrainingSource::KODAK, TrainingSource::CID22, TrainingSource::KADID10K_MEANS, TrainingSource::TID2013];
 /// What the bundled WaDIQaM-NR has seen; it went on from weights trained on the second.
 const SINGLE: &[TrainingSource] = &[
     TrainingSource::KODAK,
@@ -83,7 +80,7 @@ pub static MODELS: &[ModelInfo] = &[
     model(
         "wadiqam_fr",
         FullReference,
-        WeightSource::Bundled(BUNDLED_FR, PAIRS),
+        WeightSource::Bundled(BUNDLED_FR, TrainingSource::PAIRS),
         &[Accuracy::tid2013(0.906, 0.913)],
         |tensors, chosen, device| make(&WadiqamConfig::wadiqam_fr(), tensors, chosen, device),
     ),
