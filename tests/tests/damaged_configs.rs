@@ -244,6 +244,70 @@ fn absurd_sizes_are_refused_by_field() {
 }
 
 #[test]
+fn fields_that_are_not_known_are_refused_by_name() {
+    for family in families() {
+        let mut config = config(&family);
+        config["bogus"] = json!(1);
+        let error = open(&family, &config).expect_err(family.key).to_string();
+        let expected = format!("small.safetensors: metadata `{}`: expected a configuration", family.key);
+        assert!(error.starts_with(&expected) && error.contains("the field `bogus` is unknown"), "{error}");
+    }
+    let [_, hiqa, ..] = families();
+    let mut config = config(&hiqa);
+    config["generator"]["bogus"] = json!(1);
+    let error = open(&hiqa, &config).expect_err("an unknown field inside").to_string();
+    assert!(error.contains("`generator.bogus`"), "{error}");
+}
+
+#[test]
+fn shares_beyond_their_bounds_are_refused() {
+    let [gsn, .., wadiqam] = families();
+    for (family, field, values) in
+        [(gsn, "theta", [1e30, -0.1, 1.001]), (wadiqam, "weight_epsilon", [1e30, 0.0, 1.001])]
+    {
+        for value in values {
+            let mut damaged = config(&family);
+            damaged[field] = json!(value);
+            let error = open(&family, &damaged).expect_err(field).to_string();
+            assert!(error.contains(&format!("invalid configuration: {field} is ")), "{error}");
+        }
+    }
+}
+
+/// A root of a negative number, and a ReLU behind it that makes 0 of it: nothing of the score would show it.
+#[test]
+fn variances_below_zero_are_refused_by_name() {
+    let mut with_norms = 0;
+    for family in families() {
+        let names = family.tensors.keys().filter(|key| key.ends_with("running_var"));
+        let names: Vec<String> = names.map(str::to_owned).collect();
+        for name in &names {
+            let mut damaged = family.tensors.clone();
+            *damaged.get_mut(name).expect(name).values.last_mut().expect("values") = -1e-3;
+            let error = (family.open)(damaged).expect_err(name);
+            let HeadError::Nn(NnError::NegativeVariance { key, found, .. }) = error else {
+                panic!("{name}: {error}")
+            };
+            assert_eq!((&key, found), (name, -1e-3));
+        }
+        with_norms += usize::from(!names.is_empty());
+    }
+    assert_eq!(with_norms, 2, "GSN and HIQA");
+}
+
+#[test]
+fn weights_that_lost_their_configuration_say_so() {
+    let origin = std::path::Path::new("small.safetensors");
+    let tensors = GsnConfig::small().init(&Device::flex()).weights(origin).expect("reads");
+    let error = gsn(tensors).expect_err("of another size than the paper's");
+    assert!(
+        matches!(&error, HeadError::ConfigurationMissing { source: NnError::TensorShape { .. }, .. }),
+        "{error}"
+    );
+    assert!(error.to_string().contains("small.safetensors") && error.to_string().contains("`gsn_config`"));
+}
+
+#[test]
 fn sizes_that_a_network_may_have_are_compared_with_the_file() {
     for family in families() {
         let sound = config(&family);

@@ -66,6 +66,17 @@ pub enum HeadError {
         #[source]
         source: Box<HeadError>,
     },
+    /// A weights file that carries no configuration, and is not of the one that was taken in its place.
+    #[error(
+        "{source}; the file has no `{key}` in its metadata, so that the usual configuration was taken: is it lost?"
+    )]
+    ConfigurationMissing {
+        /// The metadata key of the configuration.
+        key: &'static str,
+        /// What does not fit.
+        #[source]
+        source: NnError,
+    },
     /// A weights file of no known layout.
     #[error(
         "{path}: not the weights of this model, by the names of its tensors; expected {expected}; the file has {}",

@@ -5,6 +5,7 @@ use std::path::Path;
 use iqa_nn::{NamedTensors, NnError, Precision};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use crate::HeadError;
 use crate::gsn::Gsn;
@@ -23,6 +24,21 @@ const FAMILIES: [(&str, &str); 4] = [
 /// The family here whose configuration a file carries, as errors call it; `None` for a file of another origin.
 pub fn family_of(tensors: &NamedTensors) -> Option<&'static str> {
     FAMILIES.iter().find(|(key, _)| tensors.metadata(key).is_some()).map(|&(_, family)| family)
+}
+
+/// The first field of `found` that `known` does not have, with those that it stands in: `generator.width`.
+fn unknown_field(found: &Value, known: &Value) -> Option<String> {
+    match (found, known) {
+        (Value::Object(found), Value::Object(known)) => found.iter().find_map(|(name, value)| {
+            let short = || name.chars().take(80).collect::<String>();
+            let Some(known) = known.get(name) else { return Some(short()) };
+            unknown_field(value, known).map(|inner| format!("{}.{inner}", short()))
+        }),
+        (Value::Array(found), Value::Array(known)) => {
+            found.iter().zip(known).find_map(|(found, known)| unknown_field(found, known))
+        }
+        _ => None,
+    }
 }
 
 /// A network whose weight files carry its configuration, so that a file alone makes it again.
@@ -62,11 +78,19 @@ pub trait Stored {
             let path = tensors.origin().into();
             return Err(HeadError::WrongModel { path, expected: Self::FAMILY.into(), found: found.into() });
         };
-        let config = serde_json::from_str(json).map_err(|error| NnError::Metadata {
+        let malformed = |reason: String| NnError::Metadata {
             path: tensors.origin().into(),
             key: Self::CONFIG_KEY.into(),
-            expected: format!("a configuration as JSON ({error})"),
-        })?;
+            expected: format!("a configuration as JSON ({reason})"),
+        };
+        let not_json = |error: serde_json::Error| malformed(error.to_string());
+        let config: Self::Config = serde_json::from_str(json).map_err(not_json)?;
+        // What this version does not know may change the score.
+        let (found, known) = (serde_json::from_str(json), serde_json::to_value(&config));
+        if let Some(field) = unknown_field(&found.map_err(not_json)?, &known.map_err(not_json)?) {
+            let newer = "of a newer version of this program, or damaged";
+            return Err(malformed(format!("the field `{field}` is unknown here: {newer}")).into());
+        }
         Self::validate(&config).map_err(|source| HeadError::StoredConfig {
             path: tensors.origin().into(),
             source: Box::new(source),

@@ -146,6 +146,20 @@ pub enum NnError {
         /// The tensor's name.
         key: String,
     },
+    /// A running variance of a batch norm is below zero, which no training leaves. Its root is no number, and the ReLU behind
+    /// it makes that 0: a score like any other.
+    #[error(
+        "{path}: tensor `{key}` holds {found}: the variances of a batch norm are 0 or above; the file is damaged",
+        path = path.display()
+    )]
+    NegativeVariance {
+        /// The file.
+        path: PathBuf,
+        /// The tensor's name in the file's own naming.
+        key: String,
+        /// The first value below zero.
+        found: f32,
+    },
     /// A weights file's metadata is missing or malformed.
     #[error("{path}: metadata `{key}`: expected {expected}", path = path.display())]
     Metadata {

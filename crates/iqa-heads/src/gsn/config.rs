@@ -158,8 +158,8 @@ impl GsnConfig {
     pub fn validate(&self) -> Result<(), HeadError> {
         let invalid =
             |field, found: &dyn std::fmt::Debug, expected| Err(bounds::invalid(field, found, expected));
-        if !self.theta.is_finite() {
-            return invalid("theta", &self.theta, "a finite share");
+        if !(0.0..=1.0).contains(&self.theta) {
+            return invalid("theta", &self.theta, "a share from 0 to 1");
         }
         bounds::width("stem", self.stem)?;
         let sound = |block: &Vec<usize>| {

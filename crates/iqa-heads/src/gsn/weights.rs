@@ -18,7 +18,8 @@ impl Gsn {
     ///
     /// # Errors
     /// [`HeadError::Nn`] for a file that cannot be read, or that lacks a tensor, or has one too many or of another
-    /// shape; [`HeadError::StoredConfig`] for a damaged configuration.
+    /// shape; [`HeadError::ConfigurationMissing`] if it carries no configuration either; [`HeadError::StoredConfig`] for a
+    /// damaged one.
     pub fn load(path: impl AsRef<Path>, expected: &GsnConfig, device: &Device) -> Result<Self, HeadError> {
         Self::from_tensors(NamedTensors::read(path)?, expected, device)
     }
@@ -32,8 +33,13 @@ impl Gsn {
         expected: &GsnConfig,
         device: &Device,
     ) -> Result<Self, HeadError> {
-        let config = Self::stored_in(&tensors)?.unwrap_or_else(|| expected.clone());
-        Self::from_tensors_of(tensors, &config, device)
+        match Self::stored_in(&tensors)? {
+            Some(config) => Self::from_tensors_of(tensors, &config, device),
+            None => Self::from_tensors_of(tensors, expected, device).map_err(|error| match error {
+                HeadError::Nn(source) => HeadError::ConfigurationMissing { key: Self::CONFIG_KEY, source },
+                other => other,
+            }),
+        }
     }
 
     /// From tensors of this configuration, whatever they carry.

@@ -210,8 +210,8 @@ impl WadiqamConfig {
         if !(0.0..1.0).contains(&self.dropout) {
             return invalid("dropout", &self.dropout, "a probability in [0, 1)");
         }
-        if !(self.weight_epsilon > 0.0 && self.weight_epsilon.is_finite()) {
-            return invalid("weight_epsilon", &self.weight_epsilon, "a small positive number");
+        if !(self.weight_epsilon > 0.0 && self.weight_epsilon <= 1.0) {
+            return invalid("weight_epsilon", &self.weight_epsilon, "a number above 0, at most 1");
         }
         if !(1..=MAX_SCALES).contains(&self.scales) {
             return invalid("scales", &self.scales, "1 to 6 sizes");

@@ -1,8 +1,8 @@
 //! Named tensors in files, and the one strict way into a module.
 //!
 //! [`NamedTensors`] reads safetensors, PyTorch checkpoints (`.pt`, `.pth`, `.ckpt`) and, with the feature `hdf5`,
-//! Chainer's HDF5. Nothing is guessed: a tensor that is missing, unused, misshapen or not finite is an error
-//! that names it.
+//! Chainer's HDF5. Nothing is guessed: a tensor that is missing, unused, misshapen or not finite, or a variance below
+//! zero, is an error that names it.
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::{Read, Seek, SeekFrom};
@@ -32,6 +32,8 @@ const HDF5_FIRST_BLOCK: u64 = 512;
 const MAX_STREAM: u64 = 2 << 30;
 /// Values in all tensors of a file. Bounds memory where a damaged file claims absurd shapes.
 const MAX_ELEMENTS: u64 = 1 << 28;
+/// How the paths of [`crate::BatchNorm2d::running_var`] end.
+const RUNNING_VARIANCE: &str = "running_var";
 /// Names that an error about unknown ones lists.
 const FIRST_NAMES: usize = 6;
 
@@ -312,7 +314,7 @@ impl NamedTensors {
     ///
     /// # Errors
     /// [`NnError::MissingTensor`] for a name that the file lacks, [`NnError::UnusedTensors`] for tensors
-    /// of the file that `names` does not list, [`NnError::TensorShape`].
+    /// of the file that `names` does not list, [`NnError::TensorShape`], [`NnError::NegativeVariance`].
     pub fn load_into<M: Module>(mut self, mut module: M, names: &[(String, String)]) -> Result<M, NnError> {
         // On a device set to half precision the weights are too.
         let float = module.devices().first().map(|device| DType::from(device.settings().float_dtype));
@@ -325,6 +327,11 @@ impl NamedTensors {
             let Some(NamedTensor { shape, values }) = self.tensors.remove(key) else {
                 return Err(self.missing(key));
             };
+            if path.ends_with(RUNNING_VARIANCE)
+                && let Some(&found) = values.iter().find(|&&value| value < 0.0)
+            {
+                return Err(NnError::NegativeVariance { path: self.origin, key: key.clone(), found });
+            }
             let values = TensorData::new(values, shape);
             let values = match float {
                 Some(float) => values.convert_dtype(float),
