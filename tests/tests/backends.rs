@@ -15,7 +15,7 @@ use iqa_models::heads::hiqa::{Hiqa, HiqaConfig};
 use iqa_models::heads::multi_branch::{MultiBranch, MultiBranchConfig, PairBatch};
 use iqa_models::heads::wadiqam::{PatchSampler, Wadiqam, WadiqamConfig, cut_patches};
 use iqa_models::nn::{NamedTensors, device_by_name, device_with_float, image_to_tensor, takes_bytes};
-use iqa_models::{Device, FloatDType, Scorer, Tensor, available_devices};
+use iqa_models::{Device, FloatDType, ModelInfo, ReferenceNeed, Scorer, Tensor, available_devices, models};
 use iqa_testkit::{Tolerance, fixture_path, relative_error, textured, workspace_path};
 
 /// What a model gives on a device.
@@ -185,17 +185,17 @@ fn hiqa(device: &Device) -> Outcome {
     })
 }
 
-/// Scores of the sample pictures by the bundled models, in full.
-fn bundled(name: &str, device: &Device) -> Vec<f32> {
-    let scorer = Scorer::new(name, device).expect("bundled");
+/// Scores of the sample pictures by a bundled model, in full.
+fn bundled(info: &ModelInfo, device: &Device) -> Vec<f32> {
+    let scorer = Scorer::new(info.name, device).expect("bundled");
     let picture = |name: &str| workspace_path("examples/images").join(name);
     let reference = picture("flowers.png");
     ["flowers_jpeg.jpg", "flowers_blur.png", "flowers_local.png"]
         .map(picture)
         .iter()
-        .map(|distorted| match name {
-            "wadiqam_fr" | "gsn" => scorer.score_pair(distorted, &reference),
-            _ => scorer.score_single(distorted),
+        .map(|distorted| match info.reference {
+            ReferenceNeed::FullReference => scorer.score_pair(distorted, &reference),
+            ReferenceNeed::NoReference => scorer.score_single(distorted),
         })
         .map(|score| score.expect("scores").value as f32)
         .collect()
@@ -272,8 +272,8 @@ fn every_model_on_every_device() {
     // Before a device, which may be this one, computes in another type.
     let flex = Device::flex();
     let expected = CASES.map(|case| (case.run)(&flex));
-    let bundled_models = ["wadiqam_fr", "wadiqam_nr", "gsn"];
-    let expected_of_bundled = bundled_models.map(|model| bundled(model, &flex));
+    let bundled_models: Vec<_> = models().filter(|info| info.is_bundled() && !info.is_formula()).collect();
+    let expected_of_bundled: Vec<_> = bundled_models.iter().map(|info| bundled(info, &flex)).collect();
     let single = std::env::var_os("IQA_FLOAT").is_none();
     let mut table = String::from(
         "| model | device | score, part of its range | features | gradient | weights' step |\n\
@@ -297,8 +297,8 @@ fn every_model_on_every_device() {
                 ));
             }
         }
-        for (model, expected) in bundled_models.iter().zip(&expected_of_bundled) {
-            let score = largest_difference(&bundled(model, &device), expected);
+        for (info, expected) in bundled_models.iter().zip(&expected_of_bundled) {
+            let (model, score) = (info.name, largest_difference(&bundled(info, &device), expected));
             let _ = writeln!(table, "| {model}, bundled | {name} | {score:.1e} | | | |");
             if single && score > Tolerance::BACKEND.0 {
                 exceeded.push(format!("{model}, bundled, on {name}: {score:.1e}"));

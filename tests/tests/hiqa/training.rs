@@ -7,7 +7,7 @@ use burn::tensor::Device;
 use iqa_models::core::Silent;
 use iqa_models::heads::hiqa::{HiqaScoreOptions, MapSource};
 use iqa_models::image::{Rgb, RgbImage, imageops, open};
-use iqa_models::nn::image_to_tensor;
+use iqa_models::nn::{NamedTensors, image_to_tensor};
 use iqa_models::train::hiqa::{
     HiqaOutcome, HiqaRecipe, Optimiser, Perceptual, Phase, Rung, sample_sheet, train,
 };
@@ -226,8 +226,46 @@ fn a_generator_from_elsewhere_gets_a_regressor_and_an_oracle() {
         let [before, after] = [&before, &after].map(|all| &all.get(key).expect("listed").values);
         assert_eq!(after, before, "{key}");
     }
-    let nothing = HiqaRecipe { rung: Rung::Baseline, ..from };
-    assert!(matches!(nothing.validate(), Err(TrainError::InvalidRecipe { field: "start_from", .. })));
+    // Where no generator is trained it is the regressor, in all that both have.
+    let still = Optimiser::paper(1e-30);
+    let weights_of = |outcome: &HiqaOutcome| NamedTensors::read(&outcome.weights).expect("reads");
+    let learned = |key: &str| key.starts_with("regressor.") && !key.contains("running");
+    let again =
+        HiqaRecipe { start_from: Some(oracle_weights.clone()), regressor_optimiser: still, ..oracle.clone() };
+    let hallucinated = HiqaRecipe { map_source: MapSource::Hallucination, ..again.clone() };
+    let before = NamedTensors::read(&oracle_weights).expect("reads");
+    for (name, recipe) in [("again", again), ("hallucinated", hallucinated)] {
+        let after = weights_of(&run(&recipe, &Noisy::new(5, 70), &at(name)).expect("trains"));
+        for key in before.keys().filter(|key| learned(key)) {
+            assert_eq!(
+                after.get(key).expect(key).values,
+                before.get(key).expect(key).values,
+                "{name}: {key}"
+            );
+        }
+    }
+    let fused = HiqaRecipe {
+        rung: Rung::Fusion,
+        plug_in: Some(plug.clone()),
+        start_from: Some(baseline.weights.clone()),
+        regressor_optimiser: still,
+        ..recipe.clone()
+    };
+    let after = weights_of(&run(&fused, &Noisy::new(5, 70), &at("fused")).expect("trains"));
+    let before = weights_of(&baseline);
+    let joined = "regressor.fc1.weight";
+    for key in before.keys().filter(|key| learned(key) && *key != joined) {
+        assert_eq!(after.get(key).expect(key).values, before.get(key).expect(key).values, "{key}");
+    }
+    let (wide, narrow) = (after.get(joined).expect(joined), before.get(joined).expect(joined));
+    let columns = narrow.shape[1];
+    assert_eq!(wide.shape, [narrow.shape[0], 2 * columns]);
+    for (wide, narrow) in wide.values.chunks(2 * columns).zip(narrow.values.chunks(columns)) {
+        assert_eq!(wide[columns..], *narrow, "the features of the generator come first");
+    }
+    let other = HiqaRecipe { regressor_width: 8, ..fused };
+    let error = run(&other, &Noisy::new(5, 70), &at("other")).expect_err("another width");
+    assert!(matches!(error, TrainError::InvalidRecipe { field: "start_from", .. }), "{error}");
     assert!(by_name.weights_remark().is_none());
     assert!(open("hiqa_oracle", &plug).expect("opens").weights_remark().is_some());
     // Without a name each is what it was trained as too, beside references or not.

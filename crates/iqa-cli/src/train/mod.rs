@@ -102,7 +102,8 @@ struct Common {
     learning_rate: Option<f64>,
     /// Weights of an earlier run to start from. Of WaDIQaM all of a model of the same kind, or the convolutions of another
     /// kind; `bundled` goes on with the bundled weights, whose network is then trained, at a fifth of the fast preset's
-    /// learning rate. Of GSN the whole network, of HIQA the generator; not for multibranch.
+    /// learning rate. Of GSN the whole network, of HIQA the generator, and where none is trained (`--plug-in`, `--rung
+    /// baseline`) the regressor; not for multibranch.
     #[arg(long)]
     start_from: Option<PathBuf>,
     /// Seed of the whole run.

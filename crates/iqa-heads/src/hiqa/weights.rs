@@ -7,7 +7,7 @@ use iqa_nn::NamedTensors;
 
 use super::config::{DEPTH, GeneratorConfig, HiqaConfig, RegressorConfig};
 use super::model::Hiqa;
-use super::regressor::{BLOCKS, STAGES};
+use super::regressor::{BLOCKS, Regressor, STAGES};
 use crate::shapes::Shapes;
 use crate::{HeadError, Stored};
 
@@ -17,7 +17,7 @@ fn shapes(config: &HiqaConfig) -> Shapes {
     if let Some(generator) = &config.generator {
         generator_shapes(&mut shapes, generator);
     }
-    regressor_shapes(&mut shapes, &config.regressor);
+    regressor_shapes(&mut shapes, "regressor.", &config.regressor);
     shapes
 }
 
@@ -73,26 +73,26 @@ fn basic_block(shapes: &mut Shapes, layer: &str, [channels, out]: [usize; 2]) {
     }
 }
 
-fn regressor_shapes(shapes: &mut Shapes, config: &RegressorConfig) {
+fn regressor_shapes(shapes: &mut Shapes, before: &str, config: &RegressorConfig) {
     let width = config.width;
     let branches = if config.map { &["distorted", "map"][..] } else { &["distorted"] };
     for branch in branches {
-        conv_norm(shapes, &format!("regressor.{branch}.stem"), [3, width], 7, false);
-        basic_block(shapes, &format!("regressor.{branch}.block"), [width, width]);
+        conv_norm(shapes, &format!("{before}{branch}.stem"), [3, width], 7, false);
+        basic_block(shapes, &format!("{before}{branch}.block"), [width, width]);
     }
-    conv_norm(shapes, "regressor.join", [width, width], 3, false);
+    conv_norm(shapes, &format!("{before}join"), [width, width], 3, false);
     let mut channels = width;
     for block in 0..STAGES * BLOCKS {
         let out = width << (block / BLOCKS);
-        basic_block(shapes, &format!("regressor.blocks.{block}"), [channels, out]);
+        basic_block(shapes, &format!("{before}blocks.{block}"), [channels, out]);
         channels = out;
     }
     if let Some(fusion) = config.fusion {
-        shapes.conv("regressor.fusion", [fusion, channels], 1, true);
+        shapes.conv(&format!("{before}fusion"), [fusion, channels], 1, true);
     }
     let fused = if config.fusion.is_some() { 2 * channels } else { channels };
-    shapes.linear("regressor.fc1", fused, config.hidden);
-    shapes.linear("regressor.fc2", config.hidden, 1);
+    shapes.linear(&format!("{before}fc1"), fused, config.hidden);
+    shapes.linear(&format!("{before}fc2"), config.hidden, 1);
 }
 
 impl Hiqa {
@@ -130,6 +130,39 @@ impl Hiqa {
     ) -> Result<Self, HeadError> {
         config.validate()?;
         Ok(shapes(config).load(tensors, || config.init(device))?)
+    }
+}
+
+/// The first layer behind the pooled features, the generator's first.
+const JOINED: &str = "fc1.weight";
+
+impl Regressor {
+    /// With the weights of another regressor in all layers that both have: one of the distorted image alone gives the way of that
+    /// image, the body, and what the layers behind it make of its features. All other weights stay as they are.
+    ///
+    /// # Errors
+    /// [`HeadError::Nn`] for layers of another width.
+    pub fn started_from(self, earlier: &Self) -> Result<Self, HeadError> {
+        let shapes_of = |config: &RegressorConfig| {
+            let mut shapes = Shapes::default();
+            regressor_shapes(&mut shapes, "", config);
+            shapes
+        };
+        let origin = Path::new("the regressor that another starts from");
+        let shapes = shapes_of(self.config());
+        let mut own = shapes.weights(&self, origin)?;
+        let mut found = shapes_of(earlier.config()).weights(earlier, origin)?;
+        if self.config().fusion.is_some() && earlier.config().fusion.is_none() {
+            let joined = found.get_mut(JOINED)?;
+            let (wide, narrow) = (own.get_mut(JOINED)?, joined.shape[1]);
+            for (into, from) in wide.values.chunks_mut(2 * narrow).zip(joined.values.chunks(narrow)) {
+                into[narrow..].copy_from_slice(from);
+            }
+            *joined = wide.clone();
+        }
+        found.discard(|key| !own.contains(key));
+        own = own.joined(found);
+        Ok(shapes.load(own, || self)?)
     }
 }
 

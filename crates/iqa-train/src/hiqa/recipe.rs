@@ -219,8 +219,9 @@ pub struct HiqaRecipe {
     pub map_source: MapSource,
     /// Weights of ours whose generator is used as it is; only the last phase runs then (section 3.5 of the paper).
     pub plug_in: Option<PathBuf>,
-    /// Weights of ours whose generator is where the joint phase starts; `None` for random ones (section 3.5 of the paper: a
-    /// generator may have learned elsewhere).
+    /// Weights of ours whose generator is where the joint phase starts (section 3.5 of the paper: a generator may have learned
+    /// elsewhere); where no generator is trained, weights whose regressor is where the one in training starts, in all layers that
+    /// both have. `None` for random ones.
     pub start_from: Option<PathBuf>,
     /// Images in a batch.
     pub images: usize,
@@ -344,6 +345,9 @@ impl HiqaRecipe {
             baseline_steps: 1500,
             joint_steps: 1500,
             regressor_steps: 3000,
+            regressor_optimiser: Optimiser::Adam { rate: 3e-3 },
+            // The absolute error alone is small for a constant score, where the labels are mean opinions.
+            losses: LossConfig { regressor: QualityLoss::of(Term::Mae).with(0.5, Term::Plcc), ..fast.losses },
             ..fast
         }
     }
@@ -404,6 +408,11 @@ impl HiqaRecipe {
         }
     }
 
+    /// Whether a generator is trained.
+    pub(super) fn trains_generator(&self) -> bool {
+        self.phases().iter().any(|&(phase, _)| phase == Phase::Joint)
+    }
+
     /// Whether a phase learns from the references of its images: those of the others may have none.
     pub fn looks_at_references(&self, phase: Phase) -> bool {
         match phase {
@@ -462,10 +471,6 @@ impl Recipe for HiqaRecipe {
         }
         if let Some(path) = self.plug_in.as_ref().filter(|_| self.rung == Rung::Baseline) {
             return invalid("plug_in", path.display().to_string(), "none: the baseline has no generator");
-        }
-        let joint = self.phases().iter().any(|&(phase, _)| phase == Phase::Joint);
-        if let Some(path) = self.start_from.as_ref().filter(|_| !joint) {
-            return invalid("start_from", path.display().to_string(), "none: no generator is trained");
         }
         if self.map_source == MapSource::Reference && self.plug_in.is_none() {
             return invalid(

@@ -1,6 +1,7 @@
 //! Algorithm 1: which network learns from what, and when.
 
 use std::convert::Infallible;
+use std::path::Path;
 
 use burn::module::Module;
 use burn::optim::{GradientsParams, ModuleOptimizer};
@@ -84,15 +85,26 @@ impl Trainer {
         recipe.validate()?;
         device.seed(recipe.seed);
         let mut generator = recipe.generator.init(device);
+        // In this order, which says what a seed gives.
+        let discriminator = recipe.discriminator().init(device);
+        let (mut regressor, mut baseline) = (recipe.regressor().init(device), recipe.baseline().init(device));
+        let unfit = |field, path: &Path, expected| {
+            Err(TrainError::InvalidRecipe { field, found: path.display().to_string(), expected })
+        };
         for (field, path) in [("plug_in", &recipe.plug_in), ("start_from", &recipe.start_from)] {
             let Some(path) = path else { continue };
-            match Hiqa::load(path, device)?.generator() {
-                Some(found) if found.config() == generator.config() => generator = found.clone(),
-                _ => {
-                    let expected = "weights with a generator of the recipe's configuration";
-                    let found = path.display().to_string();
-                    return Err(TrainError::InvalidRecipe { field, found, expected });
+            let found = Hiqa::load(path, device)?;
+            if field == "plug_in" || recipe.trains_generator() {
+                match found.generator() {
+                    Some(found) if found.config() == generator.config() => generator = found.clone(),
+                    _ => return unfit(field, path, "weights with a generator of the recipe's configuration"),
                 }
+                continue;
+            }
+            let started = if recipe.rung == Rung::Baseline { &mut baseline } else { &mut regressor };
+            match started.clone().started_from(found.regressor()) {
+                Ok(from) => *started = from,
+                Err(_) => return unfit(field, path, "weights with a regressor of the recipe's width"),
             }
         }
         // Only the joint phase looks at it.
@@ -101,9 +113,9 @@ impl Trainer {
         Ok(Self {
             generator,
             vgg,
-            discriminator: recipe.discriminator().init(device),
-            regressor: recipe.regressor().init(device),
-            baseline: recipe.baseline().init(device),
+            discriminator,
+            regressor,
+            baseline,
             generator_optimiser: recipe.generator_optimiser.init(),
             discriminator_optimiser: recipe.discriminator_optimiser.init(),
             regressor_optimiser: recipe.regressor_optimiser.init(),
