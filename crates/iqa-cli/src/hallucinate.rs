@@ -10,7 +10,7 @@ use crate::output::write_png;
 use crate::terminal::Terminal;
 use clap::Args;
 use iqa_models::core::{FolderClaim, Observer, is_same_file, sha256};
-use iqa_models::heads::hiqa::{Hiqa, HiqaScoreOptions};
+use iqa_models::heads::hiqa::{Hiqa, HiqaScoreOptions, bundled_network};
 use iqa_models::{DecodeOptions, Device, device_by_name, read_image};
 
 /// What is drawn of each image.
@@ -23,16 +23,14 @@ const KINDS: [&str; 2] = ["hallucinated", "map"];
 ///
 /// Writes NAME.hallucinated.png and NAME.map.png for each image, and over nothing but what it drew of the same file. The exit status is 1 when one could not be read.
 #[derive(Args)]
-#[command(
-    after_help = "Example:\n  iqa hallucinate --weights RUN/hiqa.safetensors --output FOLDER picture.png"
-)]
+#[command(after_help = "Example:\n  iqa hallucinate --output FOLDER picture.png")]
 pub(crate) struct Options {
     /// Images, PNG, JPEG, BMP, TIFF or WebP.
     #[arg(required = true)]
     images: Vec<PathBuf>,
-    /// Weights of HIQA with a generator, as `iqa train --recipe hiqa` writes them.
+    /// Weights of HIQA with a generator, as `iqa train --recipe hiqa` writes them, instead of the bundled ones.
     #[arg(long)]
-    weights: PathBuf,
+    weights: Option<PathBuf>,
     /// Folder for the pictures.
     #[arg(long, default_value = ".")]
     output: PathBuf,
@@ -48,9 +46,13 @@ pub(crate) struct Options {
 pub(crate) fn run(options: &Options) -> Result<bool, Box<dyn Error>> {
     let names = names(&options.images)?;
     let device: Device = device_by_name(&options.device)?;
-    let model = Hiqa::load(&options.weights, &device)?;
-    if model.generator().is_none() {
-        return Err(format!("{}: the baseline, which has no generator", options.weights.display()).into());
+    let model = match &options.weights {
+        Some(file) => Hiqa::load(file, &device)?,
+        None => bundled_network(&device)?,
+    };
+    let model = model.fuse();
+    if let (None, Some(file)) = (model.generator(), &options.weights) {
+        return Err(format!("{}: the baseline, which has no generator", file.display()).into());
     }
     let files: Vec<(OsString, String)> = options
         .images
@@ -60,7 +62,7 @@ pub(crate) fn run(options: &Options) -> Result<bool, Box<dyn Error>> {
         .collect();
     for (file, _) in &files {
         let path = options.output.join(file);
-        if options.images.iter().chain([&options.weights]).any(|input| is_same_file(input, &path)) {
+        if options.images.iter().chain(&options.weights).any(|input| is_same_file(input, &path)) {
             return Err(
                 format!("{}: would replace what is read; draw into another folder", path.display()).into()
             );

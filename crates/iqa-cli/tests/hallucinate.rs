@@ -103,6 +103,12 @@ fn hallucinate_and_score(folder: &Path, weights: &Path) {
             assert_eq!(image::open(&path).expect("a picture").into_rgb8().dimensions(), size);
         }
     }
+    // With the bundled weights where none are given, which draw otherwise.
+    let output =
+        iqa("hallucinate").arg(&large).arg("--output").arg(folder.join("bundled")).output().expect("starts");
+    assert!(output.status.success(), "{}", stderr(&output));
+    let drawn = |folder_of: &str| std::fs::read(folder.join(folder_of).join("large.map.png")).expect("reads");
+    assert!(drawn("bundled") != drawn("drawn"));
     // The same pictures by another way are drawn again; others of these names are not drawn over them.
     let drawn = folder.join("drawn/small.map.png");
     let draw = |image: &Path| {

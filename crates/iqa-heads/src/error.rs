@@ -77,6 +77,14 @@ pub enum HeadError {
         #[source]
         source: NnError,
     },
+    /// A network whose batch norms are folded into its convolutions has no weights to store.
+    #[error(
+        "batch norms of this network are folded into its convolutions: weights of {family} are stored before that"
+    )]
+    Fused {
+        /// What networks of this kind are called.
+        family: &'static str,
+    },
     /// A weights file of no known layout.
     #[error(
         "{path}: not the weights of this model, by the names of its tensors; expected {expected}; the file has {}",

@@ -10,8 +10,8 @@
 //! |---|---|---|---|
 //! | `wadiqam_fr`, `wadiqam_nr` | full, none | 0 to 1, higher is better | bundled |
 //! | `diqam_fr`, `diqam_nr` | full, none | that of the weights | a file, deepIQA's and others' too |
-//! | `gsn` | full | 0 to 1, higher is better | bundled |
-//! | `multibranch`, `hiqa` | full, none | 0 to 1, higher is better | a file, trained by `iqa train` |
+//! | `gsn`, `hiqa` | full, none | 0 to 1, higher is better | bundled |
+//! | `multibranch` | full | 0 to 1, higher is better | a file, trained by `iqa train` |
 //! | `multibranch_lite_nr` | none | 0 to 1, higher is better | bundled |
 //! | `multibranch_lite` | full | 0 to 1, higher is better | a file, trained by `iqa train` |
 //! | `multibranch_vgg16`, `multibranch_resnet50`, `multibranch_inception_v3` | full | that of the weights | a file |

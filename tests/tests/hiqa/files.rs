@@ -1,8 +1,8 @@
 //! Weight files.
 
 use iqa_models::Device;
-use iqa_models::heads::Stored;
 use iqa_models::heads::hiqa::{Hiqa, HiqaConfig, HiqaScoreOptions};
+use iqa_models::heads::{HeadError, Stored};
 use iqa_models::nn::{NamedTensors, Precision};
 use iqa_testkit::{fixture_path, textured};
 
@@ -23,6 +23,11 @@ fn weights_come_back_with_their_configuration() {
         let score =
             |model: &Hiqa| model.score(&image, None, &HiqaScoreOptions::default()).expect("scores").score;
         assert_eq!(score(&found), score(&model), "{name}");
+        let folded = model.clone().fuse();
+        let difference = (score(&folded) - score(&model)).abs();
+        assert!(difference < 1e-5, "{name}: {difference:e}");
+        let refused = folded.save(&path, Precision::F32).expect_err("folded");
+        assert!(matches!(refused, HeadError::Fused { family: "HIQA" }), "{refused}");
     }
 }
 

@@ -58,8 +58,13 @@ fn regress(networks: &Networks, io: &Arrays, mode: &str, statistics: Statistics)
     networks.regressor.forward(distorted, Some(map), Some(bottleneck.tanh()), statistics)
 }
 
-fn assert_outputs(mode: &str, statistics: Statistics, device: &Device) -> (Networks, Hallucination) {
-    let (io, networks) = (io(), networks(device));
+fn assert_outputs(
+    mode: &str,
+    statistics: Statistics,
+    networks: Networks,
+    device: &Device,
+) -> (Networks, Hallucination) {
+    let io = io();
     let distorted = || images(&io, "images/distorted", device);
     // Normalising by 16 values, as the deepest layers do, amplifies rounding: PyTorch's own float32 is up to 4e-5
     // from float64 there (`float32_in_training_relative` in hiqa.json).
@@ -87,7 +92,7 @@ fn assert_outputs(mode: &str, statistics: Statistics, device: &Device) -> (Netwo
 fn outputs_agree_with_pytorch_in_evaluation() {
     // On a device for gradients as on a plain one.
     for device in [Device::flex(), Device::flex().autodiff()] {
-        let (networks, _) = assert_outputs("eval", Statistics::Running, &device);
+        let (networks, _) = assert_outputs("eval", Statistics::Running, networks(&device), &device);
         let io = io();
         let halves = images(&io, "images/distorted", &device).split(1, 0);
         let wide = Tensor::cat(vec![halves[0].clone(), halves[1].clone()], 3);
@@ -98,9 +103,23 @@ fn outputs_agree_with_pytorch_in_evaluation() {
 }
 
 #[test]
+fn outputs_agree_with_pytorch_where_batch_norms_are_folded() {
+    for device in [Device::flex(), Device::flex().autodiff()] {
+        let Networks { generator, discriminator, regressor, baseline } = networks(&device);
+        let folded = Networks {
+            generator: generator.fuse(),
+            discriminator,
+            regressor: regressor.fuse(),
+            baseline: baseline.fuse(),
+        };
+        assert_outputs("eval", Statistics::Running, folded, &device);
+    }
+}
+
+#[test]
 fn outputs_agree_with_pytorch_in_training() {
     for device in [Device::flex(), Device::flex().autodiff()] {
-        assert_outputs("train", Statistics::Batch, &device);
+        assert_outputs("train", Statistics::Batch, networks(&device), &device);
     }
 }
 
@@ -109,7 +128,7 @@ fn outputs_agree_with_pytorch_in_training() {
 fn running_statistics_agree_with_pytorch() {
     let device = Device::flex().autodiff();
     let io = io();
-    let (networks, _) = assert_outputs("train", Statistics::BatchAndTrack, &device);
+    let (networks, _) = assert_outputs("train", Statistics::BatchAndTrack, networks(&device), &device);
     let check = |name: &str, layer: &str, module: NamedTensors| {
         for statistic in ["running_mean", "running_var"] {
             let key = format!("train/running/{name}/{layer}.{statistic}");

@@ -197,7 +197,7 @@ fn a_generator_from_elsewhere_gets_a_regressor_and_an_oracle() {
     let (distorted, reference) = (textured(70, 70, 1), textured(70, 70, 2));
     let by_name = open("hiqa_oracle", &oracle_weights).expect("opens");
     assert_eq!(by_name.spec().reference, ReferenceNeed::FullReference);
-    let network = load(&oracle_weights, &device).expect("reads");
+    let network = load(&oracle_weights, &device).expect("reads").fuse();
     let expected =
         network.score_oracle(&distorted, &reference, &HiqaScoreOptions::default()).expect("scores");
     let found = by_name.score_pair(&distorted, &reference).expect("scores");

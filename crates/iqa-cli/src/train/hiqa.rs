@@ -211,7 +211,7 @@ impl HiqaOptions {
         // The report is on the weights as they would be shipped: rounded to 16 bits.
         let shipped = output.join("best.f16.safetensors");
         Hiqa::load(&outcome.weights, device)?.save(&shipped, Precision::F16)?;
-        let model = Hiqa::load(&shipped, device)?;
+        let model = Hiqa::load(&shipped, device)?.fuse();
         let mut text = String::new();
         if let Some(Source::Photographs { references, test, trained, size, seed, .. }) = source.each().next()
             && model.generator().is_some()
@@ -233,7 +233,7 @@ impl HiqaOptions {
             )?;
         }
         if let Some(baseline) = outcome.baseline.filter(|_| recipe.rung > Rung::Baseline) {
-            let baseline = Hiqa::load(baseline, device)?;
+            let baseline = Hiqa::load(baseline, device)?.fuse();
             let found = report(source, baseline.score_spec(), &|distorted, _| {
                 Ok(baseline.score(distorted, None, &options)?.score)
             })?;

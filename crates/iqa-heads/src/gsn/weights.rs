@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use burn::tensor::Device;
-use iqa_nn::NamedTensors;
+use iqa_nn::{NamedTensors, NnError};
 
 use super::config::GsnConfig;
 use super::model::Gsn;
@@ -36,7 +36,11 @@ impl Gsn {
         match Self::stored_in(&tensors)? {
             Some(config) => Self::from_tensors_of(tensors, &config, device),
             None => Self::from_tensors_of(tensors, expected, device).map_err(|error| match error {
-                HeadError::Nn(source) => HeadError::ConfigurationMissing { key: Self::CONFIG_KEY, source },
+                HeadError::Nn(
+                    source @ (NnError::MissingTensor { .. }
+                    | NnError::TensorShape { .. }
+                    | NnError::UnusedTensors { .. }),
+                ) => HeadError::ConfigurationMissing { key: Self::CONFIG_KEY, source },
                 other => other,
             }),
         }

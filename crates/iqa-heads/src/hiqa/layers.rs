@@ -18,6 +18,25 @@ pub(super) fn normalise(norm: &BatchNorm2d, x: Tensor<4>, statistics: Statistics
     channels_last(norm.forward(channels_first(x), statistics))
 }
 
+/// A convolution, its normalisation, which may be folded into it, and a ReLU.
+fn convolve_normed(
+    conv: &Conv2d,
+    norm: Option<&BatchNorm2d>,
+    x: Tensor<4>,
+    statistics: Statistics,
+) -> Tensor<4> {
+    let x = channels_first(x);
+    channels_last(match norm {
+        Some(norm) => norm.forward_relu(conv.forward(x), statistics),
+        None => conv.forward_relu(x),
+    })
+}
+
+/// A convolution with the normalisation behind it.
+fn folded(conv: Conv2d, norm: Option<BatchNorm2d>) -> (Conv2d, Option<BatchNorm2d>) {
+    (norm.as_ref().map_or_else(|| conv.clone(), |norm| norm.fold_into(&conv)), None)
+}
+
 /// A convolution of a square kernel, padded so that stride 1 keeps the size (up to the last row for even kernels).
 pub(super) fn conv(
     channels: [usize; 2],
@@ -50,8 +69,9 @@ pub(super) fn upsample2(x: Tensor<4>) -> Tensor<4> {
 /// Convolution, batch normalisation, ReLU.
 #[derive(Module, Debug)]
 pub(super) struct ConvNorm {
-    pub(super) conv: Conv2d,
-    pub(super) norm: BatchNorm2d,
+    conv: Conv2d,
+    /// `None` where it is folded into the convolution.
+    norm: Option<BatchNorm2d>,
 }
 
 impl ConvNorm {
@@ -64,17 +84,29 @@ impl ConvNorm {
     ) -> Self {
         Self {
             conv: conv(channels, kernel, stride, bias, device),
-            norm: BatchNorm2d::new(channels[1], device),
+            norm: Some(BatchNorm2d::new(channels[1], device)),
         }
     }
 
+    pub(super) fn fuse(self) -> Self {
+        let (conv, norm) = folded(self.conv, self.norm);
+        Self { conv, norm }
+    }
+
+    pub(super) fn is_fused(&self) -> bool {
+        self.norm.is_none()
+    }
+
     pub(super) fn forward(&self, x: Tensor<4>, statistics: Statistics) -> Tensor<4> {
-        let x = self.conv.forward(channels_first(x));
-        channels_last(self.norm.forward_relu(x, statistics))
+        convolve_normed(&self.conv, self.norm.as_ref(), x, statistics)
     }
 
     pub(super) fn without_relu(&self, x: Tensor<4>, statistics: Statistics) -> Tensor<4> {
-        normalise(&self.norm, convolve(&self.conv, x), statistics)
+        let x = convolve(&self.conv, x);
+        match &self.norm {
+            Some(norm) => normalise(norm, x, statistics),
+            None => x,
+        }
     }
 }
 
@@ -87,9 +119,11 @@ impl ConvNorm {
 pub(super) struct Residual {
     norm1: BatchNorm2d,
     conv1: Conv2d,
-    norm2: BatchNorm2d,
+    /// `None` where it is folded into `conv1`.
+    norm2: Option<BatchNorm2d>,
     conv2: Conv2d,
-    norm3: BatchNorm2d,
+    /// `None` where it is folded into `conv2`.
+    norm3: Option<BatchNorm2d>,
     conv3: Conv2d,
     project: Option<Conv2d>,
 }
@@ -100,19 +134,25 @@ impl Residual {
         Self {
             norm1: BatchNorm2d::new(channels, device),
             conv1: conv([channels, half], 1, 1, true, device),
-            norm2: BatchNorm2d::new(half, device),
+            norm2: Some(BatchNorm2d::new(half, device)),
             conv2: conv([half, half], 3, 1, true, device),
-            norm3: BatchNorm2d::new(half, device),
+            norm3: Some(BatchNorm2d::new(half, device)),
             conv3: conv([half, out], 1, 1, true, device),
             project: (channels != out).then(|| conv([channels, out], 1, 1, true, device)),
         }
     }
 
+    pub(super) fn fuse(self) -> Self {
+        let (conv1, norm2) = folded(self.conv1, self.norm2);
+        let (conv2, norm3) = folded(self.conv2, self.norm3);
+        Self { conv1, norm2, conv2, norm3, ..self }
+    }
+
     pub(super) fn forward(&self, x: Tensor<4>, statistics: Statistics) -> Tensor<4> {
-        let active = |norm: &BatchNorm2d, x| channels_last(norm.forward_relu(channels_first(x), statistics));
-        let y = convolve(&self.conv1, active(&self.norm1, x.clone()));
-        let y = convolve(&self.conv2, active(&self.norm2, y));
-        let y = convolve(&self.conv3, active(&self.norm3, y));
+        let y = channels_last(self.norm1.forward_relu(channels_first(x.clone()), statistics));
+        let y = convolve_normed(&self.conv1, self.norm2.as_ref(), y, statistics);
+        let y = convolve_normed(&self.conv2, self.norm3.as_ref(), y, statistics);
+        let y = convolve(&self.conv3, y);
         match &self.project {
             Some(project) => y + convolve(project, x),
             None => y + x,
@@ -137,6 +177,14 @@ impl BasicBlock {
             conv2: ConvNorm::new([out, out], 3, 1, false, device),
             downsample: (channels != out || stride != 1)
                 .then(|| ConvNorm::new([channels, out], 1, stride, false, device)),
+        }
+    }
+
+    pub(super) fn fuse(self) -> Self {
+        Self {
+            conv1: self.conv1.fuse(),
+            conv2: self.conv2.fuse(),
+            downsample: self.downsample.map(ConvNorm::fuse),
         }
     }
 

@@ -35,7 +35,7 @@ pub use discriminator::Discriminator;
 pub use generator::{Generator, Hallucination};
 pub use iqa_nn::Statistics;
 pub use model::{Hiqa, discrepancy, to_network, to_unit};
-pub use models::MODELS;
+pub use models::{MODELS, bundled_network};
 pub use patches::overlapped_positions;
 pub use quality::HiqaModel;
 pub use regressor::{Regression, Regressor, STAGES};

@@ -51,7 +51,10 @@ impl HiqaModel {
     fn read(tensors: NamedTensors, device: &Device) -> Result<(Self, PathBuf), HeadError> {
         let (digest, path) = (tensors.digest()?, tensors.origin().into());
         let network = Hiqa::from_tensors(tensors, device)?;
-        Ok((Self { network, options: HiqaScoreOptions::default(), digest, oracle: false }, path))
+        Ok((
+            Self { network: network.fuse(), options: HiqaScoreOptions::default(), digest, oracle: false },
+            path,
+        ))
     }
 
     /// A network as it is now.
@@ -60,7 +63,7 @@ impl HiqaModel {
     /// [`HeadError::Nn`] when its weights cannot be read back from the device.
     pub fn new(network: Hiqa) -> Result<Self, HeadError> {
         let digest = network.digest()?;
-        Ok(Self { network, options: HiqaScoreOptions::default(), digest, oracle: false })
+        Ok(Self { network: network.fuse(), options: HiqaScoreOptions::default(), digest, oracle: false })
     }
 }
 

@@ -180,6 +180,9 @@ impl Stored for Hiqa {
     }
 
     fn weights(&self, origin: &Path) -> Result<NamedTensors, HeadError> {
+        if self.regressor.is_fused() {
+            return Err(HeadError::Fused { family: Self::FAMILY });
+        }
         Ok(shapes(&self.config).weights(self, origin)?)
     }
 }

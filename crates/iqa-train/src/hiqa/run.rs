@@ -157,7 +157,7 @@ impl Course for Phases<'_> {
             Phase::Baseline => of_regressor(trainer.baseline_step(&batch, factor)),
             Phase::Joint => trainer.joint_step(&batch, factor),
             Phase::Regressor => {
-                let fixed = fixed.get_or_insert_with(|| trainer.generator().valid());
+                let fixed = fixed.get_or_insert_with(|| trainer.generator().valid().fuse());
                 of_regressor(trainer.regressor_phase_step(fixed, &batch, factor))
             }
         };
