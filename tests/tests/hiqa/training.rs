@@ -263,9 +263,12 @@ fn a_generator_from_elsewhere_gets_a_regressor_and_an_oracle() {
     for (wide, narrow) in wide.values.chunks(2 * columns).zip(narrow.values.chunks(columns)) {
         assert_eq!(wide[columns..], *narrow, "the features of the generator come first");
     }
-    let other = HiqaRecipe { regressor_width: 8, ..fused };
-    let error = run(&other, &Noisy::new(5, 70), &at("other")).expect_err("another width");
-    assert!(matches!(error, TrainError::InvalidRecipe { field: "start_from", .. }), "{error}");
+    // Widths that the other's rows fit into and those that they do not.
+    for regressor_width in [1, 2, 3, 5, 6, 8] {
+        let other = HiqaRecipe { regressor_width, ..fused.clone() };
+        let error = run(&other, &Noisy::new(5, 70), &at("other")).expect_err("another width");
+        assert!(matches!(error, TrainError::InvalidRecipe { field: "start_from", .. }), "{error}");
+    }
     assert!(by_name.weights_remark().is_none());
     assert!(open("hiqa_oracle", &plug).expect("opens").weights_remark().is_some());
     // Without a name each is what it was trained as too, beside references or not.

@@ -33,8 +33,11 @@ fn convolve_normed(
 }
 
 /// A convolution with the normalisation behind it.
-fn folded(conv: Conv2d, norm: Option<BatchNorm2d>) -> (Conv2d, Option<BatchNorm2d>) {
-    (norm.as_ref().map_or_else(|| conv.clone(), |norm| norm.fold_into(&conv)), None)
+fn folded(conv: Conv2d, norm: Option<BatchNorm2d>) -> Conv2d {
+    match norm {
+        Some(norm) => norm.fold_into(&conv),
+        None => conv,
+    }
 }
 
 /// A convolution of a square kernel, padded so that stride 1 keeps the size (up to the last row for even kernels).
@@ -89,8 +92,7 @@ impl ConvNorm {
     }
 
     pub(super) fn fuse(self) -> Self {
-        let (conv, norm) = folded(self.conv, self.norm);
-        Self { conv, norm }
+        Self { conv: folded(self.conv, self.norm), norm: None }
     }
 
     pub(super) fn is_fused(&self) -> bool {
@@ -143,9 +145,13 @@ impl Residual {
     }
 
     pub(super) fn fuse(self) -> Self {
-        let (conv1, norm2) = folded(self.conv1, self.norm2);
-        let (conv2, norm3) = folded(self.conv2, self.norm3);
-        Self { conv1, norm2, conv2, norm3, ..self }
+        Self {
+            conv1: folded(self.conv1, self.norm2),
+            norm2: None,
+            conv2: folded(self.conv2, self.norm3),
+            norm3: None,
+            ..self
+        }
     }
 
     pub(super) fn forward(&self, x: Tensor<4>, statistics: Statistics) -> Tensor<4> {

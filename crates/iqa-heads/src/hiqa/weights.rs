@@ -153,12 +153,15 @@ impl Regressor {
         let mut own = shapes.weights(&self, origin)?;
         let mut found = shapes_of(earlier.config()).weights(earlier, origin)?;
         if self.config().fusion.is_some() && earlier.config().fusion.is_none() {
-            let joined = found.get_mut(JOINED)?;
-            let (wide, narrow) = (own.get_mut(JOINED)?, joined.shape[1]);
-            for (into, from) in wide.values.chunks_mut(2 * narrow).zip(joined.values.chunks(narrow)) {
-                into[narrow..].copy_from_slice(from);
+            let (joined, wide) = (found.get_mut(JOINED)?, own.get_mut(JOINED)?);
+            let narrow = joined.shape[1];
+            // Of another width it stays as it is, which its shape tells below.
+            if wide.shape == [joined.shape[0], 2 * narrow] {
+                for (into, from) in wide.values.chunks_mut(2 * narrow).zip(joined.values.chunks(narrow)) {
+                    into[narrow..].copy_from_slice(from);
+                }
+                *joined = wide.clone();
             }
-            *joined = wide.clone();
         }
         found.discard(|key| !own.contains(key));
         own = own.joined(found);
