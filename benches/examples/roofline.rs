@@ -136,6 +136,7 @@ fn row(name: &str, layer: [usize; 7], peak: f64, bandwidth: f64) -> String {
         Algorithm::Winograd4 => ("F(4x4)", tiles(4)),
         Algorithm::Winograd2 => ("F(2x2)", tiles(2)),
         Algorithm::Direct => ("direct", arithmetic),
+        Algorithm::Bf16(_) => ("bf16", arithmetic),
     };
     let bytes = (size_of::<f32>() * (input.values() + output.values() + weights.len())) as f64;
     let least = (done / peak / 1e9).max(bytes / bandwidth / 1e9);

@@ -1,7 +1,7 @@
 """Our CPU kernels beside those of PyTorch and of the engines made for inference, in one table.
 
     cargo build --release --workspace --example peer
-    python benches/peers/compare.py target/release/examples/peer [--threads 1 2] [--rounds 9] [--only NAME ...]
+    python benches/peers/compare.py target/release/examples/peer [--threads 1 2] [--rounds 9] [--only NAME ...] [--float bf16]
 
 Needs a Python with torch 2.9 and torchvision; takes onnxruntime (with onnx), OpenVINO, piq and pyiqa where they are installed,
 and leaves out what is not. Installs nothing. Works are layers, networks in inference, training steps, and image measures with
@@ -26,9 +26,9 @@ from timing import Peer, clock
 WORK = {**inference.WORK, **training.WORK, **measures.WORK}
 
 
-def compare(name, peer, threads, rounds, chosen):
+def compare(name, peer, threads, rounds, chosen, float):
     torch.set_num_threads(threads)
-    ours = Peer(peer, {"RAYON_NUM_THREADS": str(threads)})
+    ours = Peer(peer, {"RAYON_NUM_THREADS": str(threads), **({"IQA_FLOAT": float} if float else {})})
     repeats = 9 if name.startswith(("conv", "measure")) else 1
 
     works = WORK[name](threads, chosen)
@@ -53,16 +53,18 @@ def main():
     parser.add_argument("--threads", type=int, nargs="+", default=[1, os.cpu_count()])
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--only", nargs="+", default=[""], help="beginnings of names")
-    parser.add_argument("--without", nargs="+", default=[], choices=engines.ALL)
+    parser.add_argument("--without", nargs="+", default=[], choices=[*engines.ALL, *engines.BF16])
+    parser.add_argument("--float", choices=["bf16"], help="inference in bf16, on all sides")
     options = parser.parse_args()
-    names = [name for name in WORK if name.startswith(tuple(options.only))]
-    chosen = [engine for engine in engines.ALL if engine not in options.without]
+    works = inference.WORK if options.float else WORK
+    names = [name for name in works if name.startswith(tuple(options.only))]
+    chosen = [engine for engine in (engines.BF16 if options.float else engines.ALL) if engine not in options.without]
     print(f"{engines.versions()}; median of {options.rounds} rounds; milliseconds\n")
     print("| work | threads | ours | the fastest of the others / ours | the others |")
     print("|---|---|---|---|---|")
     for name in names:
         for threads in options.threads:
-            print(compare(name, options.peer, threads, options.rounds, chosen), flush=True)
+            print(compare(name, options.peer, threads, options.rounds, chosen, options.float), flush=True)
 
 
 if __name__ == "__main__":

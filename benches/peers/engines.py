@@ -1,5 +1,5 @@
 """A PyTorch module on every engine of this Python: PyTorch itself in two orders of tensors, torch.compile, onnxruntime and
-OpenVINO, the last two where they are installed. All in single precision, on as many threads."""
+OpenVINO, the last two where they are installed; on as many threads, in single precision or, those that can, in bf16."""
 
 import tempfile
 import warnings
@@ -18,6 +18,7 @@ except ImportError:
 
 TORCH = ("torch", "torch, channels last")
 ALL = (*TORCH, "torch.compile", "onnxruntime", "OpenVINO")
+BF16 = ("torch, bf16", "torch.compile, bf16", "OpenVINO, bf16")
 
 
 def versions():
@@ -41,6 +42,12 @@ def in_channels_last(module, compile=False):
     return lambda *inputs: module(*(channels_last(x) if x.dim() == 4 else x for x in inputs))
 
 
+def in_bf16(module, compile=False):
+    """Weights, images and features of that type, channels last."""
+    run = in_channels_last(module.bfloat16(), compile)
+    return lambda *inputs: run(*(x.bfloat16() for x in inputs))
+
+
 def onnx_session(module, inputs, threads):
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -57,11 +64,11 @@ def onnx_session(module, inputs, threads):
     return run
 
 
-def openvino_request(module, inputs, threads):
+def openvino_request(module, inputs, threads, float="f32"):
     model = openvino.convert_model(module, example_input=inputs, input=[list(x.shape) for x in inputs])
     settings = {
         "INFERENCE_NUM_THREADS": threads,
-        "INFERENCE_PRECISION_HINT": "f32",
+        "INFERENCE_PRECISION_HINT": float,
         "PERFORMANCE_HINT": "LATENCY",
     }
     compiled = openvino.Core().compile_model(model, "CPU", settings)
@@ -88,4 +95,10 @@ def engines(make, inputs, threads, chosen=ALL):
         run["onnxruntime"] = onnx_session(make().eval(), inputs, threads)
     if "OpenVINO" in chosen and openvino:
         run["OpenVINO"] = openvino_request(make().eval(), inputs, threads)
+    if "torch, bf16" in chosen:
+        run["torch, bf16"] = in_bf16(make().eval())
+    if "torch.compile, bf16" in chosen:
+        run["torch.compile, bf16"] = in_bf16(make().eval(), compile=True)
+    if "OpenVINO, bf16" in chosen and openvino:
+        run["OpenVINO, bf16"] = openvino_request(make().eval(), inputs, threads, "bf16")
     return run

@@ -285,7 +285,7 @@ fn variances_below_zero_are_refused_by_name() {
             let mut damaged = family.tensors.clone();
             *damaged.get_mut(name).expect(name).values.last_mut().expect("values") = -1e-3;
             let error = (family.open)(damaged).expect_err(name);
-            let HeadError::Nn(NnError::NegativeVariance { key, found, .. }) = error else {
+            let HeadError::Nn(NnError::TensorValue { key, found, .. }) = error else {
                 panic!("{name}: {error}")
             };
             assert_eq!((&key, found), (name, -1e-3));
@@ -293,6 +293,22 @@ fn variances_below_zero_are_refused_by_name() {
         with_norms += usize::from(!names.is_empty());
     }
     assert_eq!(with_norms, 2, "GSN and HIQA");
+}
+
+/// Products of them overflow, which a ReLU may make 0.
+#[test]
+fn enormous_weights_are_refused_by_name() {
+    for family in families() {
+        for name in family.tensors.keys() {
+            let mut damaged = family.tensors.clone();
+            *damaged.get_mut(name).expect(name).values.last_mut().expect("values") = 3e38;
+            let error = (family.open)(damaged).expect_err(name);
+            let HeadError::Nn(NnError::TensorValue { key, found: 3e38, .. }) = error else {
+                panic!("{name}: {error}")
+            };
+            assert_eq!(key, name);
+        }
+    }
 }
 
 #[test]

@@ -54,6 +54,10 @@ pub(crate) fn run(options: &Options) -> Result<bool, Box<dyn Error>> {
     if let (None, Some(file)) = (model.generator(), &options.weights) {
         return Err(format!("{}: the baseline, which has no generator", file.display()).into());
     }
+    let half = model.config().patch / 2;
+    if let Some(stride) = options.stride.filter(|stride| *stride > half) {
+        return Err(format!("--stride {stride}: expected at most {half}, half a patch of this network").into());
+    }
     let files: Vec<(OsString, String)> = options
         .images
         .iter()

@@ -109,6 +109,16 @@ fn hallucinate_and_score(folder: &Path, weights: &Path) {
     assert!(output.status.success(), "{}", stderr(&output));
     let drawn = |folder_of: &str| std::fs::read(folder.join(folder_of).join("large.map.png")).expect("reads");
     assert!(drawn("bundled") != drawn("drawn"));
+    // Patches that would not fade into each other, and a file where a folder should be.
+    let mut command = iqa("hallucinate");
+    command.arg(&large).args(["--stride", "128", "--output"]).arg(folder.join("far"));
+    let output = command.output().expect("starts");
+    assert_eq!(output.status.code(), Some(2));
+    let expected = "--stride 128: expected at most 64, half a patch of this network";
+    assert!(stderr(&output).contains(expected), "{}", stderr(&output));
+    let output = iqa("hallucinate").arg(&large).arg("--output").arg(&small).output().expect("starts");
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("small.png: a file; expected a folder"), "{}", stderr(&output));
     // The same pictures by another way are drawn again; others of these names are not drawn over them.
     let drawn = folder.join("drawn/small.map.png");
     let draw = |image: &Path| {

@@ -19,6 +19,12 @@ pub enum CoreError {
         #[source]
         source: std::io::Error,
     },
+    /// A file where a folder is to be written into.
+    #[error("{path}: a file; expected a folder, or nothing", path = path.display())]
+    NotAFolder {
+        /// The file.
+        path: PathBuf,
+    },
     /// A file of results that another run is writing.
     #[error("{path}: another run is writing this file", path = path.display())]
     InUse {

@@ -89,9 +89,12 @@ pub fn is_same_file(a: &Path, b: &Path) -> bool {
 /// Makes a folder, and those above it, where there is none.
 ///
 /// # Errors
-/// [`CoreError::Io`] naming the folder.
+/// [`CoreError::NotAFolder`] naming the file that lies there, or above; [`CoreError::Io`] naming the folder.
 pub fn create_folder(path: &Path) -> Result<(), CoreError> {
-    std::fs::create_dir_all(path).map_err(|source| CoreError::Io { path: path.into(), source })
+    std::fs::create_dir_all(path).map_err(|source| match path.ancestors().find(|part| part.is_file()) {
+        Some(file) => CoreError::NotAFolder { path: file.into() },
+        None => CoreError::Io { path: path.into(), source },
+    })
 }
 
 /// A temporary file that its process holds locked: one that nobody holds is what a killed process left.

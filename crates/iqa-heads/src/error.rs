@@ -57,6 +57,9 @@ pub enum HeadError {
         /// What it should have been.
         expected: &'static str,
     },
+    /// A hallucinated reference with values that are NaN or infinite.
+    #[error("the hallucinated reference is not finite: no picture")]
+    NonFiniteImage,
     /// A weights file with a configuration that describes no network.
     #[error("{path}: {source}", path = path.display())]
     StoredConfig {

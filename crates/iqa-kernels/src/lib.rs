@@ -12,15 +12,19 @@
 //! Weights are kept twice: as they are, and in the order of the kernels, which for Winograd's takes four times the memory
 //! (F(4x4)) or not quite twice (F(2x2)).
 //!
-//! Vectors come from [`pulp`], without `unsafe`; of the two modules that have some, `memory` makes results tensors without a
-//! copy, whose memory goes to later results when they are dropped ([`cpu::Buffer`]), and `allocator` is
-//! [`keep_freed_memory`].
+//! A process may have convolutions multiply bf16 values where the processor does ([`multiply_in_bf16`]).
+//!
+//! Vectors come from [`pulp`], without `unsafe`; of the modules that have some, `memory` makes results tensors without a
+//! copy, whose memory goes to later results when they are dropped ([`cpu::Buffer`]), `allocator` is
+//! [`keep_freed_memory`], and two are the inner loops in bf16, for whose instructions `pulp` has no functions.
 //!
 //! Between convolutions [`Norm`], [`max_pool`], [`average_pool`] and [`add_relu`] keep images in that order too; [`adam`] is the step after
 //! their gradients.
 
 mod adam;
 mod allocator;
+#[cfg(feature = "flex")]
+mod bf16;
 pub mod cpu;
 mod layout;
 #[cfg(feature = "flex")]
@@ -34,6 +38,8 @@ mod residual;
 
 pub use adam::{AdamTensors, adam};
 pub use allocator::keep_freed_memory;
+#[cfg(feature = "flex")]
+pub use bf16::{NoBf16, multiply_in_bf16};
 pub use layout::{channels_first, channels_last};
 pub use module::Conv2d;
 pub use normalise::{BatchNormed, Norm};

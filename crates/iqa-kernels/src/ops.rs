@@ -9,8 +9,8 @@ use burn::backend::{Backend, Dispatch, Flex, backend_extension};
 use burn::tensor::{Bytes, DType, Device, Shape, Tensor};
 use burn_flex::{FlexTensor, Layout};
 
-use crate::cpu::{self, Buffer, Finish, Geometry, PackedWeights, Size};
-use crate::memory;
+use crate::cpu::{self, Algorithm, Buffer, Finish, Geometry, PackedWeights, Size};
+use crate::{bf16, memory};
 
 /// Whether the kernels serve that tensor, by its device and type.
 pub(crate) fn serves(x: &Tensor<4>) -> bool {
@@ -138,7 +138,12 @@ impl<'a> Image<'a> {
         geometry: &Geometry,
         finish: Finish,
     ) -> FlexTensor {
-        let (values, size) = cpu::convolve(&self.values, self.size, weights, bias, geometry, finish);
+        let algorithm = match bf16::unit() {
+            Some(unit) => Algorithm::choose_bf16(unit, geometry, self.size, bias.len()),
+            None => Algorithm::choose(geometry, self.size, bias.len()),
+        };
+        let (values, size) =
+            cpu::convolve_by(algorithm, &self.values, self.size, weights, bias, geometry, finish);
         image(values, size)
     }
 

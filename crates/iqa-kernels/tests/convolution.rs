@@ -1,7 +1,8 @@
 //! Every algorithm against the definition of a convolution, in f64.
 #![allow(missing_docs, reason = "a test")]
 
-use iqa_kernels::cpu::{self, Algorithm, Buffer, Finish, Geometry, PackedWeights, Size};
+use half::bf16;
+use iqa_kernels::cpu::{self, Algorithm, Buffer, Finish, Geometry, PackedWeights, Size, Unit, Window};
 use proptest::prelude::*;
 
 /// Values in `[-0.5, 0.5)` by a linear congruential generator.
@@ -20,11 +21,21 @@ struct Case {
     out: usize,
     geometry: Geometry,
     seed: u64,
+    /// Whether all values are of bf16.
+    bf16: bool,
 }
 
 impl Case {
+    fn values(&self, count: usize, seed: u64) -> Vec<f32> {
+        let mut values = values(count, seed);
+        if self.bf16 {
+            values.iter_mut().for_each(|value| *value = bf16::from_f32(*value).to_f32());
+        }
+        values
+    }
+
     fn x(&self) -> Vec<f32> {
-        values(self.input.values(), self.seed)
+        self.values(self.input.values(), self.seed)
     }
 
     fn shape(&self) -> [usize; 4] {
@@ -32,7 +43,7 @@ impl Case {
     }
 
     fn weights(&self) -> Vec<f32> {
-        values(self.shape().iter().product(), self.seed + 1)
+        self.values(self.shape().iter().product(), self.seed + 1)
     }
 
     fn bias(&self) -> Vec<f32> {
@@ -177,13 +188,45 @@ fn layers_of_the_networks_agree_with_the_definition() {
         (size(1, 14, 15, 24), 24, Geometry { dilation: [2, 2], ..square(3, 1, 2) }),
     ];
     for (seed, (input, out, geometry)) in (0..).zip(cases) {
-        let case = Case { input, out, geometry, seed };
+        let case = Case { input, out, geometry, seed, bf16: false };
         let (found, size) = case.run(None, Finish::default());
         assert_eq!(size, case.output());
         let error = relative_error(&found, &case.expected());
         let algorithm = Algorithm::choose(&geometry, input, out);
         let allowed = if algorithm == Algorithm::Direct { DIRECT } else { WINOGRAD };
         assert!(error <= allowed, "{case:?} by {algorithm:?}: {error:.1e}");
+    }
+}
+
+/// Of bf16 values the products are exact, and sums are rounded as those of any others.
+#[test]
+fn sums_of_bf16_products_agree_with_the_definition() {
+    if Unit::all().is_empty() {
+        eprintln!("this processor multiplies no bf16 values: not tested");
+    }
+    let cases = [
+        (size(2, 40, 70, 3), 32, square(3, 1, 1)),
+        (size(2, 16, 16, 32), 64, square(3, 1, 1)),
+        (size(3, 2, 2, 512), 512, square(3, 1, 1)),
+        (size(1, 23, 31, 64), 40, square(3, 2, 1)),
+        (size(1, 40, 52, 3), 64, square(7, 2, 3)),
+        (size(1, 17, 19, 48), 70, square(5, 1, 2)),
+        (size(1, 24, 24, 256), 64, square(1, 1, 0)),
+        (size(2, 1, 1, 33), 1, square(1, 1, 0)),
+        (size(1, 17, 17, 64), 96, Geometry { kernel: [1, 7], horizontal: [3, 3], ..square(1, 1, 0) }),
+        (size(1, 17, 17, 64), 96, Geometry { kernel: [7, 1], vertical: [3, 3], ..square(1, 1, 0) }),
+        // Several tasks.
+        (size(1, 130, 140, 64), 33, square(3, 1, 1)),
+    ];
+    for (seed, (input, out, geometry)) in (0..).zip(cases) {
+        let case = Case { input, out, geometry, seed, bf16: true };
+        let expected = case.expected();
+        for unit in Unit::all() {
+            let (found, size) = case.run(Some(Algorithm::Bf16(*unit)), Finish::default());
+            assert_eq!(size, case.output());
+            let error = relative_error(&found, &expected);
+            assert!(error <= DIRECT, "{case:?} by {unit:?}: {error:.1e}");
+        }
     }
 }
 
@@ -196,7 +239,7 @@ fn the_error_through_vgg16_stays_small() {
     let mut expected: Vec<f64> = x.iter().copied().map(f64::from).collect();
     for block in blocks {
         for (place, out) in block.iter().enumerate() {
-            let case = Case { input, out: *out, geometry: square(3, 1, 1), seed: 12 };
+            let case = Case { input, out: *out, geometry: square(3, 1, 1), seed: 12, bf16: false };
             // He's scale, so that values keep their size from layer to layer.
             let scale = (24.0 / (9.0 * input.channels as f32)).sqrt();
             let weights: Vec<f32> = case.weights().iter().map(|weight| weight * scale).collect();
@@ -237,7 +280,7 @@ fn weight_gradients_of_the_networks_agree_with_the_definition() {
         (size(2, 16, 16, 3), 64, square(4, 2, 1)),
     ];
     for (seed, (input, out, geometry)) in (0..).zip(cases) {
-        let case = Case { input, out, geometry, seed };
+        let case = Case { input, out, geometry, seed, bf16: false };
         let gradient = values(case.output().values(), seed + 3);
         let (x, shape) = (case.x(), case.shape());
         let mut expected = vec![0.0; shape.iter().product()];
@@ -270,7 +313,7 @@ fn cases(kernels: impl Strategy<Value = [usize; 2]>) -> impl Strategy<Value = Ca
             vertical: padding.0,
             horizontal: padding.1,
         };
-        Case { input: size(images, height, width, channels), out, geometry, seed: seed.into() }
+        Case { input: size(images, height, width, channels), out, geometry, seed: seed.into(), bf16: false }
     })
 }
 
@@ -286,6 +329,17 @@ proptest! {
         let (found, size) = case.run(Some(Algorithm::Direct), Finish::default());
         prop_assert_eq!(size, case.output());
         prop_assert!(error_over(&found, &case.expected(), case.terms()) <= DIRECT);
+    }
+
+    #[test]
+    fn bf16_tiles_and_pairs_agree_with_the_definition(case in cases([1..6_usize, 1..6])) {
+        let case = Case { geometry: Geometry { dilation: [1; 2], ..case.geometry }, bf16: true, ..case };
+        let (expected, terms) = (case.expected(), case.terms());
+        for unit in Unit::all() {
+            let (found, size) = case.run(Some(Algorithm::Bf16(*unit)), Finish::default());
+            prop_assert_eq!(size, case.output());
+            prop_assert!(error_over(&found, &expected, terms) <= DIRECT, "{:?}", unit);
+        }
     }
 
     #[test]
@@ -371,17 +425,17 @@ proptest! {
 
 #[test]
 fn neither_threads_nor_batches_change_a_result() {
+    let bf16 = Unit::all().iter().copied().map(Algorithm::Bf16);
     for (seed, (input, out)) in (0..).zip([
         (size(5, 13, 18, 12), 20),
         (size(5, 2, 2, 64), 64),
         (size(5, 13, 18, 3), 20),
         (size(5, 13, 18, 100), 36),
     ]) {
-        let case = Case { input, out, geometry: square(3, 1, 1), seed };
+        let case = Case { input, out, geometry: square(3, 1, 1), seed, bf16: false };
         let pool =
             |threads: usize| rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("a pool");
         let finish = Finish { relu: true, pool: true };
-        let (whole, size) = case.run(None, finish);
         let gradient = values(case.output().values(), 7);
         let gradients = |threads: usize| {
             pool(threads).install(|| {
@@ -389,16 +443,22 @@ fn neither_threads_nor_batches_change_a_result() {
                 (sums, cpu::bias_gradient(&gradient, case.output()))
             })
         };
-        for threads in [1, 2, 3] {
-            assert_eq!(pool(threads).install(|| case.run(None, finish)).0[..], whole[..]);
-            assert_eq!(gradients(threads), gradients(1));
-        }
         let packed = PackedWeights::new(case.shape());
         let (weights, bias) = (case.weights(), case.bias());
         let one = Size { images: 1, ..input };
-        for (x, expected) in case.x().chunks(one.values()).zip(whole.chunks(size.values() / 5)) {
-            let (found, _) = cpu::convolve(x, one, &packed.with(&weights), &bias, &case.geometry, finish);
-            assert_eq!(&found[..], expected);
+        let chosen = Algorithm::choose(&case.geometry, input, out);
+        assert_eq!(Algorithm::choose(&case.geometry, one, out), chosen);
+        for algorithm in bf16.clone().chain([chosen]) {
+            let (whole, size) = case.run(Some(algorithm), finish);
+            for threads in [1, 2, 3] {
+                assert_eq!(pool(threads).install(|| case.run(Some(algorithm), finish)).0[..], whole[..]);
+                assert_eq!(gradients(threads), gradients(1));
+            }
+            for (x, expected) in case.x().chunks(one.values()).zip(whole.chunks(size.values() / 5)) {
+                let (weights, geometry) = (packed.with(&weights), &case.geometry);
+                let (found, _) = cpu::convolve_by(algorithm, x, one, &weights, &bias, geometry, finish);
+                assert_eq!(&found[..], expected);
+            }
         }
     }
 }
@@ -413,4 +473,53 @@ fn channels_last_moves_every_value() {
         let (image, place) = (pixel / (17 * 19), pixel % (17 * 19));
         assert_eq!(*value, x[(image * 5 + channel) * 17 * 19 + place]);
     }
+}
+
+/// As in PyTorch: a ReLU or a largest value that took a number instead would make a wrong score of an overflow.
+#[test]
+fn what_is_not_a_number_stays_so() {
+    let input = size(1, 12, 12, 40);
+    let case = Case { input, out: 24, geometry: square(3, 1, 1), seed: 5, bf16: false };
+    // The outputs whose kernels cover one of these pixels, at the left and at the right of a square.
+    for at in [[3, 4], [6, 7]] {
+        let mut x = case.x();
+        x[(at[0] * input.width + at[1]) * input.channels + 17] = f32::NAN;
+        let packed = PackedWeights::new(case.shape());
+        let (weights, bias) = (case.weights(), case.bias());
+        let weights = packed.with(&weights);
+        let single = [Algorithm::Direct, Algorithm::Winograd4, Algorithm::Winograd2];
+        for algorithm in single.into_iter().chain(Unit::all().iter().copied().map(Algorithm::Bf16)) {
+            for (pool, shrink) in [(false, 1), (true, 2)] {
+                let finish = Finish { relu: true, pool };
+                let (found, size) =
+                    cpu::convolve_by(algorithm, &x, input, &weights, &bias, &case.geometry, finish);
+                for y in at[0] - 1..=at[0] + 1 {
+                    for x in at[1] - 1..=at[1] + 1 {
+                        let place = (y / shrink * size.width + x / shrink) * size.channels;
+                        let pixel = &found[place..][..size.channels];
+                        assert!(pixel.iter().all(|value| value.is_nan()), "{algorithm:?} {finish:?} {y} {x}");
+                    }
+                }
+                assert!(found[..size.channels].iter().all(|value| value.is_finite()), "{algorithm:?}");
+            }
+        }
+    }
+    // Each place of a square or window in turn.
+    for place in 0..4 {
+        let mut x = vec![1.0; 4 * 33];
+        x[place * 33..][..33].fill(f32::NAN);
+        let square = size(1, 2, 2, 33);
+        assert!(cpu::max_pool2(&x, square).0.iter().all(|value| value.is_nan()), "{place}");
+        let window = Window { side: 3, stride: 2, padding: 1 };
+        assert!(cpu::max_pool(&x, square, window).0.iter().all(|value| value.is_nan()), "{place}");
+    }
+    assert!(cpu::add_relu(&[f32::NAN, 1.0], &[1.0, f32::NAN]).iter().all(|value| value.is_nan()));
+    let (capped, _) = cpu::depthwise_relu6(
+        &[f32::NAN; 40],
+        size(1, 1, 1, 40),
+        &[1.0; 40],
+        &[0.0; 40],
+        &square(1, 1, 0),
+    );
+    assert!(capped.iter().all(|value| value.is_nan()));
 }

@@ -81,6 +81,9 @@ pub fn device_by_name(name: &str) -> Result<Device, NnError> {
 /// The device of that name, on which all that is made from now on is of another type than `f32`: images, and models
 /// opened on it. Half precision is for scoring, not for training.
 ///
+/// On `flex` in bf16 the products of convolutions are of bf16 values, and all else is `f32`; the processor must have
+/// instructions for it (AMX-BF16, AVX512-BF16).
+///
 /// Holds for the whole process, and only once for a device: before anything was made on it.
 ///
 /// # Errors
@@ -108,6 +111,18 @@ fn find(name: &str, float: Option<FloatDType>) -> Result<Device, NnError> {
 fn probe(backend: &Backend, open: fn() -> Device, float: Option<FloatDType>) -> Result<Device, NnError> {
     if backend.name == "flex" && float.is_none() {
         return Ok(open());
+    }
+    #[cfg(feature = "flex")]
+    if backend.name == "flex" && float == Some(FloatDType::BF16) {
+        // Of Burn's own arithmetic bf16 would be a slower f32.
+        return match iqa_kernels::multiply_in_bf16() {
+            Ok(()) => Ok(open()),
+            Err(error) => Err(NnError::DeviceUnavailable {
+                name: backend.name,
+                reason: error.to_string(),
+                needs: "AMX-BF16 or AVX512-BF16 for bf16; f32 runs everywhere",
+            }),
+        };
     }
     // What a backend has to say goes into the error, and not to standard error at great length too; on no thread, as some
     // backends have their own.

@@ -146,19 +146,18 @@ pub enum NnError {
         /// The tensor's name.
         key: String,
     },
-    /// A running variance of a batch norm is below zero, which no training leaves. Its root is no number, and the ReLU behind
-    /// it makes that 0: a score like any other.
-    #[error(
-        "{path}: tensor `{key}` holds {found}: the variances of a batch norm are 0 or above; the file is damaged",
-        path = path.display()
-    )]
-    NegativeVariance {
+    /// A tensor holds a value that no training leaves, and of which a network makes a score like any other: a variance of a
+    /// batch norm below zero, or an amount whose square is beyond `f32`.
+    #[error("{path}: tensor `{key}` holds {found:?}, expected {expected}; the file is damaged", path = path.display())]
+    TensorValue {
         /// The file.
         path: PathBuf,
         /// The tensor's name in the file's own naming.
         key: String,
-        /// The first value below zero.
+        /// The first such value.
         found: f32,
+        /// What its values are.
+        expected: &'static str,
     },
     /// A weights file's metadata is missing or malformed.
     #[error("{path}: metadata `{key}`: expected {expected}", path = path.display())]

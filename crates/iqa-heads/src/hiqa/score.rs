@@ -135,11 +135,11 @@ impl Hiqa {
     }
 
     /// Hallucinates the reference of an image of any size. Overlapping patches fade into each other, so there are no
-    /// seams; an image smaller than a patch goes on as its mirror image.
+    /// seams, for which a stride above half a patch is taken as half a patch; an image smaller than a patch goes on as its mirror image.
     ///
     /// # Errors
     /// [`HeadError::WrongModel`] for the baseline, which has no generator; [`ScoreError::TooSmall`](iqa_nn::ScoreError::TooSmall) for an empty image;
-    /// [`HeadError::EmptySampler`].
+    /// [`HeadError::EmptySampler`] for a stride of 0; [`HeadError::NonFiniteImage`].
     pub fn hallucinate(
         &self,
         distorted: &RgbImage,
@@ -168,6 +168,9 @@ impl Hiqa {
             }
         }
         let values = blend.finish();
+        if !values.iter().all(|value| value.is_finite()) {
+            return Err(HeadError::NonFiniteImage);
+        }
         let row = padded.width() as usize;
         let differences: Vec<f32> = values
             .iter()

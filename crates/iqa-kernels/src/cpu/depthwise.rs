@@ -70,8 +70,9 @@ impl WithSimd for Row<'_> {
         let Self { image, input, geometry, taps, biases, padded, y, row } = self;
         let Size { height, width, channels, .. } = input;
         let lanes = S::F32_LANES;
-        let [zero, most] = [0.0, MOST].map(|value| simd.splat_f32s(value));
-        let cap = |value| simd.min_f32s(simd.max_f32s(value, zero), most);
+        let most = simd.splat_f32s(MOST);
+        // As in a ReLU, what is not a number stays so.
+        let cap = |value| simd.min_f32s(most, simd::relu(simd, value));
         for (at, pixel) in row.chunks_exact_mut(channels).enumerate() {
             // Taps inside the image.
             let starts = [y * geometry.stride[0], at * geometry.stride[1]];

@@ -300,12 +300,11 @@ impl Task<'_> {
         let width = panel_width::<S>();
         let bias = &self.bias[panel * width..][..width];
         let bias = [load::<S>(bias), load::<S>(&bias[S::F32_LANES..])];
-        let zero = simd.splat_f32s(0.0);
         for (pixel, sums) in pixels.chunks_exact_mut(self.output.channels).zip(sums) {
             let mut left = simd.add_f32s(sums[0], bias[0]);
             let mut right = simd.add_f32s(sums[1], bias[1]);
             if self.relu {
-                [left, right] = [simd.max_f32s(left, zero), simd.max_f32s(right, zero)];
+                [left, right] = [simd::relu(simd, left), simd::relu(simd, right)];
             }
             write(simd, &mut pixel[panel * width..], left, right);
         }

@@ -2,6 +2,7 @@
 
 use rayon::prelude::*;
 
+use super::simd::larger_of;
 use super::{Buffer, Size, buffers};
 
 /// A square window, its step and its border, in pixels, in both directions.
@@ -52,7 +53,7 @@ pub fn max_pool(x: &[f32], input: Size, window: Window) -> (Buffer, Size) {
                 let pixels = &x[under.start * input.channels..under.end * input.channels];
                 for pixel in pixels.chunks_exact(input.channels) {
                     for (largest, value) in result.iter_mut().zip(pixel) {
-                        *largest = largest.max(*value);
+                        *largest = larger_of(*largest, *value);
                     }
                 }
             }

@@ -6,6 +6,7 @@
 
 mod adam;
 mod average_pool;
+mod bf16;
 mod buffers;
 mod depthwise;
 mod direct;
@@ -22,6 +23,7 @@ use rayon::prelude::*;
 
 pub use adam::{AdamStep, AdamValues, adam};
 pub use average_pool::{average_pool, average_pool_backward};
+pub use bf16::Unit;
 pub use buffers::{Buffer, keep_for_training};
 pub use depthwise::depthwise_relu6;
 pub use gradient::{bias_gradient, weight_gradient};
@@ -129,6 +131,8 @@ pub enum Algorithm {
     Winograd2,
     /// Sums in the order of the definition.
     Direct,
+    /// Sums of products of bf16 values, for convolutions without dilation.
+    Bf16(Unit),
 }
 
 impl Algorithm {
@@ -155,6 +159,14 @@ impl Algorithm {
         ];
         costs.into_iter().min_by_key(|(cost, _)| *cost).map_or(Self::Direct, |(_, algorithm)| algorithm)
     }
+
+    /// The cheapest where products may be of bf16 values, by that unit. Pairs are at most twice as fast as f32, and
+    /// Winograd's tiles save more than that.
+    pub fn choose_bf16(unit: Unit, geometry: &Geometry, input: Size, channels_out: usize) -> Self {
+        let single = Self::choose(geometry, input, channels_out);
+        let better = unit == Unit::Tiles || single == Self::Direct;
+        if better && geometry.dilation == [1, 1] { Self::Bf16(unit) } else { single }
+    }
 }
 
 /// A convolution, with bias, and with ReLU and pooling if asked. Returns the result, channels last, and its size.
@@ -176,7 +188,8 @@ pub fn convolve(
 /// [`convolve`] by the algorithm named.
 ///
 /// # Panics
-/// When sizes do not match, or a Winograd algorithm is asked for another convolution than 3x3 with stride 1.
+/// When sizes do not match, a Winograd algorithm is asked for another convolution than 3x3 with stride 1, or bf16 for one
+/// with dilation or where [`Unit::all`] has no such unit.
 pub fn convolve_by(
     algorithm: Algorithm,
     x: &[f32],
@@ -191,6 +204,7 @@ pub fn convolve_by(
     assert_eq!(bias.len(), weights.channels_out(), "bias of another length");
     let [height, width] = geometry.output(input.height, input.width);
     let full = Size { images: input.images, height, width, channels: weights.channels_out() };
+    let pooled = |result: Buffer| if finish.pool { max_pool2(&result, full) } else { (result, full) };
     match algorithm {
         Algorithm::Winograd4 => winograd::convolve::<winograd::F4, 6, 4>(
             x,
@@ -211,11 +225,12 @@ pub fn convolve_by(
             finish,
         ),
         Algorithm::Direct => {
-            let result = direct::convolve(x, input, weights.direct(), bias, geometry, full, finish.relu);
-            if !finish.pool {
-                return (result, full);
-            }
-            max_pool2(&result, full)
+            pooled(direct::convolve(x, input, weights.direct(), bias, geometry, full, finish.relu))
+        }
+        Algorithm::Bf16(unit) => {
+            assert!(Unit::all().contains(&unit), "this processor has no {unit:?}");
+            assert_eq!(geometry.dilation, [1, 1], "bf16 is for convolutions without dilation");
+            pooled(bf16::convolve(unit, x, input, weights.bf16(), bias, geometry, full, finish.relu))
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use rayon::prelude::*;
 
+use super::simd::larger_of;
 use super::{Buffer, Size, buffers};
 
 /// The largest of each 2x2 square; an odd last row or column is dropped.
@@ -21,7 +22,7 @@ pub fn max_pool2(x: &[f32], input: Size) -> (Buffer, Size) {
             let (a, b) = top.split_at(input.channels);
             let (c, d) = bottom.split_at(input.channels);
             for ((((result, a), b), c), d) in result.iter_mut().zip(a).zip(b).zip(c).zip(d) {
-                *result = a.max(*b).max(c.max(*d));
+                *result = larger_of(larger_of(*a, *b), larger_of(*c, *d));
             }
         }
     });
@@ -30,7 +31,7 @@ pub fn max_pool2(x: &[f32], input: Size) -> (Buffer, Size) {
 
 /// The sum of both, negative values set to zero.
 pub fn add_relu(x: &[f32], y: &[f32]) -> Buffer {
-    each(x, y, |x, y| (x + y).max(0.0))
+    each(x, y, |x, y| larger_of(x + y, 0.0))
 }
 
 /// The gradient before a ReLU: `gradient` where its output `y` is positive.

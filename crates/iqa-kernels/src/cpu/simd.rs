@@ -44,6 +44,25 @@ pub(super) fn store<S: Simd>(values: &mut [f32], vector: S::f32s) {
     S::as_mut_simd_f32s(&mut values[..S::F32_LANES]).0[0] = vector;
 }
 
+/// The value or zero, whichever is larger. What is not a number stays so, as in PyTorch: x86 gives the second operand then,
+/// ARM what is not a number.
+#[inline(always)]
+pub(super) fn relu<S: Simd>(simd: S, value: S::f32s) -> S::f32s {
+    simd.max_f32s(simd.splat_f32s(0.0), value)
+}
+
+/// The larger; not a number where one of them is not.
+#[inline(always)]
+pub(super) fn larger<S: Simd>(simd: S, left: S::f32s, right: S::f32s) -> S::f32s {
+    simd.select_f32s(simd.equal_f32s(left, left), simd.max_f32s(left, right), left)
+}
+
+/// The larger of two values, one at a time; not a number where one of them is not.
+#[inline(always)]
+pub(super) fn larger_of(left: f32, right: f32) -> f32 {
+    if left > right || left.is_nan() { left } else { right }
+}
+
 /// `sums[r] += rows[r][k] * panel[k]` over all `k`: six or twelve rows by two vectors, all in registers.
 #[inline(always)]
 pub(super) fn accumulate<S: Simd, const ROWS: usize>(

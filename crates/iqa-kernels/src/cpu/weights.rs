@@ -6,7 +6,7 @@ use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::winograd::{F2, F4, Transform};
-use super::{Buffer, buffers, direct, simd};
+use super::{Buffer, bf16, buffers, direct, simd};
 
 /// A copy of a convolution's weights for each algorithm that has needed one.
 #[derive(Debug)]
@@ -16,6 +16,7 @@ pub struct PackedWeights {
     direct: OnceLock<Panels>,
     winograd4: OnceLock<Panels>,
     winograd2: OnceLock<Panels>,
+    bf16: OnceLock<bf16::Panels>,
 }
 
 /// Weights, `[out, in, height, width]`, with their copies.
@@ -65,7 +66,7 @@ impl PackedWeights {
     /// Room for copies of weights of the shape `[out, in, height, width]`.
     pub fn new(shape: [usize; 4]) -> Self {
         let [direct, winograd4, winograd2] = [const { OnceLock::new() }; 3];
-        Self { shape, direct, winograd4, winograd2 }
+        Self { shape, direct, winograd4, winograd2, bf16: OnceLock::new() }
     }
 
     /// The weights themselves beside their copies; always the same ones.
@@ -106,6 +107,10 @@ impl<'a> Weights<'a> {
                 }
             })
         })
+    }
+
+    pub(super) fn bf16(&self) -> &'a bf16::Panels {
+        self.packed.bf16.get_or_init(|| bf16::Panels::new(self.original, self.packed.shape))
     }
 
     pub(super) fn winograd4(&self) -> &'a Panels {

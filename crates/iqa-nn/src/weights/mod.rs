@@ -34,6 +34,8 @@ const MAX_STREAM: u64 = 2 << 30;
 const MAX_ELEMENTS: u64 = 1 << 28;
 /// How the paths of [`crate::BatchNorm2d::running_var`] end.
 const RUNNING_VARIANCE: &str = "running_var";
+/// Squares of larger amounts are beyond `f32`, or nearly.
+const LARGE: f32 = 1e19;
 /// Names that an error about unknown ones lists.
 const FIRST_NAMES: usize = 6;
 
@@ -314,7 +316,7 @@ impl NamedTensors {
     ///
     /// # Errors
     /// [`NnError::MissingTensor`] for a name that the file lacks, [`NnError::UnusedTensors`] for tensors
-    /// of the file that `names` does not list, [`NnError::TensorShape`], [`NnError::NegativeVariance`].
+    /// of the file that `names` does not list, [`NnError::TensorShape`], [`NnError::TensorValue`].
     pub fn load_into<M: Module>(mut self, mut module: M, names: &[(String, String)]) -> Result<M, NnError> {
         // On a device set to half precision the weights are too.
         let float = module.devices().first().map(|device| DType::from(device.settings().float_dtype));
@@ -327,10 +329,13 @@ impl NamedTensors {
             let Some(NamedTensor { shape, values }) = self.tensors.remove(key) else {
                 return Err(self.missing(key));
             };
-            if path.ends_with(RUNNING_VARIANCE)
-                && let Some(&found) = values.iter().find(|&&value| value < 0.0)
-            {
-                return Err(NnError::NegativeVariance { path: self.origin, key: key.clone(), found });
+            let (least, expected) = if path.ends_with(RUNNING_VARIANCE) {
+                (0.0, "variances: 0 or above, and below 1e19")
+            } else {
+                (-LARGE, "values between -1e19 and 1e19")
+            };
+            if let Some(&found) = values.iter().find(|value| !(least..LARGE).contains(value)) {
+                return Err(NnError::TensorValue { path: self.origin, key: key.clone(), found, expected });
             }
             let values = TensorData::new(values, shape);
             let values = match float {

@@ -431,20 +431,21 @@ impl<T: Transform<IN, OUT>, const IN: usize, const OUT: usize> Task<'_, T, IN, O
             let bias = load::<S>(&self.bias[from..]);
             for (values, columns) in values.iter_mut().zip(&columns) {
                 *values = T::output(simd, *columns);
-                for value in values {
-                    *value = simd.add_f32s(*value, bias);
-                    if self.finish.relu {
-                        *value = simd.max_f32s(*value, zero);
-                    }
-                }
             }
+            // The largest before bias and ReLU is the largest after them.
             if self.finish.pool {
                 for y in 0..OUT / 2 {
                     for x in 0..OUT / 2 {
-                        let top = simd.max_f32s(values[2 * y][2 * x], values[2 * y][2 * x + 1]);
-                        let bottom = simd.max_f32s(values[2 * y + 1][2 * x], values[2 * y + 1][2 * x + 1]);
-                        values[y][x] = simd.max_f32s(top, bottom);
+                        let [top, bottom] = [2 * y, 2 * y + 1]
+                            .map(|y| simd::larger(simd, values[y][2 * x], values[y][2 * x + 1]));
+                        values[y][x] = simd::larger(simd, top, bottom);
                     }
+                }
+            }
+            for value in values.iter_mut().take(OUT / shrink).flat_map(|row| &mut row[..OUT / shrink]) {
+                *value = simd.add_f32s(*value, bias);
+                if self.finish.relu {
+                    *value = simd::relu(simd, *value);
                 }
             }
             let full = from + lanes <= channels;

@@ -1,0 +1,145 @@
+//! AMX-BF16: products of tiles of sixteen rows of sixty-four bytes.
+//!
+//! `unsafe`, because there are no functions for its instructions in this Rust.
+#![allow(unsafe_code)]
+
+#[cfg(all(target_arch = "x86_64", target_os = "linux", target_env = "gnu"))]
+mod tiles {
+    use std::arch::asm;
+    use std::arch::x86_64::{__cpuid, __cpuid_count};
+    use std::marker::PhantomData;
+
+    use super::super::{CHANNELS, STEP, Steps, Sums};
+
+    /// Whether the processor has it and the system gives its registers to this process, which it is asked for here.
+    pub(in super::super) fn is_there() -> bool {
+        const AMX_BF16: u32 = 1 << 22;
+        const AMX_TILE: u32 = 1 << 24;
+        const REQUEST_PERMISSION: libc::c_long = 0x1023;
+        const TILE_DATA: libc::c_long = 18;
+        if __cpuid(0).eax < 7 || __cpuid_count(7, 0).edx & (AMX_BF16 | AMX_TILE) != AMX_BF16 | AMX_TILE {
+            return false;
+        }
+        // Systems that do not know the registers know no such call.
+        // SAFETY: asks for a permission of this process; touches no memory.
+        is_x86_feature_detected!("avx512f")
+            && unsafe { libc::syscall(libc::SYS_arch_prctl, REQUEST_PERMISSION, TILE_DATA) } == 0
+    }
+
+    /// The tiles of this thread, all of sixteen full rows, as long as this lives.
+    pub(in super::super) struct Configured(PhantomData<*const ()>);
+
+    impl Configured {
+        /// Only where [`is_there`] has said so.
+        pub(in super::super) fn new() -> Self {
+            #[repr(C, align(64))]
+            struct Layout {
+                palette: u8,
+                start_row: u8,
+                reserved: [u8; 14],
+                bytes: [u16; 16],
+                rows: [u8; 16],
+            }
+            let mut layout =
+                Layout { palette: 1, start_row: 0, reserved: [0; 14], bytes: [0; 16], rows: [0; 16] };
+            layout.bytes[..8].fill(64);
+            layout.rows[..8].fill(16);
+            // SAFETY: reads the 64 bytes of `layout`.
+            unsafe { asm!("ldtilecfg [{}]", in(reg) &raw const layout, options(nostack, readonly)) };
+            Self(PhantomData)
+        }
+    }
+
+    impl Drop for Configured {
+        fn drop(&mut self) {
+            // SAFETY: touches no memory.
+            unsafe { asm!("tilerelease", options(nostack, nomem)) };
+        }
+    }
+
+    /// See [`super::super::products`], which has looked that all lies within the slices.
+    pub(in super::super) fn products(
+        image: &[u16],
+        tiles: [usize; 2],
+        next: usize,
+        steps: &Steps,
+        weights: &[u16],
+        sums: &mut Sums,
+    ) {
+        const BYTES: usize = size_of::<u16>();
+        let at = tiles.map(|tile| image[tile..].as_ptr());
+        // SAFETY: reads from `image` sixteen runs of `CHANNELS` values, `next` apart, from each of both places on by each
+        // offset, and from `weights` `STEP` values for each offset: the caller has compared them with their lengths. Writes
+        // `sums`: two tiles of sixteen rows beside each other, twice.
+        unsafe {
+            asm!(
+                "tilezero tmm0",
+                "tilezero tmm1",
+                "tilezero tmm2",
+                "tilezero tmm3",
+                "2:",
+                "mov {from}, [{offsets}]",
+                "lea {tile}, [{first} + 2*{from}]",
+                "tileloadd tmm4, [{tile} + {next}*1]",
+                "tileloadd tmm6, [{weights} + {row}*1]",
+                "tdpbf16ps tmm0, tmm4, tmm6",
+                "tileloadd tmm7, [{weights} + {row}*1 + 1024]",
+                "tdpbf16ps tmm1, tmm4, tmm7",
+                "lea {tile}, [{second} + 2*{from}]",
+                "tileloadd tmm5, [{tile} + {next}*1]",
+                "tdpbf16ps tmm2, tmm5, tmm6",
+                "tdpbf16ps tmm3, tmm5, tmm7",
+                "add {weights}, 2048",
+                "add {offsets}, 8",
+                "cmp {offsets}, {end}",
+                "jne 2b",
+                "add {row}, {row}",
+                "tilestored [{sums} + {row}*1], tmm0",
+                "tilestored [{sums} + {row}*1 + 64], tmm1",
+                "tilestored [{sums} + {row}*1 + 2048], tmm2",
+                "tilestored [{sums} + {row}*1 + 2112], tmm3",
+                first = in(reg) at[0],
+                second = in(reg) at[1],
+                next = in(reg) next * BYTES,
+                weights = inout(reg) weights.as_ptr() => _,
+                offsets = inout(reg) steps.offsets.as_ptr() => _,
+                end = in(reg) steps.offsets.as_ptr_range().end,
+                row = inout(reg) 64_usize => _,
+                sums = in(reg) sums.as_mut_ptr(),
+                from = out(reg) _,
+                tile = out(reg) _,
+                out("tmm0") _, out("tmm1") _, out("tmm2") _, out("tmm3") _,
+                out("tmm4") _, out("tmm5") _, out("tmm6") _, out("tmm7") _,
+                options(nostack),
+            );
+        }
+        const { assert!(CHANNELS * BYTES == 64 && STEP * BYTES == 2048) };
+    }
+}
+
+#[cfg(all(target_arch = "x86_64", target_os = "linux", target_env = "gnu"))]
+pub(super) use tiles::{Configured, is_there, products};
+
+#[cfg(not(all(target_arch = "x86_64", target_os = "linux", target_env = "gnu")))]
+mod none {
+    use super::super::{Steps, Sums};
+
+    pub(in super::super) fn is_there() -> bool {
+        false
+    }
+
+    pub(in super::super) struct Configured;
+
+    impl Configured {
+        pub(in super::super) fn new() -> Self {
+            Self
+        }
+    }
+
+    pub(in super::super) fn products(_: &[u16], _: [usize; 2], _: usize, _: &Steps, _: &[u16], _: &mut Sums) {
+        unreachable!("there are no tiles")
+    }
+}
+
+#[cfg(not(all(target_arch = "x86_64", target_os = "linux", target_env = "gnu")))]
+pub(super) use none::{Configured, is_there, products};
