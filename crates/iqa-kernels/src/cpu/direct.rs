@@ -177,16 +177,12 @@ impl Run<'_> {
                 for start in (0..count).step_by(ROWS) {
                     let zero = simd.splat_f32s(0.0);
                     let mut part = [[zero; 2]; ROWS];
-                    if task.gather.is_some() {
-                        let mut rows: [&[f32]; ROWS] = [&[]; ROWS];
-                        for (r, row) in rows.iter_mut().enumerate() {
-                            let pixel = (start + r).min(count - 1);
-                            *row = &gathered[pixel * depth + block.from..][..block.len];
-                        }
-                        simd::accumulate(simd, &mut part, rows, weights);
+                    let values = if task.gather.is_some() {
+                        Values::Gathered { values: gathered, depth }
                     } else {
-                        task.rows(simd, block, corners, start, &mut part, weights);
-                    }
+                        Values::Image(corners)
+                    };
+                    task.rows(simd, block, &values, [start, count - 1], &mut part, weights);
                     // Sums of sums round less than one long sum.
                     let sums = &mut sums[start * width..][..ROWS * width];
                     if index > 0 {
@@ -224,6 +220,14 @@ pub(super) fn write<S: Simd>(simd: S, target: &mut [f32], left: S::f32s, right: 
     }
 }
 
+/// Where the values under the kernels of a task's pixels are.
+enum Values<'a> {
+    /// One pixel's after another's.
+    Gathered { values: &'a [f32], depth: usize },
+    /// In the image.
+    Image(&'a [Corner]),
+}
+
 /// Where the kernel's first tap lies for an output pixel; may be outside the image.
 #[derive(Clone, Copy, Default)]
 struct Corner {
@@ -258,29 +262,35 @@ impl Task<'_> {
         (y < height && x < width).then(|| ((corner.image * height + y) * width + x) * channels)
     }
 
-    /// The products of a block for the pixels from `start` on, read where they lie.
+    /// The products of a block for the pixels from `start` on; the last one again where there are no more. In one place for
+    /// both kinds of values: the compiler keeps the sums of one inner loop in registers, of two it did not.
     #[inline(always)]
     fn rows<S: Simd, const ROWS: usize>(
         &self,
         simd: S,
         block: &Block,
-        corners: &[Corner],
-        start: usize,
+        values: &Values<'_>,
+        [start, last]: [usize; 2],
         part: &mut [[S::f32s; 2]; ROWS],
         weights: &[f32],
     ) {
-        let last = corners.len() - 1;
-        let group: [Corner; ROWS] = std::array::from_fn(|r| corners[(start + r).min(last)]);
         let [row, column] = block.tap;
-        let whole = group.iter().all(|corner| corner.inside);
+        let pixels: [usize; ROWS] = std::array::from_fn(|r| (start + r).min(last));
+        let whole = match values {
+            Values::Gathered { .. } => true,
+            Values::Image(corners) => pixels.iter().all(|pixel| corners[*pixel].inside),
+        };
         // The same products in the same order, in one run or tap by tap.
         let [steps, len] = if whole { [1, block.len] } else { [block.taps, block.len / block.taps] };
         for step in 0..steps {
             let mut rows: [&[f32]; ROWS] = [&[]; ROWS];
-            for (values, corner) in rows.iter_mut().zip(group) {
-                *values = match self.pixel(corner, row, column + step) {
-                    Some(at) => &self.x[at + block.from..][..len],
-                    None => &self.zeros[..len],
+            for (run, pixel) in rows.iter_mut().zip(pixels) {
+                *run = match values {
+                    Values::Gathered { values, depth } => &values[pixel * depth + block.from..][..len],
+                    Values::Image(corners) => match self.pixel(corners[pixel], row, column + step) {
+                        Some(at) => &self.x[at + block.from..][..len],
+                        None => &self.zeros[..len],
+                    },
                 };
             }
             let weights = &weights[step * len * panel_width::<S>()..];

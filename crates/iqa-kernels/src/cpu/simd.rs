@@ -21,6 +21,31 @@ pub(super) const fn panel_width<S: Simd>() -> usize {
 /// Steps of the inner loop written out.
 pub(super) const RUN: usize = 4;
 
+/// Bytes of a core's second-level cache; half a MiB where the processor does not tell.
+pub(super) fn second_level_cache() -> usize {
+    static BYTES: OnceLock<usize> = OnceLock::new();
+    *BYTES.get_or_init(|| told_cache().unwrap_or(512 << 10))
+}
+
+#[cfg(target_arch = "x86_64")]
+fn told_cache() -> Option<usize> {
+    use std::arch::x86_64::{__cpuid, __cpuid_count};
+    // Intel's leaf of caches, and AMD's of the same layout; each tells none where it does not exist.
+    let leaves = [(4, __cpuid(0).eax), (0x8000_001d, __cpuid(0x8000_0000).eax)];
+    let told = leaves.into_iter().filter(|(leaf, largest)| leaf <= largest);
+    told.flat_map(|(leaf, _)| (0..8).map(move |index| __cpuid_count(leaf, index)))
+        .find(|cache| cache.eax & 31 != 0 && cache.eax >> 5 & 7 == 2)
+        .map(|cache| {
+            let [ways, parts, line] = [cache.ebx >> 22, cache.ebx >> 12 & 0x3ff, cache.ebx & 0xfff];
+            [ways, parts, line, cache.ecx].map(|field| field as usize + 1).into_iter().product()
+        })
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn told_cache() -> Option<usize> {
+    None
+}
+
 /// [`panel_width`] of this computer.
 pub(super) fn panel() -> usize {
     struct Width;

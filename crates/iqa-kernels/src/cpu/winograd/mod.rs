@@ -24,8 +24,8 @@ use super::simd::{self, load, panel_width, store};
 use super::weights::Panels;
 use super::{Buffer, Finish, Geometry, Size, buffers};
 
-/// Input channels from which on the stages follow one another.
-const MANY: usize = 96;
+/// Tiles in a block of the first kind that are worth reading the weights for.
+const WORTH: usize = 24;
 /// Tiles in a block where the stages follow one another.
 const BLOCK: usize = 48;
 /// Bytes of transformed values that go through the stages together.
@@ -97,10 +97,12 @@ pub(super) fn convolve<T: Transform<IN, OUT>, const IN: usize, const OUT: usize>
         depth: input.channels.next_multiple_of(width),
         transform: PhantomData,
     };
-    if input.channels < MANY {
-        task.fused(&mut result);
+    let rows = tile_rows(full, OUT);
+    let block = task.block();
+    if block >= WORTH && rows.len() * task.per_row >= 4 * block {
+        task.fused(&rows, block, &mut result);
     } else {
-        task.staged(&mut result);
+        task.staged(&rows, &mut result);
     }
     (result, output)
 }
@@ -129,14 +131,16 @@ impl<T: Transform<IN, OUT>, const IN: usize, const OUT: usize> Task<'_, T, IN, O
         if self.finish.pool { 2 } else { 1 }
     }
 
+    /// Tiles whose transformed inputs, with the products of a panel, fill most of a second-level cache.
+    fn block(&self) -> usize {
+        let most = (simd::second_level_cache() / 16 * 13).min(1 << 20);
+        let fits = most / (IN * IN * (self.depth + simd::panel()) * size_of::<f32>());
+        fits.clamp(12, 96) / 12 * 12
+    }
+
     /// All stages for one block of tiles after another.
-    fn fused(&self, result: &mut [f32]) {
-        // Transformed inputs and the products of a panel: most of a second-level cache.
-        const CACHE: usize = 416 << 10;
+    fn fused(&self, rows: &[TileRow], block: usize, result: &mut [f32]) {
         let width = simd::panel();
-        let fits = CACHE / (IN * IN * (self.depth + width) * size_of::<f32>());
-        let block = fits.clamp(12, 96) / 12 * 12;
-        let rows = tile_rows(self.full, OUT);
         // As many rows as a block holds, but work for several threads, and few places of the last group left empty.
         let most = (block / self.per_row).min(rows.len() / 16).max(1);
         let waste = |count: usize| {
@@ -147,7 +151,7 @@ impl<T: Transform<IN, OUT>, const IN: usize, const OUT: usize> Task<'_, T, IN, O
         let inputs = Steps { matrix: block * self.depth + width, tile: self.depth };
         let products = Steps { matrix: block * width, tile: width };
         let arch = simd::arch();
-        self.pieces(&rows, count, result).into_par_iter().for_each(|(rows, piece)| {
+        self.pieces(rows, count, result).into_par_iter().for_each(|(rows, piece)| {
             simd::with_scratch(IN * IN * (inputs.matrix + products.matrix), |scratch| {
                 arch.dispatch(Fused { task: self, rows, piece, scratch, block, inputs, products });
             });
@@ -155,15 +159,14 @@ impl<T: Transform<IN, OUT>, const IN: usize, const OUT: usize> Task<'_, T, IN, O
     }
 
     /// One stage after another for many tiles.
-    fn staged(&self, result: &mut [f32]) {
+    fn staged(&self, rows: &[TileRow], result: &mut [f32]) {
         let area = IN * IN;
         let width = simd::panel();
         let panels = self.weights.panels;
-        let rows = tile_rows(self.full, OUT);
         let most = (STAGE / (area * (self.depth + panels * width) * size_of::<f32>())).max(2 * BLOCK);
         let step = Steps { matrix: BLOCK * self.depth + width, tile: self.depth };
         let arch = simd::arch();
-        let mut pieces = self.pieces(&rows, 1, result);
+        let mut pieces = self.pieces(rows, 1, result);
         for pieces in pieces.chunks_mut((most / self.per_row).max(1)) {
             let tiles = pieces.len() * self.per_row;
             let rows: Vec<TileRow> = pieces.iter().map(|(rows, _)| rows[0]).collect();
