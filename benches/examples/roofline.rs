@@ -123,25 +123,28 @@ fn row(name: &str, layer: [usize; 7], peak: f64, bandwidth: f64) -> String {
     let shape = [out, channels, kernel, kernel];
     let (x, weights, bias) = (values(input.values()), values(shape.iter().product()), values(out));
     let packed = PackedWeights::new(shape);
+    let algorithm = Algorithm::choose_for_kept(&geometry, input, out);
     let (seconds, output) = shortest(12, || {
         // The result's memory serves the next one, as between the layers of a network.
-        cpu::convolve(&x, input, &packed.with(&weights), &bias, &geometry, Finish::default()).1
+        let weights = packed.with(&weights);
+        cpu::convolve_by(algorithm, &x, input, &weights, &bias, &geometry, Finish::default()).1
     });
     let arithmetic = 2.0 * (output.values() * channels * kernel * kernel) as f64;
     let tiles = |tile: usize| {
         let count = images * output.height.div_ceil(tile) * output.width.div_ceil(tile);
         2.0 * (count * (tile + 2) * (tile + 2) * channels * out) as f64
     };
-    let (algorithm, done) = match Algorithm::choose(&geometry, input, out) {
+    let (name_of, done) = match algorithm {
         Algorithm::Winograd4 => ("F(4x4)", tiles(4)),
         Algorithm::Winograd2 => ("F(2x2)", tiles(2)),
         Algorithm::Direct => ("direct", arithmetic),
+        Algorithm::Split => ("split", arithmetic),
         Algorithm::Bf16(_) => ("bf16", arithmetic),
     };
     let bytes = (size_of::<f32>() * (input.values() + output.values() + weights.len())) as f64;
     let least = (done / peak / 1e9).max(bytes / bandwidth / 1e9);
     format!(
-        "| {name} | {algorithm} | {:.2} | {:.2} | {:.1} | {:.2} | {:.0} | {:.2} | {:.2} |",
+        "| {name} | {name_of} | {:.2} | {:.2} | {:.1} | {:.2} | {:.0} | {:.2} | {:.2} |",
         arithmetic / 1e9,
         done / 1e9,
         bytes / 1e6,

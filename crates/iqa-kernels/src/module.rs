@@ -172,7 +172,7 @@ impl Conv2d {
         let geometry = self.geometry(height, width);
         #[cfg(feature = "flex")]
         if self.groups == 1 && crate::ops::serves(&input) {
-            let options = crate::ops::Options { geometry, finish, cache: self.cache.clone() };
+            let options = crate::ops::Options { geometry, finish, cache: self.cache.clone(), kept: true };
             return crate::ops::convolve(input, weight, self.bias_or_zeros(), options);
         }
         let bias = self.bias.as_ref().map(Param::val);

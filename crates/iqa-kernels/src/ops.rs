@@ -72,6 +72,8 @@ pub(crate) struct Options {
     pub(crate) geometry: Geometry,
     pub(crate) finish: Finish,
     pub(crate) cache: WeightCache,
+    /// Whether the weights stay what they are, so that an order that takes long to make is worth it.
+    pub(crate) kept: bool,
 }
 
 /// The operation. Only the backends named here are ever asked for it, see [`serves`].
@@ -91,7 +93,8 @@ impl ConvOps for Flex {
         let packed = options.cache.packed(&weight);
         let original = values(&weight);
         let bias = values(&bias);
-        Image::of(&x).convolve(&packed.with(&original), &bias, &options.geometry, options.finish)
+        let Options { geometry, finish, kept, .. } = options;
+        Image::of(&x).convolve(&packed.with(&original), &bias, &geometry, finish, kept)
     }
 }
 
@@ -137,9 +140,11 @@ impl<'a> Image<'a> {
         bias: &[f32],
         geometry: &Geometry,
         finish: Finish,
+        kept: bool,
     ) -> FlexTensor {
         let algorithm = match bf16::unit() {
             Some(unit) => Algorithm::choose_bf16(unit, geometry, self.size, bias.len()),
+            None if kept => Algorithm::choose_for_kept(geometry, self.size, bias.len()),
             None => Algorithm::choose(geometry, self.size, bias.len()),
         };
         let (values, size) =
@@ -252,7 +257,7 @@ mod autodiff {
                     let [x, weight] = [x.into_primitive(), weight.into_primitive()];
                     let geometry = options.geometry;
                     let finish = options.finish;
-                    let unpooled = Options { finish: Finish { pool: false, ..finish }, ..options };
+                    let unpooled = Options { finish: Finish { pool: false, ..finish }, kept: false, ..options };
                     let y = Flex::convolve(x.clone(), weight.clone(), bias.into_primitive(), unpooled);
                     let result = if finish.pool {
                         let y = Image::of(&y);

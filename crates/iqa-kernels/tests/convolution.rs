@@ -227,7 +227,19 @@ fn sums_of_bf16_products_agree_with_the_definition() {
             let error = relative_error(&found, &expected);
             assert!(error <= DIRECT, "{case:?} by {unit:?}: {error:.1e}");
         }
+        // Of any other values too where they are split.
+        let case = Case { bf16: false, ..case };
+        for algorithm in split() {
+            let (found, _) = case.run(Some(algorithm), Finish::default());
+            let error = relative_error(&found, &case.expected());
+            assert!(error <= DIRECT, "{case:?} by {algorithm:?}: {error:.1e}");
+        }
     }
+}
+
+/// Sums of split values, where this processor has them.
+fn split() -> Option<Algorithm> {
+    Unit::all().contains(&Unit::Tiles).then_some(Algorithm::Split)
 }
 
 /// The 13 convolutions of VGG16 with their poolings on a picture of 32x32, everything in f64 beside it.
@@ -340,6 +352,11 @@ proptest! {
             prop_assert_eq!(size, case.output());
             prop_assert!(error_over(&found, &expected, terms) <= DIRECT, "{:?}", unit);
         }
+        let case = Case { bf16: false, ..case };
+        for algorithm in split() {
+            let (found, _) = case.run(Some(algorithm), Finish::default());
+            prop_assert!(error_over(&found, &case.expected(), case.terms()) <= DIRECT);
+        }
     }
 
     #[test]
@@ -448,7 +465,7 @@ fn neither_threads_nor_batches_change_a_result() {
         let one = Size { images: 1, ..input };
         let chosen = Algorithm::choose(&case.geometry, input, out);
         assert_eq!(Algorithm::choose(&case.geometry, one, out), chosen);
-        for algorithm in bf16.clone().chain([chosen]) {
+        for algorithm in bf16.clone().chain(split()).chain([chosen]) {
             let (whole, size) = case.run(Some(algorithm), finish);
             for threads in [1, 2, 3] {
                 assert_eq!(pool(threads).install(|| case.run(Some(algorithm), finish)).0[..], whole[..]);
@@ -488,7 +505,8 @@ fn what_is_not_a_number_stays_so() {
         let (weights, bias) = (case.weights(), case.bias());
         let weights = packed.with(&weights);
         let single = [Algorithm::Direct, Algorithm::Winograd4, Algorithm::Winograd2];
-        for algorithm in single.into_iter().chain(Unit::all().iter().copied().map(Algorithm::Bf16)) {
+        let bf16 = Unit::all().iter().copied().map(Algorithm::Bf16);
+        for algorithm in single.into_iter().chain(bf16).chain(split()) {
             for (pool, shrink) in [(false, 1), (true, 2)] {
                 let finish = Finish { relu: true, pool };
                 let (found, size) =

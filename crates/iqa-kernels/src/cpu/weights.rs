@@ -16,7 +16,8 @@ pub struct PackedWeights {
     direct: OnceLock<Panels>,
     winograd4: OnceLock<Panels>,
     winograd2: OnceLock<Panels>,
-    bf16: OnceLock<bf16::Panels>,
+    bf16: OnceLock<bf16::Panels<1>>,
+    split: OnceLock<bf16::Panels<3>>,
 }
 
 /// Weights, `[out, in, height, width]`, with their copies.
@@ -66,7 +67,7 @@ impl PackedWeights {
     /// Room for copies of weights of the shape `[out, in, height, width]`.
     pub fn new(shape: [usize; 4]) -> Self {
         let [direct, winograd4, winograd2] = [const { OnceLock::new() }; 3];
-        Self { shape, direct, winograd4, winograd2, bf16: OnceLock::new() }
+        Self { shape, direct, winograd4, winograd2, bf16: OnceLock::new(), split: OnceLock::new() }
     }
 
     /// The weights themselves beside their copies; always the same ones.
@@ -109,8 +110,13 @@ impl<'a> Weights<'a> {
         })
     }
 
-    pub(super) fn bf16(&self) -> &'a bf16::Panels {
+    pub(super) fn bf16(&self) -> &'a bf16::Panels<1> {
         self.packed.bf16.get_or_init(|| bf16::Panels::new(self.original, self.packed.shape))
+    }
+
+    /// Each weight a sum of three.
+    pub(super) fn split(&self) -> &'a bf16::Panels<3> {
+        self.packed.split.get_or_init(|| bf16::Panels::new(self.original, self.packed.shape))
     }
 
     pub(super) fn winograd4(&self) -> &'a Panels {

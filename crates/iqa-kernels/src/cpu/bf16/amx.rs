@@ -57,6 +57,39 @@ mod tiles {
         }
     }
 
+    const BYTES: usize = size_of::<u16>();
+    const _: () = assert!(CHANNELS * BYTES == 64 && STEP * BYTES == 2048);
+
+    /// The four sums of two tiles of pixels, in registers 4 and 5, and two of channels, in 6 and 7.
+    macro_rules! add_all {
+        () => {
+            "tdpbf16ps tmm0, tmm4, tmm6\ntdpbf16ps tmm1, tmm4, tmm7\ntdpbf16ps tmm2, tmm5, tmm6\ntdpbf16ps tmm3, tmm5, tmm7"
+        };
+    }
+
+    /// Tiles of channels from `weights` on, one after the other.
+    macro_rules! load_weights {
+        ($at:literal, $next:literal) => {
+            concat!(
+                "tileloadd tmm6, [{weights} + {row}*1 + ", $at, "]\n",
+                "tileloadd tmm7, [{weights} + {row}*1 + ", $next, "]"
+            )
+        };
+    }
+
+    /// The sums, two tiles beside each other, twice.
+    macro_rules! store_sums {
+        () => {
+            concat!(
+                "add {row}, {row}\n",
+                "tilestored [{sums} + {row}*1], tmm0\n",
+                "tilestored [{sums} + {row}*1 + 64], tmm1\n",
+                "tilestored [{sums} + {row}*1 + 2048], tmm2\n",
+                "tilestored [{sums} + {row}*1 + 2112], tmm3"
+            )
+        };
+    }
+
     /// See [`super::super::products`], which has looked that all lies within the slices.
     pub(in super::super) fn products(
         image: &[u16],
@@ -66,7 +99,6 @@ mod tiles {
         weights: &[u16],
         sums: &mut Sums,
     ) {
-        const BYTES: usize = size_of::<u16>();
         let at = tiles.map(|tile| image[tile..].as_ptr());
         // SAFETY: reads from `image` sixteen runs of `CHANNELS` values, `next` apart, from each of both places on by each
         // offset, and from `weights` `STEP` values for each offset: the caller has compared them with their lengths. Writes
@@ -81,23 +113,15 @@ mod tiles {
                 "mov {from}, [{offsets}]",
                 "lea {tile}, [{first} + 2*{from}]",
                 "tileloadd tmm4, [{tile} + {next}*1]",
-                "tileloadd tmm6, [{weights} + {row}*1]",
-                "tdpbf16ps tmm0, tmm4, tmm6",
-                "tileloadd tmm7, [{weights} + {row}*1 + 1024]",
-                "tdpbf16ps tmm1, tmm4, tmm7",
                 "lea {tile}, [{second} + 2*{from}]",
                 "tileloadd tmm5, [{tile} + {next}*1]",
-                "tdpbf16ps tmm2, tmm5, tmm6",
-                "tdpbf16ps tmm3, tmm5, tmm7",
+                load_weights!("0", "1024"),
+                add_all!(),
                 "add {weights}, 2048",
                 "add {offsets}, 8",
                 "cmp {offsets}, {end}",
                 "jne 2b",
-                "add {row}, {row}",
-                "tilestored [{sums} + {row}*1], tmm0",
-                "tilestored [{sums} + {row}*1 + 64], tmm1",
-                "tilestored [{sums} + {row}*1 + 2048], tmm2",
-                "tilestored [{sums} + {row}*1 + 2112], tmm3",
+                store_sums!(),
                 first = in(reg) at[0],
                 second = in(reg) at[1],
                 next = in(reg) next * BYTES,
@@ -113,12 +137,78 @@ mod tiles {
                 options(nostack),
             );
         }
-        const { assert!(CHANNELS * BYTES == 64 && STEP * BYTES == 2048) };
+    }
+
+    /// The same where image and weights have three parts, the smallest products first as far as tiles stay where they are.
+    pub(in super::super) fn products_of_three(
+        image: &[u16],
+        part: usize,
+        tiles: [usize; 2],
+        next: usize,
+        steps: &Steps,
+        weights: &[u16],
+        sums: &mut Sums,
+    ) {
+        let at = tiles.map(|tile| image[2 * part + tile..].as_ptr());
+        // SAFETY: as of `products`, for each part: from the third part on downwards twice, and `weights` has three for each
+        // offset.
+        unsafe {
+            asm!(
+                "tilezero tmm0",
+                "tilezero tmm1",
+                "tilezero tmm2",
+                "tilezero tmm3",
+                "2:",
+                "mov {from}, [{offsets}]",
+                "lea {left}, [{first} + 2*{from}]",
+                "lea {right}, [{second} + 2*{from}]",
+                "tileloadd tmm4, [{left} + {next}*1]",
+                "tileloadd tmm5, [{right} + {next}*1]",
+                load_weights!("0", "1024"),
+                add_all!(),
+                "sub {left}, {part}",
+                "sub {right}, {part}",
+                "tileloadd tmm4, [{left} + {next}*1]",
+                "tileloadd tmm5, [{right} + {next}*1]",
+                add_all!(),
+                load_weights!("2048", "3072"),
+                add_all!(),
+                "sub {left}, {part}",
+                "sub {right}, {part}",
+                "tileloadd tmm4, [{left} + {next}*1]",
+                "tileloadd tmm5, [{right} + {next}*1]",
+                add_all!(),
+                load_weights!("4096", "5120"),
+                add_all!(),
+                load_weights!("0", "1024"),
+                add_all!(),
+                "add {weights}, 6144",
+                "add {offsets}, 8",
+                "cmp {offsets}, {end}",
+                "jne 2b",
+                store_sums!(),
+                first = in(reg) at[0],
+                second = in(reg) at[1],
+                next = in(reg) next * BYTES,
+                part = in(reg) part * BYTES,
+                weights = inout(reg) weights.as_ptr() => _,
+                offsets = inout(reg) steps.offsets.as_ptr() => _,
+                end = in(reg) steps.offsets.as_ptr_range().end,
+                row = inout(reg) 64_usize => _,
+                sums = in(reg) sums.as_mut_ptr(),
+                from = out(reg) _,
+                left = out(reg) _,
+                right = out(reg) _,
+                out("tmm0") _, out("tmm1") _, out("tmm2") _, out("tmm3") _,
+                out("tmm4") _, out("tmm5") _, out("tmm6") _, out("tmm7") _,
+                options(nostack),
+            );
+        }
     }
 }
 
 #[cfg(all(target_arch = "x86_64", target_os = "linux", target_env = "gnu"))]
-pub(super) use tiles::{Configured, is_there, products};
+pub(super) use tiles::{Configured, is_there, products, products_of_three};
 
 #[cfg(not(all(target_arch = "x86_64", target_os = "linux", target_env = "gnu")))]
 mod none {
@@ -139,7 +229,19 @@ mod none {
     pub(in super::super) fn products(_: &[u16], _: [usize; 2], _: usize, _: &Steps, _: &[u16], _: &mut Sums) {
         unreachable!("there are no tiles")
     }
+
+    pub(in super::super) fn products_of_three(
+        _: &[u16],
+        _: usize,
+        _: [usize; 2],
+        _: usize,
+        _: &Steps,
+        _: &[u16],
+        _: &mut Sums,
+    ) {
+        unreachable!("there are no tiles")
+    }
 }
 
 #[cfg(not(all(target_arch = "x86_64", target_os = "linux", target_env = "gnu")))]
-pub(super) use none::{Configured, is_there, products};
+pub(super) use none::{Configured, is_there, products, products_of_three};

@@ -47,9 +47,9 @@ impl Unit {
     }
 }
 
-/// Weights in bf16: `[panel, step, half of the channels, pair of inputs, channel, 2]`, a half a tile.
+/// Weights as sums of `PARTS` bf16 values: `[panel, step, part, half of the channels, pair of inputs, channel, 2]`, a half a tile.
 #[derive(Debug)]
-pub(super) struct Panels {
+pub(super) struct Panels<const PARTS: usize> {
     values: Buffer,
     steps: usize,
     panels: usize,
@@ -98,35 +98,74 @@ impl Cut {
     }
 }
 
-impl Panels {
+impl<const PARTS: usize> Panels<PARTS> {
     /// Of weights `[out, in, height, width]`.
     pub(super) fn new(original: &[f32], shape: [usize; 4]) -> Self {
         let [out, into, high, wide] = shape;
         let cut = Cut::new(into, [high, wide]);
         let [run, _] = cut.runs();
-        let (parts, steps, panels) = (run.div_ceil(CHANNELS), cut.steps(), out.div_ceil(CHANNELS));
-        let area = high * wide;
-        let mut values = buffers::take(panels * steps * STEP / 2);
-        halves_mut(&mut values).par_chunks_mut(steps * STEP).enumerate().for_each(|(panel, values)| {
-            for (at, value) in values.iter_mut().enumerate() {
-                let [step, rest] = [at / STEP, at % STEP];
-                let [half, rest] = [rest / (STEP / 2), rest % (STEP / 2)];
-                let [pair, rest] = [rest / CHANNELS, rest % CHANNELS];
-                let o = panel * CHANNELS + half * PIXELS + rest / 2;
-                let place = step % parts * CHANNELS + 2 * pair + rest % 2;
-                let [tap, i] = match cut.rows {
-                    true => [step / parts * wide + place / into, place % into],
-                    false => [step / parts, place],
-                };
-                let inside = o < out && place < run;
-                *value = if inside { round(original[(o * into + i) * area + tap]) } else { 0 };
-            }
+        let (pieces, steps, panels) = (run.div_ceil(CHANNELS), cut.steps(), out.div_ceil(CHANNELS));
+        let mut values = buffers::take(panels * steps * PARTS * STEP / 2);
+        let lines = halves_mut(&mut values).par_chunks_mut(PARTS * STEP).enumerate();
+        let arch = simd::arch();
+        lines.for_each(|(index, values)| {
+            let [panel, step] = [index / steps, index % steps];
+            let [at, from] = [step / pieces, step % pieces * CHANNELS];
+            let len = CHANNELS.min(run - from);
+            arch.dispatch(Packed::<PARTS> { original, shape, cut, panel, at, from, len, values });
         });
         Self { values, steps, panels }
     }
 
     fn panel(&self, panel: usize) -> &[u16] {
-        &halves(&self.values)[panel * self.steps * STEP..][..self.steps * STEP]
+        let len = self.steps * PARTS * STEP;
+        &halves(&self.values)[panel * len..][..len]
+    }
+}
+
+/// The weights of a panel in one step: `len` values from `from` on of the run `at`.
+struct Packed<'a, const PARTS: usize> {
+    original: &'a [f32],
+    shape: [usize; 4],
+    cut: Cut,
+    panel: usize,
+    at: usize,
+    from: usize,
+    len: usize,
+    /// `[part, half of the channels, pair of inputs, channel, 2]`
+    values: &'a mut [u16],
+}
+
+impl<const PARTS: usize> WithSimd for Packed<'_, PARTS> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        let Self { original, shape, cut, panel, at, from, len, values } = self;
+        let [out, into, high, wide] = shape;
+        let area = high * wide;
+        for lane in 0..CHANNELS {
+            let o = panel * CHANNELS + lane;
+            // Weights of channels that are not there are zeros.
+            let mut rest = [0.0; CHANNELS];
+            if o < out {
+                let kernels = &original[o * into * area..][..into * area];
+                for (place, rest) in rest.iter_mut().enumerate().take(len) {
+                    let place = from + place;
+                    let [tap, i] =
+                        if cut.rows { [at * wide + place / into, place % into] } else { [at, place] };
+                    *rest = kernels[i * area + tap];
+                }
+            }
+            for values in values.chunks_exact_mut(STEP) {
+                let mut part = [0; CHANNELS];
+                next_part(&mut rest, &mut part);
+                let half = &mut values[lane / PIXELS * (STEP / 2)..][..STEP / 2];
+                for (pair, values) in part.as_chunks::<2>().0.iter().zip(half.chunks_exact_mut(CHANNELS)) {
+                    values[2 * (lane % PIXELS)..][..2].copy_from_slice(pair);
+                }
+            }
+        }
     }
 }
 
@@ -147,124 +186,26 @@ fn round(value: f32) -> u16 {
     if value.is_nan() { 0x7fc0 } else { rounded as u16 }
 }
 
-/// Images in bf16 with zeros around them.
-struct Bordered {
-    values: Buffer,
-    /// Of one image, with its border.
-    size: Size,
-    /// Values of a row.
-    row: usize,
+/// Rows `top..bottom` of the result of one image.
+#[derive(Debug, Clone, Copy)]
+struct Band {
+    image: usize,
+    top: usize,
+    bottom: usize,
 }
 
-impl Bordered {
-    fn new(x: &[f32], input: Size, geometry: &Geometry, pixel: usize) -> Self {
-        let [[top, bottom], [left, right]] = [geometry.vertical, geometry.horizontal];
-        let size =
-            Size { height: input.height + top + bottom, width: input.width + left + right, ..input };
-        let row = size.width * pixel;
-        // The last tile of pixels may begin with the last pixel, and the last step with its last value.
-        let rest = PIXELS * geometry.stride[1] * pixel + 2 * CHANNELS;
-        let lines = size.images * size.height;
-        let mut values = buffers::take((lines * row + rest).div_ceil(2));
-        let (all, rest) = halves_mut(&mut values).split_at_mut(lines * row);
-        rest.fill(0);
-        let inside = input.width * input.channels;
-        all.par_chunks_mut(row.max(1)).with_min_len(16).enumerate().for_each(|(index, line)| {
-            let [image, y] = [index / size.height, (index % size.height).wrapping_sub(top)];
-            if y >= input.height || inside == 0 {
-                line.fill(0);
-                return;
-            }
-            let from = &x[(image * input.height + y) * inside..][..inside];
-            let (before, rest) = line.split_at_mut(left * pixel);
-            let (line, after) = rest.split_at_mut(input.width * pixel);
-            before.fill(0);
-            after.fill(0);
-            simd::arch().dispatch(Rounded { from, to: line, channels: input.channels, pixel });
-        });
-        Self { values, size, row }
-    }
-}
-
-/// A row of pixels, each filled up with zeros.
-struct Rounded<'a> {
-    from: &'a [f32],
-    to: &'a mut [u16],
-    channels: usize,
-    pixel: usize,
-}
-
-impl WithSimd for Rounded<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, _: S) {
-        let Self { from, to, channels, pixel } = self;
-        // A row without gaps is one pixel.
-        let [channels, pixel] = if channels == pixel { [from.len(), from.len()] } else { [channels, pixel] };
-        for (from, to) in from.chunks_exact(channels).zip(to.chunks_exact_mut(pixel)) {
-            let (to, rest) = to.split_at_mut(channels);
-            for (from, to) in from.iter().zip(to) {
-                *to = round(*from);
-            }
-            rest.fill(0);
-        }
-    }
-}
-
-/// Sixteen output pixels in a row.
+/// Sixteen output pixels in a row of a band.
 #[derive(Debug, Clone, Copy)]
 struct Tile {
     /// Where the values under the kernel of the first one begin.
     from: usize,
-    image: usize,
+    /// The first pixel of its band in the task's piece of the result.
+    first: usize,
+    /// Rows of its band.
+    height: usize,
     y: usize,
     /// May be outside the result, under the border.
     x: usize,
-}
-
-/// All tiles in the order of their pixels.
-fn tiles(output: Size, geometry: &Geometry, bordered: &Bordered, pixel: usize) -> Vec<Tile> {
-    let image_values = bordered.size.height * bordered.row;
-    let wide = bordered.size.width;
-    let mut tiles = Vec::new();
-    for image in 0..output.images {
-        if geometry.stride == [1, 1] {
-            let pixels = (output.height - 1) * wide + output.width;
-            tiles.extend((0..pixels).step_by(PIXELS).map(|at| Tile {
-                from: image * image_values + at * pixel,
-                image,
-                y: at / wide,
-                x: at % wide,
-            }));
-            continue;
-        }
-        let [down, across] = geometry.stride;
-        for y in 0..output.height {
-            let line = image * image_values + y * down * bordered.row;
-            tiles.extend((0..output.width).step_by(PIXELS).map(|x| Tile {
-                from: line + x * across * pixel,
-                image,
-                y,
-                x,
-            }));
-        }
-    }
-    tiles
-}
-
-struct Task<'a> {
-    unit: Unit,
-    image: &'a [u16],
-    steps: &'a Steps,
-    /// Values from one pixel of a tile to the next.
-    next: usize,
-    weights: &'a Panels,
-    bias: &'a [f32],
-    output: Size,
-    /// Pixels after which a row of a tile goes on in the next one of the image.
-    wrap: usize,
-    relu: bool,
 }
 
 /// Where the steps' values begin, from a pixel's on.
@@ -280,26 +221,40 @@ impl Steps {
     }
 }
 
-/// The sums of two tiles.
+/// The sums of two tiles. `image` has its parts one after another, each of the same length.
 ///
 /// # Panics
-/// Where a tile reaches over the end of the image, or the weights are of fewer steps.
-fn products(unit: Unit, image: &[u16], tiles: [usize; 2], next: usize, steps: &Steps, weights: &[u16], sums: &mut Sums) {
+/// Where a tile reaches over the end of a part, or the weights are of fewer steps.
+#[inline(always)]
+fn products<const PARTS: usize>(
+    unit: Unit,
+    image: &[u16],
+    tiles: [usize; 2],
+    next: usize,
+    steps: &Steps,
+    weights: &[u16],
+    sums: &mut Sums,
+) {
+    let part = image.len() / PARTS;
     let last = tiles[0].max(tiles[1]) + (PIXELS - 1) * next + steps.largest + CHANNELS;
-    assert!(last <= image.len() && weights.len() == steps.offsets.len() * STEP, "a tile within the image");
-    match unit {
-        Unit::Tiles => amx::products(image, tiles, next, steps, weights, sums),
-        Unit::Pairs => dot::products(image, tiles, next, steps, weights, sums),
+    assert!(last <= part && weights.len() == steps.offsets.len() * PARTS * STEP, "a tile within the image");
+    match (unit, PARTS) {
+        (Unit::Tiles, 1) => amx::products(image, tiles, next, steps, weights, sums),
+        (Unit::Tiles, 3) => amx::products_of_three(image, part, tiles, next, steps, weights, sums),
+        (Unit::Pairs, 1) => dot::products(image, tiles, next, steps, weights, sums),
+        _ => unreachable!("pairs have one part, and tiles one or three"),
     }
 }
 
-/// [`super::convolve`] in bf16, without pooling; without dilation.
+/// [`super::convolve`] by products of bf16 values, without pooling; without dilation. With one part the values are rounded to
+/// bf16. With three they are exact, and of the nine products of their parts six are computed: the others are smaller than an
+/// f32's last digit.
 #[allow(clippy::too_many_arguments)]
-pub(super) fn convolve(
+pub(super) fn convolve<const PARTS: usize>(
     unit: Unit,
     x: &[f32],
     input: Size,
-    weights: &Panels,
+    weights: &Panels<PARTS>,
     bias: &[f32],
     geometry: &Geometry,
     output: Size,
@@ -313,105 +268,220 @@ pub(super) fn convolve(
     padded_bias[..bias.len()].copy_from_slice(bias);
     let cut = Cut::new(input.channels, geometry.kernel);
     let pixel = cut.pixel();
-    let bordered = Bordered::new(x, input, geometry, pixel);
-    let steps = Steps::new(cut.offsets(bordered.row));
+    let wide = input.width + geometry.horizontal[0] + geometry.horizontal[1];
     let task = Task {
         unit,
-        image: halves(&bordered.values),
-        steps: &steps,
-        next: geometry.stride[1] * pixel,
+        x,
+        input,
+        geometry: *geometry,
         weights,
         bias: &padded_bias,
+        steps: Steps::new(cut.offsets(wide * pixel)),
         output,
-        wrap: if geometry.stride == [1, 1] { bordered.size.width } else { usize::MAX },
+        pixel,
+        wide,
         relu,
     };
-    let tiles = tiles(output, geometry, &bordered, pixel);
-    // What a task reads stays in the second-level cache from one panel of the weights to the next.
-    const CACHE: usize = 512 << 10;
-    let most = (CACHE / (PIXELS * geometry.stride[1] * pixel * size_of::<u16>())).clamp(2, tiles.len().div_ceil(8).max(2));
+    // The images of a task stay in the second-level cache from one panel of the weights to the next.
+    let room = simd::second_level_cache() / 2 / (PARTS * size_of::<u16>());
+    let rows = task.rows_in(room).clamp(1, output.height);
+    // Bands of equal height, and enough work for some threads.
+    let bands = output.height.div_ceil(rows).max(8_usize.div_ceil(output.images)).min(output.height);
+    let bands: Vec<Band> = (0..output.images)
+        .flat_map(|image| {
+            (0..bands).map(move |band| Band {
+                image,
+                top: band * output.height / bands,
+                bottom: (band + 1) * output.height / bands,
+            })
+        })
+        .collect();
+    let together = (room / task.values(bands[0])).clamp(1, bands.len().div_ceil(8));
     let mut rest = &mut result[..];
     let mut pieces = Vec::new();
-    let mut first = 0;
-    for tiles in tiles.chunks(most.next_multiple_of(2)) {
-        let end = task.end(tiles[tiles.len() - 1]);
-        let (piece, others) = rest.split_at_mut((end - first) * output.channels);
+    for bands in bands.chunks(together) {
+        let pixels: usize = bands.iter().map(|band| (band.bottom - band.top) * output.width).sum();
+        let (piece, others) = rest.split_at_mut(pixels * output.channels);
         rest = others;
-        pieces.push((tiles, first, piece));
-        first = end;
+        pieces.push((bands, piece));
     }
     let arch = simd::arch();
-    pieces.into_par_iter().for_each(|(tiles, first, piece)| {
-        arch.dispatch(Run { task: &task, tiles, first, piece });
+    pieces.into_par_iter().for_each(|(bands, piece)| {
+        let part = task.part(bands);
+        simd::with_scratch((PARTS * part).div_ceil(2), |scratch| {
+            let image = &mut bytemuck::cast_slice_mut(scratch)[..PARTS * part];
+            arch.dispatch(Run { task: &task, bands, piece, image });
+        });
     });
     result
 }
 
-impl Task<'_> {
-    /// The pixel of the result after the last one of a tile.
-    fn end(&self, tile: Tile) -> usize {
-        let Tile { image, y, x, .. } = tile;
-        let Size { height, width, .. } = self.output;
-        let end = x + PIXELS;
-        let within = (y + end / self.wrap) * width + (end % self.wrap).min(width);
-        image * height * width + within.min(height * width)
-    }
-
+struct Task<'a, const PARTS: usize> {
+    unit: Unit,
+    x: &'a [f32],
+    input: Size,
+    geometry: Geometry,
+    weights: &'a Panels<PARTS>,
+    bias: &'a [f32],
+    steps: Steps,
+    output: Size,
+    /// Values of a pixel in a band's image.
+    pixel: usize,
+    /// Pixels of a row with its border.
+    wide: usize,
+    relu: bool,
 }
 
-/// The sums of some tiles, with what follows, into their piece of the result, which begins with pixel `first`.
-struct Run<'a> {
-    task: &'a Task<'a>,
-    tiles: &'a [Tile],
-    first: usize,
+/// Some bands into their piece of the result; `image` is room for theirs.
+struct Run<'a, const PARTS: usize> {
+    task: &'a Task<'a, PARTS>,
+    bands: &'a [Band],
     piece: &'a mut [f32],
+    image: &'a mut [u16],
 }
 
 /// From the first line of a cache on.
 #[repr(align(64))]
 struct Aligned(Sums);
 
-impl WithSimd for Run<'_> {
+impl<const PARTS: usize> WithSimd for Run<'_, PARTS> {
     type Output = ();
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self { task, tiles, first, piece } = self;
+        let Self { task, bands, piece, image } = self;
+        let part = image.len() / PARTS;
+        let mut tiles = Vec::new();
+        let [mut from, mut first] = [0; 2];
+        for band in bands {
+            task.fill(*band, image, part, from);
+            task.tiles(*band, from, first, &mut tiles);
+            from += task.values(*band);
+            first += (band.bottom - band.top) * task.output.width;
+        }
+        // The last tile may begin with the last pixel, and its last step with the last value.
+        for part in image.chunks_exact_mut(part) {
+            part[from..].fill(0);
+        }
         let _configured = (task.unit == Unit::Tiles).then(amx::Configured::new);
         let mut sums = Aligned([0.0; 2 * PIXELS * CHANNELS]);
+        let next = task.geometry.stride[1] * task.pixel;
         for panel in 0..task.weights.panels {
             let weights = task.weights.panel(panel);
             for pair in tiles.chunks(2) {
                 let from = [pair[0].from, pair[pair.len() - 1].from];
-                products(task.unit, task.image, from, task.next, task.steps, weights, &mut sums.0);
+                products::<PARTS>(task.unit, image, from, next, &task.steps, weights, &mut sums.0);
                 for (tile, sums) in pair.iter().zip(sums.0.chunks_exact(PIXELS * CHANNELS)) {
-                    task.finish(simd, *tile, panel, sums, first, piece);
+                    task.finish(simd, *tile, panel, sums, piece);
                 }
             }
         }
     }
 }
 
-impl Task<'_> {
+impl<const PARTS: usize> Task<'_, PARTS> {
+    /// Rows of the image of a band with so many of the result.
+    fn rows(&self, rows: usize) -> usize {
+        (rows - 1) * self.geometry.stride[0] + self.geometry.kernel[0]
+    }
+
+    /// Rows of the result for which a band's image has at most so many values.
+    fn rows_in(&self, values: usize) -> usize {
+        let rows = values / (self.wide * self.pixel);
+        rows.saturating_sub(self.geometry.kernel[0]) / self.geometry.stride[0] + 1
+    }
+
+    /// Values of the image of a band.
+    fn values(&self, band: Band) -> usize {
+        self.rows(band.bottom - band.top) * self.wide * self.pixel
+    }
+
+    /// Values of the images of some bands, with what the last tile reads beyond them, in whole lines.
+    fn part(&self, bands: &[Band]) -> usize {
+        let values: usize = bands.iter().map(|band| self.values(*band)).sum();
+        (values + PIXELS * self.geometry.stride[1] * self.pixel + CHANNELS).next_multiple_of(CHANNELS)
+    }
+
+    /// The image of a band, in parts, with zeros around it, from value `from` of each part on.
+    #[inline(always)]
+    fn fill(&self, band: Band, image: &mut [u16], part: usize, from: usize) {
+        let Size { height, width, channels, .. } = self.input;
+        let row = self.wide * self.pixel;
+        let before = self.geometry.horizontal[0] * self.pixel;
+        let inside = width * self.pixel;
+        for line in 0..self.rows(band.bottom - band.top) {
+            let y = (band.top * self.geometry.stride[0] + line).wrapping_sub(self.geometry.vertical[0]);
+            let at = from + line * row;
+            if y >= height {
+                for part in image.chunks_exact_mut(part) {
+                    part[at..][..row].fill(0);
+                }
+                continue;
+            }
+            let values = &self.x[(band.image * height + y) * width * channels..][..width * channels];
+            for part in image.chunks_exact_mut(part) {
+                part[at..][..before].fill(0);
+                part[at..][..row][before + inside..].fill(0);
+            }
+            let mut parts = image.chunks_exact_mut(part);
+            let mut lines: [&mut [u16]; PARTS] = std::array::from_fn(|_| match parts.next() {
+                Some(part) => &mut part[at + before..][..inside],
+                None => &mut [],
+            });
+            if channels == self.pixel {
+                into_parts(values, &mut lines, 0);
+                continue;
+            }
+            for (index, values) in values.chunks_exact(channels).enumerate() {
+                into_parts(values, &mut lines, index * self.pixel);
+                for line in &mut lines {
+                    line[index * self.pixel..][channels..self.pixel].fill(0);
+                }
+            }
+        }
+    }
+
+    /// All tiles of a band in the order of their pixels.
+    #[inline(always)]
+    fn tiles(&self, band: Band, from: usize, first: usize, tiles: &mut Vec<Tile>) {
+        let height = band.bottom - band.top;
+        let [down, across] = self.geometry.stride;
+        if [down, across] == [1, 1] {
+            let pixels = (height - 1) * self.wide + self.output.width;
+            tiles.extend((0..pixels).step_by(PIXELS).map(|at| Tile {
+                from: from + at * self.pixel,
+                first,
+                height,
+                y: at / self.wide,
+                x: at % self.wide,
+            }));
+            return;
+        }
+        for y in 0..height {
+            let line = from + y * down * self.wide * self.pixel;
+            tiles.extend((0..self.output.width).step_by(PIXELS).map(|x| Tile {
+                from: line + x * across * self.pixel,
+                first,
+                height,
+                y,
+                x,
+            }));
+        }
+    }
+
     /// Bias and ReLU over the sums of a tile, and into the result.
     #[inline(always)]
-    fn finish<S: Simd>(
-        &self,
-        simd: S,
-        tile: Tile,
-        panel: usize,
-        sums: &[f32],
-        first: usize,
-        piece: &mut [f32],
-    ) {
-        let Size { height, width, channels, .. } = self.output;
+    fn finish<S: Simd>(&self, simd: S, tile: Tile, panel: usize, sums: &[f32], piece: &mut [f32]) {
+        let Size { width, channels, .. } = self.output;
+        // Rows of a tile go on in the next row of the image with a stride of 1 alone.
+        let wrap = if self.geometry.stride == [1, 1] { self.wide } else { usize::MAX };
         let from = panel * CHANNELS;
         let bias = &self.bias[from..][..CHANNELS];
         let count = CHANNELS.min(channels - from);
         let [mut y, mut x] = [tile.y, tile.x];
         for sums in sums.chunks_exact(CHANNELS) {
-            if y < height && x < width {
-                let at = (tile.image * height + y) * width + x - first;
+            if y < tile.height && x < width {
+                let at = tile.first + y * width + x;
                 let pixel = &mut piece[at * channels + from..][..count];
                 for part in (0..count).step_by(2 * S::F32_LANES) {
                     let next = part + S::F32_LANES;
@@ -425,10 +495,45 @@ impl Task<'_> {
                 }
             }
             x += 1;
-            if x == self.wrap {
+            if x == wrap {
                 [y, x] = [y + 1, 0];
             }
         }
+    }
+}
+
+/// Values in parts, from value `at` of each line on.
+#[inline(always)]
+fn into_parts<const PARTS: usize>(values: &[f32], lines: &mut [&mut [u16]; PARTS], at: usize) {
+    // Lengths that are known here, so that each is a vector or two.
+    let (whole, last) = values.as_chunks::<CHANNELS>();
+    for (index, values) in whole.iter().enumerate() {
+        let mut rest = *values;
+        for line in &mut *lines {
+            let line = line[at + index * CHANNELS..].first_chunk_mut::<CHANNELS>();
+            next_part(&mut rest, line.expect("a line as long as its values"));
+        }
+    }
+    let mut rest = [0.0; CHANNELS];
+    let at = at + whole.len() * CHANNELS;
+    for (rest, value) in rest.iter_mut().zip(last) {
+        *rest = *value;
+    }
+    for line in &mut *lines {
+        let mut part = [0; CHANNELS];
+        next_part(&mut rest, &mut part);
+        for (line, part) in line[at..].iter_mut().zip(&part[..last.len()]) {
+            *line = *part;
+        }
+    }
+}
+
+/// The next part of some values, which is taken away from them.
+#[inline(always)]
+fn next_part(rest: &mut [f32; CHANNELS], part: &mut [u16; CHANNELS]) {
+    for (part, rest) in part.iter_mut().zip(rest) {
+        *part = round(*rest);
+        *rest -= f32::from_bits(u32::from(*part) << 16);
     }
 }
 
