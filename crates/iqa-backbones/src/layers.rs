@@ -4,7 +4,7 @@ use burn::module::Module;
 use burn::nn::conv::Conv2dConfig;
 use burn::nn::{Initializer, PaddingConfig2d};
 use burn::tensor::{Device, Tensor};
-use iqa_kernels::Conv2d;
+use iqa_kernels::{Conv2d, add_relu};
 use iqa_nn::{BatchNorm2d, Statistics};
 
 /// Extents of a convolution.
@@ -98,6 +98,19 @@ impl ConvNorm {
         match &self.bn {
             None => self.conv.forward_relu(x),
             Some(bn) => bn.forward_relu(self.conv.forward(x), statistics),
+        }
+    }
+
+    /// The end of a residual block.
+    pub(crate) fn forward_add_relu(
+        &self,
+        x: Tensor<4>,
+        identity: Tensor<4>,
+        statistics: Statistics,
+    ) -> Tensor<4> {
+        match &self.bn {
+            None => self.conv.forward_add_relu(x, identity),
+            Some(bn) => add_relu(bn.forward(self.conv.forward(x), statistics), identity),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
-use iqa_kernels::{add_relu, channels_first, channels_last, max_pool};
+use iqa_kernels::{channels_first, channels_last, max_pool};
 use iqa_nn::Statistics;
 
 use crate::config::Plan;
@@ -88,7 +88,7 @@ impl Block {
         let last = self.convs.len() - 1;
         let x = channels_first(x);
         let x = self.convs[..last].iter().fold(x, |x, conv| conv.forward_relu(x, statistics));
-        channels_last(add_relu(self.convs[last].forward(x, statistics), identity))
+        channels_last(self.convs[last].forward_add_relu(x, identity, statistics))
     }
 
     fn fuse(self) -> Self {

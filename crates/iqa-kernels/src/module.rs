@@ -92,7 +92,7 @@ impl Conv2d {
     /// # Panics
     /// As [`Self::forward`].
     pub fn forward_relu(&self, input: Tensor<4>) -> Tensor<4> {
-        self.run(input, Finish { relu: true, pool: false })
+        self.run(input, Finish { relu: true, ..Finish::default() })
     }
 
     /// [`Self::forward_relu`], then the largest of each 2x2 square with stride 2; an odd last row or column is
@@ -101,7 +101,38 @@ impl Conv2d {
     /// # Panics
     /// As [`Self::forward`].
     pub fn forward_relu_max_pool2(&self, input: Tensor<4>) -> Tensor<4> {
-        self.run(input, Finish { relu: true, pool: true })
+        self.run(input, Finish { relu: true, pool: true, added: None })
+    }
+
+    /// `relu(convolution + identity)`, the end of a residual block; one pass on the `flex` backend without gradients.
+    ///
+    /// # Shapes
+    /// - `identity`: as the result
+    ///
+    /// # Panics
+    /// As [`Self::forward`], and when the shape of `identity` is another.
+    pub fn forward_add_relu(&self, input: Tensor<4>, identity: Tensor<4>) -> Tensor<4> {
+        #[cfg(feature = "flex")]
+        if self.groups == 1
+            && crate::ops::serves(&input)
+            && crate::ops::serves(&identity)
+            && !input.device().is_autodiff()
+        {
+            let options = self.options(&input, Finish::default());
+            let [n, _, height, width] = input.dims();
+            let [height, width] = options.geometry.output(height, width);
+            assert_eq!(identity.dims(), [n, self.weight.dims()[0], height, width], "a sum of images of one shape");
+            let (weight, bias) = (self.weight.val(), self.bias_or_zeros());
+            return crate::ops::convolve_add_relu(input, weight, bias, identity, options);
+        }
+        crate::add_relu(self.forward(input), identity)
+    }
+
+    #[cfg(feature = "flex")]
+    fn options(&self, input: &Tensor<4>, finish: Finish<'static>) -> crate::ops::Options {
+        let [_, _, height, width] = input.dims();
+        let geometry = self.geometry(height, width);
+        crate::ops::Options { geometry, finish, cache: self.cache.clone(), kept: true }
     }
 
     /// [`Self::forward`] with `weight` in place of the layer's own, for weights that are computed from others at every
@@ -163,18 +194,18 @@ impl Conv2d {
         }
     }
 
-    fn run(&self, input: Tensor<4>, finish: Finish) -> Tensor<4> {
+    fn run(&self, input: Tensor<4>, finish: Finish<'static>) -> Tensor<4> {
         self.run_with(input, self.weight.val(), finish)
     }
 
-    fn run_with(&self, input: Tensor<4>, weight: Tensor<4>, finish: Finish) -> Tensor<4> {
-        let [_, _, height, width] = input.dims();
-        let geometry = self.geometry(height, width);
+    fn run_with(&self, input: Tensor<4>, weight: Tensor<4>, finish: Finish<'static>) -> Tensor<4> {
         #[cfg(feature = "flex")]
         if self.groups == 1 && crate::ops::serves(&input) {
-            let options = crate::ops::Options { geometry, finish, cache: self.cache.clone(), kept: true };
+            let options = self.options(&input, finish);
             return crate::ops::convolve(input, weight, self.bias_or_zeros(), options);
         }
+        let [_, _, height, width] = input.dims();
+        let geometry = self.geometry(height, width);
         let bias = self.bias.as_ref().map(Param::val);
         let mut x = conv2d(input, weight, bias, burn_options(&geometry, self.groups));
         if finish.relu {

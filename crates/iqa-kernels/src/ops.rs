@@ -66,11 +66,52 @@ impl DepthwiseOps for Flex {
     }
 }
 
+/// `relu(convolution(x) + added)`, for a device without autodiff.
+pub(crate) fn convolve_add_relu(
+    x: Tensor<4>,
+    weight: Tensor<4>,
+    bias: Tensor<1>,
+    added: Tensor<4>,
+    options: Options,
+) -> Tensor<4> {
+    let [x, added] = [x.into_dispatch(), added.into_dispatch()];
+    let [weight, bias] = [weight.into_dispatch(), bias.into_dispatch()];
+    Tensor::from_dispatch(<Dispatch as AddedOps>::convolve_add_relu(x, weight, bias, added, options))
+}
+
+/// The operation; see [`ConvOps`].
+#[backend_extension(Flex)]
+pub(crate) trait AddedOps: Backend {
+    fn convolve_add_relu(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        added: FloatTensor<Self>,
+        options: Options,
+    ) -> FloatTensor<Self>;
+}
+
+impl AddedOps for Flex {
+    fn convolve_add_relu(
+        x: FlexTensor,
+        weight: FlexTensor,
+        bias: FlexTensor,
+        added: FlexTensor,
+        options: Options,
+    ) -> FlexTensor {
+        let packed = options.cache.packed(&weight);
+        let (original, bias) = (values(&weight), values(&bias));
+        let (x, added) = (Image::of(&x), Image::of(&added));
+        let finish = Finish { added: Some(&added.values), relu: true, pool: false };
+        x.convolve(&packed.with(&original), &bias, &options.geometry, finish, options.kept)
+    }
+}
+
 /// All that a convolution needs beside its tensors.
 #[derive(Debug, Clone)]
 pub(crate) struct Options {
     pub(crate) geometry: Geometry,
-    pub(crate) finish: Finish,
+    pub(crate) finish: Finish<'static>,
     pub(crate) cache: WeightCache,
     /// Whether the weights stay what they are, so that an order that takes long to make is worth it.
     pub(crate) kept: bool,
@@ -139,7 +180,7 @@ impl<'a> Image<'a> {
         weights: &cpu::Weights<'_>,
         bias: &[f32],
         geometry: &Geometry,
-        finish: Finish,
+        finish: Finish<'_>,
         kept: bool,
     ) -> FlexTensor {
         let algorithm = match bf16::unit() {
@@ -282,7 +323,7 @@ mod autodiff {
         /// Before pooling.
         y: FlexTensor,
         geometry: Geometry,
-        finish: Finish,
+        finish: Finish<'static>,
     }
 
     impl Backward<Flex, 3> for ConvBackward {
@@ -296,7 +337,7 @@ mod autodiff {
             let above = Image::of(&given);
             let size = Image::of(&y).size;
             let unfinished = match finish {
-                Finish { pool: true, relu } => {
+                Finish { pool: true, relu, .. } => {
                     Some(cpu::max_pool2_backward(&Image::of(&y).values, size, &above.values, relu))
                 }
                 Finish { relu: true, .. } => Some(cpu::relu_backward(&Image::of(&y).values, &above.values)),

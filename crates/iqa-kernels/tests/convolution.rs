@@ -55,7 +55,7 @@ impl Case {
         Size { height, width, channels: self.out, ..self.input }
     }
 
-    fn run(&self, algorithm: Option<Algorithm>, finish: Finish) -> (Buffer, Size) {
+    fn run(&self, algorithm: Option<Algorithm>, finish: Finish<'_>) -> (Buffer, Size) {
         let packed = PackedWeights::new(self.shape());
         let (weights, bias) = (self.weights(), self.bias());
         let weights = packed.with(&weights);
@@ -257,7 +257,7 @@ fn the_error_through_vgg16_stays_small() {
             let weights: Vec<f32> = case.weights().iter().map(|weight| weight * scale).collect();
             let bias: Vec<f32> = case.bias().iter().map(|bias| bias * 0.1).collect();
             let pool = place + 1 == block.len();
-            let finish = Finish { relu: true, pool };
+            let finish = Finish { relu: true, pool, added: None };
             let packed = PackedWeights::new(case.shape());
             let found = cpu::convolve(&x, input, &packed.with(&weights), &bias, &case.geometry, finish);
 
@@ -347,10 +347,14 @@ proptest! {
     fn bf16_tiles_and_pairs_agree_with_the_definition(case in cases([1..6_usize, 1..6])) {
         let case = Case { geometry: Geometry { dilation: [1; 2], ..case.geometry }, bf16: true, ..case };
         let (expected, terms) = (case.expected(), case.terms());
+        let pooled = finished(&expected, case.output());
         for unit in Unit::all() {
             let (found, size) = case.run(Some(Algorithm::Bf16(*unit)), Finish::default());
             prop_assert_eq!(size, case.output());
             prop_assert!(error_over(&found, &expected, terms) <= DIRECT, "{:?}", unit);
+            let finish = Finish { relu: true, pool: true, added: None };
+            let (found, _) = case.run(Some(Algorithm::Bf16(*unit)), finish);
+            prop_assert!(error_over(&found, &pooled, terms / 2.0) <= DIRECT, "{:?}", unit);
         }
         let case = Case { bf16: false, ..case };
         for algorithm in split() {
@@ -367,10 +371,10 @@ proptest! {
             let (found, size) = case.run(Some(algorithm), Finish::default());
             prop_assert_eq!(size, case.output());
             prop_assert!(error_over(&found, &expected, terms) <= WINOGRAD);
-            let (found, _) = case.run(Some(algorithm), Finish { relu: true, pool: true });
+            let (found, _) = case.run(Some(algorithm), Finish { relu: true, pool: true, added: None });
             prop_assert!(error_over(&found, &pooled, terms / 2.0) <= WINOGRAD);
         }
-        let (found, _) = case.run(Some(Algorithm::Direct), Finish { relu: true, pool: true });
+        let (found, _) = case.run(Some(Algorithm::Direct), Finish { relu: true, pool: true, added: None });
         prop_assert!(error_over(&found, &pooled, terms / 2.0) <= DIRECT);
     }
 
@@ -452,7 +456,7 @@ fn neither_threads_nor_batches_change_a_result() {
         let case = Case { input, out, geometry: square(3, 1, 1), seed, bf16: false };
         let pool =
             |threads: usize| rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("a pool");
-        let finish = Finish { relu: true, pool: true };
+        let finish = Finish { relu: true, pool: true, added: None };
         let gradient = values(case.output().values(), 7);
         let gradients = |threads: usize| {
             pool(threads).install(|| {
@@ -492,6 +496,24 @@ fn channels_last_moves_every_value() {
     }
 }
 
+/// The end of a residual block, by every algorithm.
+#[test]
+fn what_is_added_comes_before_the_relu() {
+    for (seed, channels, out) in [(1, 40, 24), (2, 3, 70), (3, 128, 33)] {
+        let case = Case { input: size(2, 9, 13, channels), out, geometry: square(3, 1, 1), seed, bf16: true };
+        let added = values(case.output().values(), seed + 9);
+        let sums = case.expected().into_iter().zip(&added);
+        let expected: Vec<f64> = sums.map(|(value, added)| (value + f64::from(*added)).max(0.0)).collect();
+        let finish = Finish { added: Some(&added), relu: true, pool: false };
+        let single = [Algorithm::Direct, Algorithm::Winograd4, Algorithm::Winograd2];
+        let bf16 = Unit::all().iter().copied().map(Algorithm::Bf16);
+        for algorithm in single.into_iter().chain(bf16).chain(split()) {
+            let (found, _) = case.run(Some(algorithm), finish);
+            assert!(relative_error(&found, &expected) <= WINOGRAD, "{algorithm:?}");
+        }
+    }
+}
+
 /// As in PyTorch: a ReLU or a largest value that took a number instead would make a wrong score of an overflow.
 #[test]
 fn what_is_not_a_number_stays_so() {
@@ -508,7 +530,7 @@ fn what_is_not_a_number_stays_so() {
         let bf16 = Unit::all().iter().copied().map(Algorithm::Bf16);
         for algorithm in single.into_iter().chain(bf16).chain(split()) {
             for (pool, shrink) in [(false, 1), (true, 2)] {
-                let finish = Finish { relu: true, pool };
+                let finish = Finish { relu: true, pool, added: None };
                 let (found, size) =
                     cpu::convolve_by(algorithm, &x, input, &weights, &bias, &case.geometry, finish);
                 for y in at[0] - 1..=at[0] + 1 {

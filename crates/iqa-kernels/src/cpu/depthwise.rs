@@ -93,12 +93,7 @@ impl WithSimd for Row<'_> {
                         let from_x = starts[1] + tap_x * geometry.dilation[1] - geometry.horizontal[0];
                         let from = &image[(from_y * width + from_x) * channels + first..][..result.len()];
                         let weights = &taps[(tap_y * geometry.kernel[1] + tap_x) * padded + first..];
-                        let values = if from.len() == 2 * lanes {
-                            [simd::load::<S>(from), simd::load::<S>(&from[lanes..])]
-                        } else {
-                            let (left, right) = from.split_at(from.len().min(lanes));
-                            [simd.partial_load_f32s(left), simd.partial_load_f32s(right)]
-                        };
+                        let values = direct::read(simd, from);
                         for (half, (sum, value)) in sums.iter_mut().zip(values).enumerate() {
                             let weight = simd::load::<S>(&weights[half * lanes..]);
                             *sum = simd.mul_add_e_f32s(cap(value), weight, *sum);

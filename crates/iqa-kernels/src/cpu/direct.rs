@@ -13,7 +13,7 @@ use rayon::prelude::*;
 
 use super::simd::{self, load, panel_width, store};
 use super::weights::Panels;
-use super::{Buffer, Geometry, Size, buffers};
+use super::{Buffer, Finish, Geometry, Size, buffers};
 
 /// Most output pixels of a task.
 const TASK: usize = 96;
@@ -29,7 +29,7 @@ struct Task<'a> {
     weights: &'a Panels,
     bias: &'a [f32],
     output: Size,
-    relu: bool,
+    finish: Finish<'a>,
     gather: Option<&'a Gather>,
     blocks: &'a [Block],
     zeros: &'a [f32],
@@ -60,7 +60,7 @@ pub(super) fn convolve(
     bias: &[f32],
     geometry: &Geometry,
     output: Size,
-    relu: bool,
+    finish: Finish<'_>,
 ) -> Buffer {
     let mut result = buffers::take(output.values());
     if result.is_empty() {
@@ -78,7 +78,7 @@ pub(super) fn convolve(
         weights,
         bias: &padded_bias,
         output,
-        relu,
+        finish,
         gather: gather.as_ref(),
         blocks: &blocks,
         zeros: &zeros,
@@ -192,7 +192,7 @@ impl Run<'_> {
                         }
                     }
                     if index + 1 == task.blocks.len() {
-                        task.finish(simd, panel, &part, &mut piece[start * channels..]);
+                        task.finish(simd, panel, &part, first + start, &mut piece[start * channels..]);
                     } else {
                         for (part, sum) in part.iter().zip(sums.chunks_exact_mut(width)) {
                             store::<S>(sum, part[0]);
@@ -217,6 +217,18 @@ pub(super) fn write<S: Simd>(simd: S, target: &mut [f32], left: S::f32s, right: 
         simd.partial_store_f32s(&mut target[lanes..], right);
     } else {
         simd.partial_store_f32s(target, left);
+    }
+}
+
+/// Two vectors, as far as there are values; else zeros.
+#[inline(always)]
+pub(super) fn read<S: Simd>(simd: S, values: &[f32]) -> [S::f32s; 2] {
+    let lanes = S::F32_LANES;
+    if values.len() >= 2 * lanes {
+        [load::<S>(values), load::<S>(&values[lanes..])]
+    } else {
+        let (left, right) = values.split_at(values.len().min(lanes));
+        [simd.partial_load_f32s(left), simd.partial_load_f32s(right)]
     }
 }
 
@@ -298,22 +310,29 @@ impl Task<'_> {
         }
     }
 
-    /// Bias and ReLU over the sums of some pixels, and into the result.
+    /// Bias, and what follows, over the sums of some pixels from `at` on, and into the result.
     #[inline(always)]
     fn finish<S: Simd, const ROWS: usize>(
         &self,
         simd: S,
         panel: usize,
         sums: &[[S::f32s; 2]; ROWS],
+        at: usize,
         pixels: &mut [f32],
     ) {
         let width = panel_width::<S>();
+        let channels = self.output.channels;
         let bias = &self.bias[panel * width..][..width];
         let bias = [load::<S>(bias), load::<S>(&bias[S::F32_LANES..])];
-        for (pixel, sums) in pixels.chunks_exact_mut(self.output.channels).zip(sums) {
+        for (index, (pixel, sums)) in pixels.chunks_exact_mut(channels).zip(sums).enumerate() {
             let mut left = simd.add_f32s(sums[0], bias[0]);
             let mut right = simd.add_f32s(sums[1], bias[1]);
-            if self.relu {
+            if let Some(added) = self.finish.added {
+                let added = read(simd, &added[(at + index) * channels..][..channels][panel * width..]);
+                left = simd.add_f32s(left, added[0]);
+                right = simd.add_f32s(right, added[1]);
+            }
+            if self.finish.relu {
                 [left, right] = [simd::relu(simd, left), simd::relu(simd, right)];
             }
             write(simd, &mut pixel[panel * width..], left, right);

@@ -114,8 +114,10 @@ pub fn channels_last(x: &[f32], size: Size) -> Buffer {
 }
 
 /// What follows the sum in the same pass.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Finish {
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Finish<'a> {
+    /// Added first, as large as the result; not with `pool`.
+    pub added: Option<&'a [f32]>,
     /// Negative values become zero.
     pub relu: bool,
     /// The largest of each 2x2 square, stride 2; an odd last row or column is dropped.
@@ -167,7 +169,13 @@ impl Algorithm {
     pub fn choose_for_kept(geometry: &Geometry, input: Size, channels_out: usize) -> Self {
         let single = Self::choose(geometry, input, channels_out);
         let products = geometry.kernel.iter().product::<usize>() * channels_out;
-        let worth = single == Self::Direct && geometry.dilation == [1, 1] && products >= 128;
+        let [height, width] = geometry.output(input.height, input.width);
+        let worth = match single {
+            Self::Direct => geometry.dilation == [1, 1] && products >= 128,
+            // Few tiles for the weights that Winograd's read, nearly three times as many bytes.
+            Self::Winograd4 => input.images * height.div_ceil(4) * width.div_ceil(4) < 64,
+            _ => false,
+        };
         if worth && Unit::all().contains(&Unit::Tiles) { Self::Split } else { single }
     }
 
@@ -190,7 +198,7 @@ pub fn convolve(
     weights: &Weights<'_>,
     bias: &[f32],
     geometry: &Geometry,
-    finish: Finish,
+    finish: Finish<'_>,
 ) -> (Buffer, Size) {
     let algorithm = Algorithm::choose(geometry, input, weights.channels_out());
     convolve_by(algorithm, x, input, weights, bias, geometry, finish)
@@ -199,7 +207,7 @@ pub fn convolve(
 /// [`convolve`] by the algorithm named.
 ///
 /// # Panics
-/// When sizes do not match, a Winograd algorithm is asked for another convolution than 3x3 with stride 1, or bf16 for one
+/// When sizes do not match, something is added before a pooling, a Winograd algorithm is asked for another convolution than 3x3 with stride 1, or bf16 for one
 /// with dilation or where [`Unit::all`] has no such unit.
 pub fn convolve_by(
     algorithm: Algorithm,
@@ -208,14 +216,16 @@ pub fn convolve_by(
     weights: &Weights<'_>,
     bias: &[f32],
     geometry: &Geometry,
-    finish: Finish,
+    finish: Finish<'_>,
 ) -> (Buffer, Size) {
     assert_eq!(x.len(), input.values(), "an image of another size");
     assert_eq!(input.channels, weights.channels_in(), "channels of another number");
     assert_eq!(bias.len(), weights.channels_out(), "bias of another length");
     let [height, width] = geometry.output(input.height, input.width);
     let full = Size { images: input.images, height, width, channels: weights.channels_out() };
-    let pooled = |result: Buffer| if finish.pool { max_pool2(&result, full) } else { (result, full) };
+    if let Some(added) = finish.added {
+        assert!(added.len() == full.values() && !finish.pool, "a sum of images of one size, not pooled");
+    }
     match algorithm {
         Algorithm::Winograd4 => winograd::convolve::<winograd::F4, 6, 4>(
             x,
@@ -236,17 +246,18 @@ pub fn convolve_by(
             finish,
         ),
         Algorithm::Direct => {
-            pooled(direct::convolve(x, input, weights.direct(), bias, geometry, full, finish.relu))
+            let result = direct::convolve(x, input, weights.direct(), bias, geometry, full, finish);
+            if finish.pool { max_pool2(&result, full) } else { (result, full) }
         }
         Algorithm::Bf16(unit) => {
             assert!(Unit::all().contains(&unit), "this processor has no {unit:?}");
             assert_eq!(geometry.dilation, [1, 1], "bf16 is for convolutions without dilation");
-            pooled(bf16::convolve(unit, x, input, weights.bf16(), bias, geometry, full, finish.relu))
+            bf16::convolve(unit, x, input, weights.bf16(), bias, geometry, full, finish)
         }
         Algorithm::Split => {
             assert!(Unit::all().contains(&Unit::Tiles), "this processor has no tiles");
             assert_eq!(geometry.dilation, [1, 1], "tiles are for convolutions without dilation");
-            pooled(bf16::convolve(Unit::Tiles, x, input, weights.split(), bias, geometry, full, finish.relu))
+            bf16::convolve(Unit::Tiles, x, input, weights.split(), bias, geometry, full, finish)
         }
     }
 }

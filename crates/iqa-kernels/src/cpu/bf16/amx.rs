@@ -60,19 +60,47 @@ mod tiles {
     const BYTES: usize = size_of::<u16>();
     const _: () = assert!(CHANNELS * BYTES == 64 && STEP * BYTES == 2048);
 
-    /// The four sums of two tiles of pixels, in registers 4 and 5, and two of channels, in 6 and 7.
-    macro_rules! add_all {
-        () => {
-            "tdpbf16ps tmm0, tmm4, tmm6\ntdpbf16ps tmm1, tmm4, tmm7\ntdpbf16ps tmm2, tmm5, tmm6\ntdpbf16ps tmm3, tmm5, tmm7"
-        };
-    }
-
-    /// Tiles of channels from `weights` on, one after the other.
-    macro_rules! load_weights {
+    /// Other weights, in registers 6 and 7, for the pixels in 4 and 5. Each register is loaded as late as it is needed, so that
+    /// loads of the next products go on beside these.
+    macro_rules! with_weights {
         ($at:literal, $next:literal) => {
             concat!(
                 "tileloadd tmm6, [{weights} + {row}*1 + ", $at, "]\n",
-                "tileloadd tmm7, [{weights} + {row}*1 + ", $next, "]"
+                "tdpbf16ps tmm0, tmm4, tmm6\n",
+                "tdpbf16ps tmm2, tmm5, tmm6\n",
+                "tileloadd tmm7, [{weights} + {row}*1 + ", $next, "]\n",
+                "tdpbf16ps tmm1, tmm4, tmm7\n",
+                "tdpbf16ps tmm3, tmm5, tmm7"
+            )
+        };
+    }
+
+    /// Other pixels, in registers 4 and 5, for the weights in 6 and 7.
+    macro_rules! with_pixels {
+        () => {
+            concat!(
+                "tileloadd tmm4, [{left} + {next}*1]\n",
+                "tdpbf16ps tmm0, tmm4, tmm6\n",
+                "tdpbf16ps tmm1, tmm4, tmm7\n",
+                "tileloadd tmm5, [{right} + {next}*1]\n",
+                "tdpbf16ps tmm2, tmm5, tmm6\n",
+                "tdpbf16ps tmm3, tmm5, tmm7"
+            )
+        };
+    }
+
+    /// Other ones of both, the weights at the beginning.
+    macro_rules! with_both {
+        () => {
+            concat!(
+                "tileloadd tmm4, [{left} + {next}*1]\n",
+                "tileloadd tmm6, [{weights} + {row}*1]\n",
+                "tdpbf16ps tmm0, tmm4, tmm6\n",
+                "tileloadd tmm7, [{weights} + {row}*1 + 1024]\n",
+                "tdpbf16ps tmm1, tmm4, tmm7\n",
+                "tileloadd tmm5, [{right} + {next}*1]\n",
+                "tdpbf16ps tmm2, tmm5, tmm6\n",
+                "tdpbf16ps tmm3, tmm5, tmm7"
             )
         };
     }
@@ -111,12 +139,9 @@ mod tiles {
                 "tilezero tmm3",
                 "2:",
                 "mov {from}, [{offsets}]",
-                "lea {tile}, [{first} + 2*{from}]",
-                "tileloadd tmm4, [{tile} + {next}*1]",
-                "lea {tile}, [{second} + 2*{from}]",
-                "tileloadd tmm5, [{tile} + {next}*1]",
-                load_weights!("0", "1024"),
-                add_all!(),
+                "lea {left}, [{first} + 2*{from}]",
+                "lea {right}, [{second} + 2*{from}]",
+                with_both!(),
                 "add {weights}, 2048",
                 "add {offsets}, 8",
                 "cmp {offsets}, {end}",
@@ -131,7 +156,8 @@ mod tiles {
                 row = inout(reg) 64_usize => _,
                 sums = in(reg) sums.as_mut_ptr(),
                 from = out(reg) _,
-                tile = out(reg) _,
+                left = out(reg) _,
+                right = out(reg) _,
                 out("tmm0") _, out("tmm1") _, out("tmm2") _, out("tmm3") _,
                 out("tmm4") _, out("tmm5") _, out("tmm6") _, out("tmm7") _,
                 options(nostack),
@@ -162,26 +188,16 @@ mod tiles {
                 "mov {from}, [{offsets}]",
                 "lea {left}, [{first} + 2*{from}]",
                 "lea {right}, [{second} + 2*{from}]",
-                "tileloadd tmm4, [{left} + {next}*1]",
-                "tileloadd tmm5, [{right} + {next}*1]",
-                load_weights!("0", "1024"),
-                add_all!(),
+                with_both!(),
                 "sub {left}, {part}",
                 "sub {right}, {part}",
-                "tileloadd tmm4, [{left} + {next}*1]",
-                "tileloadd tmm5, [{right} + {next}*1]",
-                add_all!(),
-                load_weights!("2048", "3072"),
-                add_all!(),
+                with_pixels!(),
+                with_weights!("2048", "3072"),
                 "sub {left}, {part}",
                 "sub {right}, {part}",
-                "tileloadd tmm4, [{left} + {next}*1]",
-                "tileloadd tmm5, [{right} + {next}*1]",
-                add_all!(),
-                load_weights!("4096", "5120"),
-                add_all!(),
-                load_weights!("0", "1024"),
-                add_all!(),
+                with_pixels!(),
+                with_weights!("4096", "5120"),
+                with_weights!("0", "1024"),
                 "add {weights}, 6144",
                 "add {offsets}, 8",
                 "cmp {offsets}, {end}",

@@ -16,7 +16,7 @@ use pulp::{Simd, WithSimd, bytemuck};
 use rayon::prelude::*;
 
 use super::simd::{self, load};
-use super::{Buffer, Geometry, Size, buffers, direct};
+use super::{Buffer, Finish, Geometry, Size, buffers, direct};
 
 /// Pixels of a tile.
 const PIXELS: usize = 16;
@@ -73,7 +73,12 @@ impl Cut {
 
     /// Values of a pixel in memory.
     fn pixel(self) -> usize {
-        if self.rows { self.channels } else { self.channels.next_multiple_of(CHANNELS) }
+        if self.rows {
+            return self.channels;
+        }
+        // An odd number of cache lines: neighbours at an even distance would share a few places of the first-level cache.
+        let lines = self.channels.div_ceil(CHANNELS);
+        CHANNELS * if lines >= 4 { lines | 1 } else { lines }
     }
 
     /// Values in a row that steps go over, and how many of those there are.
@@ -87,13 +92,14 @@ impl Cut {
         run.div_ceil(CHANNELS) * count
     }
 
-    /// Where each step's values begin, from the first tap's on.
+    /// Where each step's values begin, from the first tap's on. Taps of the same channels follow one another: most of their values
+    /// are the same ones, which then are in the first-level cache.
     fn offsets(self, row: usize) -> Vec<usize> {
         let [run, count] = self.runs();
         let wide = if self.rows { 1 } else { self.kernel[1] };
         let start = |at: usize| at / wide * row + at % wide * self.pixel();
-        (0..count)
-            .flat_map(|at| (0..run.div_ceil(CHANNELS)).map(move |part| start(at) + part * CHANNELS))
+        (0..run.div_ceil(CHANNELS))
+            .flat_map(|part| (0..count).map(move |at| start(at) + part * CHANNELS))
             .collect()
     }
 }
@@ -103,18 +109,22 @@ impl<const PARTS: usize> Panels<PARTS> {
     pub(super) fn new(original: &[f32], shape: [usize; 4]) -> Self {
         let [out, into, high, wide] = shape;
         let cut = Cut::new(into, [high, wide]);
-        let [run, _] = cut.runs();
-        let (pieces, steps, panels) = (run.div_ceil(CHANNELS), cut.steps(), out.div_ceil(CHANNELS));
+        let [run, runs] = cut.runs();
+        let (steps, panels) = (cut.steps(), out.div_ceil(CHANNELS));
         let mut values = buffers::take(panels * steps * PARTS * STEP / 2);
         let lines = halves_mut(&mut values).par_chunks_mut(PARTS * STEP).enumerate();
         let arch = simd::arch();
         lines.for_each(|(index, values)| {
             let [panel, step] = [index / steps, index % steps];
-            let [at, from] = [step / pieces, step % pieces * CHANNELS];
+            let [at, from] = [step % runs, step / runs * CHANNELS];
             let len = CHANNELS.min(run - from);
             arch.dispatch(Packed::<PARTS> { original, shape, cut, panel, at, from, len, values });
         });
         Self { values, steps, panels }
+    }
+
+    fn bytes(&self) -> usize {
+        size_of_val(&*self.values)
     }
 
     fn panel(&self, panel: usize) -> &[u16] {
@@ -201,8 +211,8 @@ struct Tile {
     from: usize,
     /// The first pixel of its band in the task's piece of the result.
     first: usize,
-    /// Rows of its band.
-    height: usize,
+    band: Band,
+    /// In its band.
     y: usize,
     /// May be outside the result, under the border.
     x: usize,
@@ -246,7 +256,7 @@ fn products<const PARTS: usize>(
     }
 }
 
-/// [`super::convolve`] by products of bf16 values, without pooling; without dilation. With one part the values are rounded to
+/// [`super::convolve`] by products of bf16 values, without dilation. With one part the values are rounded to
 /// bf16. With three they are exact, and of the nine products of their parts six are computed: the others are smaller than an
 /// f32's last digit.
 #[allow(clippy::too_many_arguments)]
@@ -257,12 +267,16 @@ pub(super) fn convolve<const PARTS: usize>(
     weights: &Panels<PARTS>,
     bias: &[f32],
     geometry: &Geometry,
-    output: Size,
-    relu: bool,
-) -> Buffer {
-    let mut result = buffers::take(output.values());
+    full: Size,
+    finish: Finish<'_>,
+) -> (Buffer, Size) {
+    // Rows and columns that a pooling leaves out are not computed.
+    let square = if finish.pool { 2 } else { 1 };
+    let pooled = Size { height: full.height / square, width: full.width / square, ..full };
+    let output = Size { height: square * pooled.height, width: square * pooled.width, ..full };
+    let mut result = buffers::take(pooled.values());
     if result.is_empty() {
-        return result;
+        return (result, pooled);
     }
     let mut padded_bias = vec![0.0; weights.panels * CHANNELS];
     padded_bias[..bias.len()].copy_from_slice(bias);
@@ -280,28 +294,32 @@ pub(super) fn convolve<const PARTS: usize>(
         output,
         pixel,
         wide,
-        relu,
+        finish,
+        square,
     };
     // The images of a task stay in the second-level cache from one panel of the weights to the next.
     let room = simd::second_level_cache() / 2 / (PARTS * size_of::<u16>());
     let rows = task.rows_in(room).clamp(1, output.height);
-    // Bands of equal height, and enough work for some threads.
-    let bands = output.height.div_ceil(rows).max(8_usize.div_ceil(output.images)).min(output.height);
+    // Bands of equal height, and enough work for all threads; few where the weights are many, which each task reads.
+    let tasks = if weights.bytes() > simd::second_level_cache() / 4 { rayon::current_num_threads() } else { 8 };
+    let bands = output.height.div_ceil(rows).max(tasks.div_ceil(output.images)).min(pooled.height);
     let bands: Vec<Band> = (0..output.images)
         .flat_map(|image| {
             (0..bands).map(move |band| Band {
                 image,
-                top: band * output.height / bands,
-                bottom: (band + 1) * output.height / bands,
+                top: band * pooled.height / bands * square,
+                bottom: (band + 1) * pooled.height / bands * square,
             })
         })
         .collect();
-    let together = (room / task.values(bands[0])).clamp(1, bands.len().div_ceil(8));
+    let values: usize = bands.iter().map(|band| task.values(*band)).sum();
+    let tasks = values.div_ceil(room).max(tasks).next_multiple_of(rayon::current_num_threads()).min(bands.len());
     let mut rest = &mut result[..];
     let mut pieces = Vec::new();
-    for bands in bands.chunks(together) {
-        let pixels: usize = bands.iter().map(|band| (band.bottom - band.top) * output.width).sum();
-        let (piece, others) = rest.split_at_mut(pixels * output.channels);
+    for index in 0..tasks {
+        let bands = &bands[index * bands.len() / tasks..(index + 1) * bands.len() / tasks];
+        let rows: usize = bands.iter().map(|band| (band.bottom - band.top) / square).sum();
+        let (piece, others) = rest.split_at_mut(rows * pooled.width * output.channels);
         rest = others;
         pieces.push((bands, piece));
     }
@@ -313,7 +331,7 @@ pub(super) fn convolve<const PARTS: usize>(
             arch.dispatch(Run { task: &task, bands, piece, image });
         });
     });
-    result
+    (result, pooled)
 }
 
 struct Task<'a, const PARTS: usize> {
@@ -329,7 +347,9 @@ struct Task<'a, const PARTS: usize> {
     pixel: usize,
     /// Pixels of a row with its border.
     wide: usize,
-    relu: bool,
+    finish: Finish<'a>,
+    /// Side of the squares of the result that are one pixel of it in the end.
+    square: usize,
 }
 
 /// Some bands into their piece of the result; `image` is room for theirs.
@@ -357,7 +377,7 @@ impl<const PARTS: usize> WithSimd for Run<'_, PARTS> {
             task.fill(*band, image, part, from);
             task.tiles(*band, from, first, &mut tiles);
             from += task.values(*band);
-            first += (band.bottom - band.top) * task.output.width;
+            first += (band.bottom - band.top) / task.square * (task.output.width / task.square);
         }
         // The last tile may begin with the last pixel, and its last step with the last value.
         for part in image.chunks_exact_mut(part) {
@@ -366,13 +386,18 @@ impl<const PARTS: usize> WithSimd for Run<'_, PARTS> {
         let _configured = (task.unit == Unit::Tiles).then(amx::Configured::new);
         let mut sums = Aligned([0.0; 2 * PIXELS * CHANNELS]);
         let next = task.geometry.stride[1] * task.pixel;
-        for panel in 0..task.weights.panels {
-            let weights = task.weights.panel(panel);
-            for pair in tiles.chunks(2) {
-                let from = [pair[0].from, pair[pair.len() - 1].from];
-                products::<PARTS>(task.unit, image, from, next, &task.steps, weights, &mut sums.0);
-                for (tile, sums) in pair.iter().zip(sums.0.chunks_exact(PIXELS * CHANNELS)) {
-                    task.finish(simd, *tile, panel, sums, piece);
+        // Where all weights stay in the cache few pixels go through them at a time: their results are then written, and what is
+        // added read, in one stretch of memory. Else each panel is read once for all pixels.
+        let together = if task.weights.bytes() <= simd::second_level_cache() / 2 { 16 } else { tiles.len() };
+        for tiles in tiles.chunks(together) {
+            for panel in 0..task.weights.panels {
+                let weights = task.weights.panel(panel);
+                for pair in tiles.chunks(2) {
+                    let from = [pair[0].from, pair[pair.len() - 1].from];
+                    products::<PARTS>(task.unit, image, from, next, &task.steps, weights, &mut sums.0);
+                    for (tile, sums) in pair.iter().zip(sums.0.chunks_exact(PIXELS * CHANNELS)) {
+                        task.finish(simd, *tile, panel, sums, piece);
+                    }
                 }
             }
         }
@@ -451,7 +476,7 @@ impl<const PARTS: usize> Task<'_, PARTS> {
             tiles.extend((0..pixels).step_by(PIXELS).map(|at| Tile {
                 from: from + at * self.pixel,
                 first,
-                height,
+                band,
                 y: at / self.wide,
                 x: at % self.wide,
             }));
@@ -462,42 +487,58 @@ impl<const PARTS: usize> Task<'_, PARTS> {
             tiles.extend((0..self.output.width).step_by(PIXELS).map(|x| Tile {
                 from: line + x * across * self.pixel,
                 first,
-                height,
+                band,
                 y,
                 x,
             }));
         }
     }
 
-    /// Bias and ReLU over the sums of a tile, and into the result.
+    /// Bias, and what follows, over the sums of a tile, and into the result.
     #[inline(always)]
     fn finish<S: Simd>(&self, simd: S, tile: Tile, panel: usize, sums: &[f32], piece: &mut [f32]) {
         let Size { width, channels, .. } = self.output;
+        let Band { image, top, bottom } = tile.band;
         // Rows of a tile go on in the next row of the image with a stride of 1 alone.
         let wrap = if self.geometry.stride == [1, 1] { self.wide } else { usize::MAX };
         let from = panel * CHANNELS;
         let bias = &self.bias[from..][..CHANNELS];
         let count = CHANNELS.min(channels - from);
-        let [mut y, mut x] = [tile.y, tile.x];
-        for sums in sums.chunks_exact(CHANNELS) {
-            if y < tile.height && x < width {
-                let at = tile.first + y * width + x;
+        let square = self.square;
+        let [mut row, mut y, mut x] = [0, tile.y, tile.x];
+        // A stretch of each row of the image that the tile goes over.
+        while row < PIXELS && y < bottom - top {
+            let len = (PIXELS - row).min(wrap - x);
+            let inside = len.min(width.saturating_sub(x));
+            let first = tile.first + y / square * (width / square);
+            let from_added = ((image * self.output.height + top + y) * width + x) * channels + from;
+            for (index, sums) in sums[row * CHANNELS..].chunks_exact(CHANNELS).enumerate().take(inside) {
+                let at = if square == 1 { first + x + index } else { first + (x + index) / 2 };
                 let pixel = &mut piece[at * channels + from..][..count];
                 for part in (0..count).step_by(2 * S::F32_LANES) {
                     let next = part + S::F32_LANES;
                     let mut left = simd.add_f32s(load::<S>(&sums[part..]), load::<S>(&bias[part..]));
                     let mut right = simd.add_f32s(load::<S>(&sums[next..]), load::<S>(&bias[next..]));
-                    if self.relu {
+                    if let Some(added) = self.finish.added {
+                        let added = &added[from_added + index * channels..][..count];
+                        let added = direct::read(simd, &added[part..]);
+                        left = simd.add_f32s(left, added[0]);
+                        right = simd.add_f32s(right, added[1]);
+                    }
+                    if self.finish.relu {
                         left = simd::relu(simd, left);
                         right = simd::relu(simd, right);
+                    }
+                    // The first pixel of a square comes first.
+                    if square == 2 && (y | (x + index)) & 1 == 1 {
+                        let largest = direct::read(simd, &pixel[part..]);
+                        left = simd::larger(simd, left, largest[0]);
+                        right = simd::larger(simd, right, largest[1]);
                     }
                     direct::write(simd, &mut pixel[part..], left, right);
                 }
             }
-            x += 1;
-            if x == wrap {
-                [y, x] = [y + 1, 0];
-            }
+            [row, y, x] = [row + len, y + 1, 0];
         }
     }
 }

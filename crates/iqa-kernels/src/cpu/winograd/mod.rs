@@ -55,7 +55,7 @@ struct Task<'a, T, const IN: usize, const OUT: usize> {
     weights: &'a Panels,
     bias: &'a [f32],
     full: Size,
-    finish: Finish,
+    finish: Finish<'a>,
     /// Tiles in a row.
     per_row: usize,
     /// Input channels, filled up to whole vectors.
@@ -70,7 +70,7 @@ pub(super) fn convolve<T: Transform<IN, OUT>, const IN: usize, const OUT: usize>
     bias: &[f32],
     geometry: &Geometry,
     full: Size,
-    finish: Finish,
+    finish: Finish<'_>,
 ) -> (Buffer, Size) {
     assert!(geometry.is_plain_3x3(), "Winograd tiles are for 3x3 kernels with stride 1");
     let shrink = if finish.pool { 2 } else { 1 };
@@ -407,11 +407,11 @@ impl<T: Transform<IN, OUT>, const IN: usize, const OUT: usize> Task<'_, T, IN, O
         let lanes = S::F32_LANES;
         let zero = simd.splat_f32s(0.0);
         let shrink = self.shrink();
-        let (row, column) = (rows[tile / self.per_row], tile % self.per_row);
+        let (row_of_tile, column) = (rows[tile / self.per_row], tile % self.per_row);
         let whole = self.full.height / shrink;
         let at = |row: TileRow| row.image * whole + row.row * OUT / shrink;
-        let above = at(row) - at(rows[0]);
-        let height = OUT.min(self.full.height - row.row * OUT) / shrink;
+        let above = at(row_of_tile) - at(rows[0]);
+        let height = OUT.min(self.full.height - row_of_tile.row * OUT) / shrink;
         let width = OUT.min(self.full.width - column * OUT) / shrink;
         let row_len = self.full.width / shrink * channels;
         let mut columns = [[zero; IN]; OUT];
@@ -447,7 +447,7 @@ impl<T: Transform<IN, OUT>, const IN: usize, const OUT: usize> Task<'_, T, IN, O
             }
             for value in values.iter_mut().take(OUT / shrink).flat_map(|row| &mut row[..OUT / shrink]) {
                 *value = simd.add_f32s(*value, bias);
-                if self.finish.relu {
+                if self.finish.relu && self.finish.added.is_none() {
                     *value = simd::relu(simd, *value);
                 }
             }
@@ -455,11 +455,21 @@ impl<T: Transform<IN, OUT>, const IN: usize, const OUT: usize> Task<'_, T, IN, O
             for (y, row) in values.iter().enumerate().take(height) {
                 let start = (above + y) * row_len + column * OUT / shrink * channels;
                 let pixels = &mut piece[start..start + width * channels];
-                for (pixel, value) in pixels.chunks_exact_mut(channels).zip(row) {
+                for (x, (pixel, value)) in pixels.chunks_exact_mut(channels).zip(row).enumerate() {
+                    let mut value = *value;
+                    if let Some(added) = self.finish.added {
+                        let at = (at(row_of_tile) + y) * row_len + (column * OUT + x) * channels;
+                        let added = &added[at..][..channels][from..];
+                        let added = if full { load::<S>(added) } else { simd.partial_load_f32s(added) };
+                        value = simd.add_f32s(value, added);
+                        if self.finish.relu {
+                            value = simd::relu(simd, value);
+                        }
+                    }
                     if full {
-                        store::<S>(&mut pixel[from..], *value);
+                        store::<S>(&mut pixel[from..], value);
                     } else {
-                        simd.partial_store_f32s(&mut pixel[from..], *value);
+                        simd.partial_store_f32s(&mut pixel[from..], value);
                     }
                 }
             }
