@@ -157,19 +157,17 @@ impl<const PARTS: usize> WithSimd for Packed<'_, PARTS> {
         for lane in 0..CHANNELS {
             let o = panel * CHANNELS + lane;
             // Weights of channels that are not there are zeros.
-            let mut rest = [0.0; CHANNELS];
+            let mut kernel = [0.0; CHANNELS];
             if o < out {
                 let kernels = &original[o * into * area..][..into * area];
-                for (place, rest) in rest.iter_mut().enumerate().take(len) {
+                for (place, value) in kernel.iter_mut().enumerate().take(len) {
                     let place = from + place;
                     let [tap, i] =
                         if cut.rows { [at * wide + place / into, place % into] } else { [at, place] };
-                    *rest = kernels[i * area + tap];
+                    *value = kernels[i * area + tap];
                 }
             }
-            for values in values.chunks_exact_mut(STEP) {
-                let mut part = [0; CHANNELS];
-                next_part(&mut rest, &mut part);
+            for (values, part) in values.chunks_exact_mut(STEP).zip(split::<PARTS>(&kernel)) {
                 let half = &mut values[lane / PIXELS * (STEP / 2)..][..STEP / 2];
                 for (pair, values) in part.as_chunks::<2>().0.iter().zip(half.chunks_exact_mut(CHANNELS)) {
                     values[2 * (lane % PIXELS)..][..2].copy_from_slice(pair);
@@ -191,9 +189,12 @@ fn halves_mut(values: &mut Buffer) -> &mut [u16] {
 /// The nearest bf16 value, of two the even one; what is not a number stays so.
 #[inline(always)]
 fn round(value: f32) -> u16 {
-    let bits = value.to_bits();
-    let rounded = bits.wrapping_add(0x7fff + (bits >> 16 & 1)) >> 16;
-    if value.is_nan() { 0x7fc0 } else { rounded as u16 }
+    if value.is_nan() { 0x7fc0 } else { nearest(value.to_bits()) }
+}
+
+#[inline(always)]
+fn nearest(bits: u32) -> u16 {
+    (bits.wrapping_add(0x7fff + (bits >> 16 & 1)) >> 16) as u16
 }
 
 /// Rows `top..bottom` of the result of one image.
@@ -280,14 +281,25 @@ pub(super) fn convolve<const PARTS: usize>(
     }
     let mut padded_bias = vec![0.0; weights.panels * CHANNELS];
     padded_bias[..bias.len()].copy_from_slice(bias);
+    // Of single taps the pixels between them are not looked at: what is left is an image like any other.
+    let alone = geometry.kernel == [1, 1] && geometry.vertical == [0, 0] && geometry.horizontal == [0, 0];
+    let (skip, lines, columns) = if alone {
+        (geometry.stride, full.height, full.width)
+    } else {
+        ([1, 1], input.height, input.width)
+    };
+    let geometry = Geometry { stride: if alone { [1, 1] } else { geometry.stride }, ..*geometry };
     let cut = Cut::new(input.channels, geometry.kernel);
     let pixel = cut.pixel();
-    let wide = input.width + geometry.horizontal[0] + geometry.horizontal[1];
+    let wide = columns + geometry.horizontal[0] + geometry.horizontal[1];
     let task = Task {
         unit,
         x,
         input,
-        geometry: *geometry,
+        geometry,
+        skip,
+        lines,
+        columns,
         weights,
         bias: &padded_bias,
         steps: Steps::new(cut.offsets(wide * pixel)),
@@ -339,6 +351,10 @@ struct Task<'a, const PARTS: usize> {
     x: &'a [f32],
     input: Size,
     geometry: Geometry,
+    /// Every how many rows and columns of `x` are looked at, and how many those are.
+    skip: [usize; 2],
+    lines: usize,
+    columns: usize,
     weights: &'a Panels<PARTS>,
     bias: &'a [f32],
     steps: Steps,
@@ -433,17 +449,18 @@ impl<const PARTS: usize> Task<'_, PARTS> {
         let Size { height, width, channels, .. } = self.input;
         let row = self.wide * self.pixel;
         let before = self.geometry.horizontal[0] * self.pixel;
-        let inside = width * self.pixel;
+        let inside = self.columns * self.pixel;
         for line in 0..self.rows(band.bottom - band.top) {
             let y = (band.top * self.geometry.stride[0] + line).wrapping_sub(self.geometry.vertical[0]);
             let at = from + line * row;
-            if y >= height {
+            if y >= self.lines {
                 for part in image.chunks_exact_mut(part) {
                     part[at..][..row].fill(0);
                 }
                 continue;
             }
-            let values = &self.x[(band.image * height + y) * width * channels..][..width * channels];
+            let values = (band.image * height + y * self.skip[0]) * width * channels;
+            let values = &self.x[values..][..width * channels];
             for part in image.chunks_exact_mut(part) {
                 part[at..][..before].fill(0);
                 part[at..][..row][before + inside..].fill(0);
@@ -453,11 +470,11 @@ impl<const PARTS: usize> Task<'_, PARTS> {
                 Some(part) => &mut part[at + before..][..inside],
                 None => &mut [],
             });
-            if channels == self.pixel {
+            if channels == self.pixel && self.skip[1] == 1 {
                 into_parts(values, &mut lines, 0);
                 continue;
             }
-            for (index, values) in values.chunks_exact(channels).enumerate() {
+            for (index, values) in values.chunks_exact(channels).step_by(self.skip[1]).enumerate() {
                 into_parts(values, &mut lines, index * self.pixel);
                 for line in &mut lines {
                     line[index * self.pixel..][channels..self.pixel].fill(0);
@@ -549,33 +566,45 @@ fn into_parts<const PARTS: usize>(values: &[f32], lines: &mut [&mut [u16]; PARTS
     // Lengths that are known here, so that each is a vector or two.
     let (whole, last) = values.as_chunks::<CHANNELS>();
     for (index, values) in whole.iter().enumerate() {
-        let mut rest = *values;
-        for line in &mut *lines {
+        let parts = split::<PARTS>(values);
+        for (line, part) in lines.iter_mut().zip(parts) {
             let line = line[at + index * CHANNELS..].first_chunk_mut::<CHANNELS>();
-            next_part(&mut rest, line.expect("a line as long as its values"));
+            *line.expect("a line as long as its values") = part;
         }
     }
-    let mut rest = [0.0; CHANNELS];
-    let at = at + whole.len() * CHANNELS;
-    for (rest, value) in rest.iter_mut().zip(last) {
-        *rest = *value;
+    if last.is_empty() {
+        return;
     }
-    for line in &mut *lines {
-        let mut part = [0; CHANNELS];
-        next_part(&mut rest, &mut part);
+    let mut values = [0.0; CHANNELS];
+    for (value, last) in values.iter_mut().zip(last) {
+        *value = *last;
+    }
+    let at = at + whole.len() * CHANNELS;
+    for (line, part) in lines.iter_mut().zip(split::<PARTS>(&values)) {
         for (line, part) in line[at..].iter_mut().zip(&part[..last.len()]) {
             *line = *part;
         }
     }
 }
 
-/// The next part of some values, which is taken away from them.
+/// Values as sums of so many of bf16, the largest first: the eight binary digits of three are the twenty-four of an f32.
 #[inline(always)]
-fn next_part(rest: &mut [f32; CHANNELS], part: &mut [u16; CHANNELS]) {
-    for (part, rest) in part.iter_mut().zip(rest) {
-        *part = round(*rest);
-        *rest -= f32::from_bits(u32::from(*part) << 16);
+fn split<const PARTS: usize>(values: &[f32; CHANNELS]) -> [[u16; CHANNELS]; PARTS] {
+    let mut rest = *values;
+    let mut parts = [[0; CHANNELS]; PARTS];
+    for (index, part) in parts.iter_mut().enumerate() {
+        for (part, rest) in part.iter_mut().zip(&mut rest) {
+            let bits = rest.to_bits();
+            // What is not a number is so in the first part already, and the third is exact.
+            *part = match index {
+                0 => round(*rest),
+                1 => nearest(bits),
+                _ => (bits >> 16) as u16,
+            };
+            *rest -= f32::from_bits(u32::from(*part) << 16);
+        }
     }
+    parts
 }
 
 #[cfg(test)]
