@@ -56,7 +56,9 @@ pub(crate) fn run(options: &Options) -> Result<bool, Box<dyn Error>> {
     }
     let half = model.config().patch / 2;
     if let Some(stride) = options.stride.filter(|stride| *stride > half) {
-        return Err(format!("--stride {stride}: expected at most {half}, half a patch of this network").into());
+        return Err(
+            format!("--stride {stride}: expected at most {half}, half a patch of this network").into()
+        );
     }
     let files: Vec<(OsString, String)> = options
         .images

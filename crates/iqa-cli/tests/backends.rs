@@ -67,12 +67,9 @@ fn bf16_is_close_to_single_or_refused() {
         assert!(stderr(&output).contains(&error.to_string()), "{}", stderr(&output));
         return;
     }
-    for (model, range, pictures) in [
-        ("wadiqam_fr", 1.0, pair),
-        ("wadiqam_nr", 1.0, single),
-        ("gsn", 1.0, pair),
-        ("hiqa", 1.0, single),
-    ] {
+    for (model, range, pictures) in
+        [("wadiqam_fr", 1.0, pair), ("wadiqam_nr", 1.0, single), ("gsn", 1.0, pair), ("hiqa", 1.0, single)]
+    {
         let arguments = [&["--model", model], pictures].concat();
         let expected = scores("flex", &arguments)[0];
         let found = scores("flex", &[&arguments[..], &bf16].concat())[0];

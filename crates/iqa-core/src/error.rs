@@ -19,11 +19,13 @@ pub enum CoreError {
         #[source]
         source: std::io::Error,
     },
-    /// A file where a folder is to be written into.
-    #[error("{path}: a file; expected a folder, or nothing", path = path.display())]
+    /// A file where a folder is to be written into, or in place of one above it.
+    #[error("{path}: {}a file; expected a folder, or nothing", above(path, file), path = path.display())]
     NotAFolder {
-        /// The file.
+        /// The folder.
         path: PathBuf,
+        /// The file.
+        file: PathBuf,
     },
     /// A file of results that another run is writing.
     #[error("{path}: another run is writing this file", path = path.display())]
@@ -177,4 +179,9 @@ impl CoreError {
         }
         Self::NotResults { path: path.into(), line, expected: expected.into(), found: shown }
     }
+}
+
+/// What of a path is the file, where it is not all of it.
+fn above(path: &Path, file: &Path) -> String {
+    if path == file { String::new() } else { format!("{} is ", file.display()) }
 }

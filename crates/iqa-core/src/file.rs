@@ -92,7 +92,7 @@ pub fn is_same_file(a: &Path, b: &Path) -> bool {
 /// [`CoreError::NotAFolder`] naming the file that lies there, or above; [`CoreError::Io`] naming the folder.
 pub fn create_folder(path: &Path) -> Result<(), CoreError> {
     std::fs::create_dir_all(path).map_err(|source| match path.ancestors().find(|part| part.is_file()) {
-        Some(file) => CoreError::NotAFolder { path: file.into() },
+        Some(file) => CoreError::NotAFolder { path: path.into(), file: file.into() },
         None => CoreError::Io { path: path.into(), source },
     })
 }

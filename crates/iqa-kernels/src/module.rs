@@ -121,7 +121,11 @@ impl Conv2d {
             let options = self.options(&input, Finish::default());
             let [n, _, height, width] = input.dims();
             let [height, width] = options.geometry.output(height, width);
-            assert_eq!(identity.dims(), [n, self.weight.dims()[0], height, width], "a sum of images of one shape");
+            assert_eq!(
+                identity.dims(),
+                [n, self.weight.dims()[0], height, width],
+                "a sum of images of one shape"
+            );
             let (weight, bias) = (self.weight.val(), self.bias_or_zeros());
             return crate::ops::convolve_add_relu(input, weight, bias, identity, options);
         }

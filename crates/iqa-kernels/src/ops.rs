@@ -298,7 +298,8 @@ mod autodiff {
                     let [x, weight] = [x.into_primitive(), weight.into_primitive()];
                     let geometry = options.geometry;
                     let finish = options.finish;
-                    let unpooled = Options { finish: Finish { pool: false, ..finish }, kept: false, ..options };
+                    let unpooled =
+                        Options { finish: Finish { pool: false, ..finish }, kept: false, ..options };
                     let y = Flex::convolve(x.clone(), weight.clone(), bias.into_primitive(), unpooled);
                     let result = if finish.pool {
                         let y = Image::of(&y);

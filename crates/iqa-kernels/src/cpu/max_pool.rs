@@ -1,8 +1,9 @@
 //! The largest value under a window, for windows that overlap or have a border.
 
+use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
-use super::simd::larger_of;
+use super::simd::{self, larger_of};
 use super::{Buffer, Size, buffers};
 
 /// A square window, its step and its border, in pixels, in both directions.
@@ -42,24 +43,44 @@ pub fn max_pool(x: &[f32], input: Size, window: Window) -> (Buffer, Size) {
         return (result, output);
     }
     let row = input.width * input.channels;
+    let arch = simd::arch();
     result.par_chunks_mut(output.width * output.channels).enumerate().for_each(|(index, result)| {
         let [image, y] = [index / output.height, index % output.height];
         let x = &x[image * input.height * row..][..input.height * row];
+        arch.dispatch(Row { x, input, window, y, result });
+    });
+    (result, output)
+}
+
+/// A row of the result.
+struct Row<'a> {
+    /// One image.
+    x: &'a [f32],
+    input: Size,
+    window: Window,
+    y: usize,
+    result: &'a mut [f32],
+}
+
+impl WithSimd for Row<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        let Self { x, input: Size { height, width, channels, .. }, window, y, result } = self;
         result.fill(f32::NEG_INFINITY);
-        for from in window.range(y, input.height) {
-            let x = &x[from * row..][..row];
-            for (column, result) in result.chunks_exact_mut(input.channels).enumerate() {
-                let under = window.range(column, input.width);
-                let pixels = &x[under.start * input.channels..under.end * input.channels];
-                for pixel in pixels.chunks_exact(input.channels) {
+        for from in window.range(y, height) {
+            let x = &x[from * width * channels..][..width * channels];
+            for (column, result) in result.chunks_exact_mut(channels).enumerate() {
+                let under = window.range(column, width);
+                for pixel in x[under.start * channels..under.end * channels].chunks_exact(channels) {
                     for (largest, value) in result.iter_mut().zip(pixel) {
                         *largest = larger_of(*largest, *value);
                     }
                 }
             }
         }
-    });
-    (result, output)
+    }
 }
 
 /// The gradient before [`max_pool`]: that of each window goes to the first of its largest values, in row order.

@@ -172,8 +172,10 @@ impl Algorithm {
         let [height, width] = geometry.output(input.height, input.width);
         let worth = match single {
             Self::Direct => geometry.dilation == [1, 1] && products >= 128,
-            // Few tiles for the weights that Winograd's read, nearly three times as many bytes.
-            Self::Winograd4 => input.images * height.div_ceil(4) * width.div_ceil(4) < 64,
+            // Few tiles for the weights that Winograd's read, nearly three times as many bytes; not of images so small that they
+            // come in large batches. Of a batch the choice is that of one image, so that their results are the same.
+            _ if bf16::is_dense(geometry, input) => true,
+            Self::Winograd4 => (12..64).contains(&(height.div_ceil(4) * width.div_ceil(4))),
             _ => false,
         };
         if worth && Unit::all().contains(&Unit::Tiles) { Self::Split } else { single }
@@ -252,12 +254,20 @@ pub fn convolve_by(
         Algorithm::Bf16(unit) => {
             assert!(Unit::all().contains(&unit), "this processor has no {unit:?}");
             assert_eq!(geometry.dilation, [1, 1], "bf16 is for convolutions without dilation");
-            bf16::convolve(unit, x, input, weights.bf16(), bias, geometry, full, finish)
+            let dense = bf16::is_dense(geometry, input).then(|| weights.dense_bf16([height, width]));
+            match dense.flatten() {
+                Some(weights) => bf16::multiply(unit, x, input, weights, bias, full, finish),
+                None => bf16::convolve(unit, x, input, weights.bf16(), bias, geometry, full, finish),
+            }
         }
         Algorithm::Split => {
             assert!(Unit::all().contains(&Unit::Tiles), "this processor has no tiles");
             assert_eq!(geometry.dilation, [1, 1], "tiles are for convolutions without dilation");
-            bf16::convolve(Unit::Tiles, x, input, weights.split(), bias, geometry, full, finish)
+            let dense = bf16::is_dense(geometry, input).then(|| weights.dense_split([height, width]));
+            match dense.flatten() {
+                Some(weights) => bf16::multiply(Unit::Tiles, x, input, weights, bias, full, finish),
+                None => bf16::convolve(Unit::Tiles, x, input, weights.split(), bias, geometry, full, finish),
+            }
         }
     }
 }

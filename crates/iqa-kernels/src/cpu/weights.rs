@@ -18,6 +18,9 @@ pub struct PackedWeights {
     winograd2: OnceLock<Panels>,
     bf16: OnceLock<bf16::Panels<1>>,
     split: OnceLock<bf16::Panels<3>>,
+    /// For images of that height and width, the first that came.
+    dense_bf16: OnceLock<([usize; 2], bf16::Panels<1>)>,
+    dense_split: OnceLock<([usize; 2], bf16::Panels<3>)>,
 }
 
 /// Weights, `[out, in, height, width]`, with their copies.
@@ -67,7 +70,16 @@ impl PackedWeights {
     /// Room for copies of weights of the shape `[out, in, height, width]`.
     pub fn new(shape: [usize; 4]) -> Self {
         let [direct, winograd4, winograd2] = [const { OnceLock::new() }; 3];
-        Self { shape, direct, winograd4, winograd2, bf16: OnceLock::new(), split: OnceLock::new() }
+        Self {
+            shape,
+            direct,
+            winograd4,
+            winograd2,
+            bf16: OnceLock::new(),
+            split: OnceLock::new(),
+            dense_bf16: OnceLock::new(),
+            dense_split: OnceLock::new(),
+        }
     }
 
     /// The weights themselves beside their copies; always the same ones.
@@ -117,6 +129,25 @@ impl<'a> Weights<'a> {
     /// Each weight a sum of three.
     pub(super) fn split(&self) -> &'a bf16::Panels<3> {
         self.packed.split.get_or_init(|| bf16::Panels::new(self.original, self.packed.shape))
+    }
+
+    /// As one matrix for images of that size; `None` where another size came before.
+    pub(super) fn dense_bf16(&self, size: [usize; 2]) -> Option<&'a bf16::Panels<1>> {
+        let (known, panels) = self.packed.dense_bf16.get_or_init(|| (size, self.dense(size)));
+        (*known == size).then_some(panels)
+    }
+
+    /// See [`Self::dense_bf16`].
+    pub(super) fn dense_split(&self, size: [usize; 2]) -> Option<&'a bf16::Panels<3>> {
+        let (known, panels) = self.packed.dense_split.get_or_init(|| (size, self.dense(size)));
+        (*known == size).then_some(panels)
+    }
+
+    fn dense<const PARTS: usize>(&self, size: [usize; 2]) -> bf16::Panels<PARTS> {
+        let [out, into, ..] = self.packed.shape;
+        let pixels = size[0] * size[1];
+        let matrix = bf16::matrix(self.original, [out, into], size);
+        bf16::Panels::new(&matrix, [pixels * out, pixels * into, 1, 1])
     }
 
     pub(super) fn winograd4(&self) -> &'a Panels {

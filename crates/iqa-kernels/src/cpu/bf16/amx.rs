@@ -65,10 +65,14 @@ mod tiles {
     macro_rules! with_weights {
         ($at:literal, $next:literal) => {
             concat!(
-                "tileloadd tmm6, [{weights} + {row}*1 + ", $at, "]\n",
+                "tileloadd tmm6, [{weights} + {row}*1 + ",
+                $at,
+                "]\n",
                 "tdpbf16ps tmm0, tmm4, tmm6\n",
                 "tdpbf16ps tmm2, tmm5, tmm6\n",
-                "tileloadd tmm7, [{weights} + {row}*1 + ", $next, "]\n",
+                "tileloadd tmm7, [{weights} + {row}*1 + ",
+                $next,
+                "]\n",
                 "tdpbf16ps tmm1, tmm4, tmm7\n",
                 "tdpbf16ps tmm3, tmm5, tmm7"
             )

@@ -40,11 +40,12 @@ mod pairs {
     fn rows(image: &[u16], first: usize, next: usize, steps: &Steps, weights: &[u16], sums: &mut [f32]) {
         let mut held = [[_mm512_setzero_ps(); 2]; ROWS];
         for (offset, weights) in steps.offsets.iter().zip(weights.chunks_exact(STEP)) {
-            let rows: [&[[u16; 2]]; ROWS] = std::array::from_fn(|row| {
-                image[first + row * next + offset..][..CHANNELS].as_chunks().0
-            });
+            let rows: [&[[u16; 2]]; ROWS] =
+                std::array::from_fn(|row| image[first + row * next + offset..][..CHANNELS].as_chunks().0);
             let (left, right) = weights.split_at(STEP / 2);
-            for (pair, (left, right)) in left.chunks_exact(CHANNELS).zip(right.chunks_exact(CHANNELS)).enumerate() {
+            for (pair, (left, right)) in
+                left.chunks_exact(CHANNELS).zip(right.chunks_exact(CHANNELS)).enumerate()
+            {
                 let [left, right] = [load(left), load(right)];
                 for (held, row) in held.iter_mut().zip(rows) {
                     let [low, high] = row[pair];

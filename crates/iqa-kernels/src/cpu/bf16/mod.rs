@@ -8,15 +8,24 @@
 //! computed and left out.
 
 mod amx;
+mod dense;
 mod dot;
+mod panels;
+mod parts;
 
 use std::sync::OnceLock;
 
 use pulp::{Simd, WithSimd, bytemuck};
 use rayon::prelude::*;
 
+use panels::Cut;
+use parts::into_parts;
+
 use super::simd::{self, load};
 use super::{Buffer, Finish, Geometry, Size, buffers, direct};
+
+pub(super) use dense::{is_dense, matrix, multiply};
+pub(super) use panels::Panels;
 
 /// Pixels of a tile.
 const PIXELS: usize = 16;
@@ -45,156 +54,6 @@ impl Unit {
             tiles.into_iter().chain(dot::is_there().then_some(Self::Pairs)).collect()
         })
     }
-}
-
-/// Weights as sums of `PARTS` bf16 values: `[panel, step, part, half of the channels, pair of inputs, channel, 2]`, a half a tile.
-#[derive(Debug)]
-pub(super) struct Panels<const PARTS: usize> {
-    values: Buffer,
-    steps: usize,
-    panels: usize,
-}
-
-/// How the values under a kernel are cut into steps.
-#[derive(Debug, Clone, Copy)]
-struct Cut {
-    channels: usize,
-    kernel: [usize; 2],
-    /// Whether a step is a part of a row of the kernel, of few channels, and not a part of a tap.
-    rows: bool,
-}
-
-impl Cut {
-    fn new(channels: usize, kernel: [usize; 2]) -> Self {
-        let run = kernel[1] * channels;
-        let rows = run.div_ceil(CHANNELS) < kernel[1] * channels.div_ceil(CHANNELS);
-        Self { channels, kernel, rows }
-    }
-
-    /// Values of a pixel in memory.
-    fn pixel(self) -> usize {
-        if self.rows {
-            return self.channels;
-        }
-        // An odd number of cache lines: neighbours at an even distance would share a few places of the first-level cache.
-        let lines = self.channels.div_ceil(CHANNELS);
-        CHANNELS * if lines >= 4 { lines | 1 } else { lines }
-    }
-
-    /// Values in a row that steps go over, and how many of those there are.
-    fn runs(self) -> [usize; 2] {
-        let [high, wide] = self.kernel;
-        if self.rows { [wide * self.channels, high] } else { [self.channels, high * wide] }
-    }
-
-    fn steps(self) -> usize {
-        let [run, count] = self.runs();
-        run.div_ceil(CHANNELS) * count
-    }
-
-    /// Where each step's values begin, from the first tap's on. Taps of the same channels follow one another: most of their values
-    /// are the same ones, which then are in the first-level cache.
-    fn offsets(self, row: usize) -> Vec<usize> {
-        let [run, count] = self.runs();
-        let wide = if self.rows { 1 } else { self.kernel[1] };
-        let start = |at: usize| at / wide * row + at % wide * self.pixel();
-        (0..run.div_ceil(CHANNELS))
-            .flat_map(|part| (0..count).map(move |at| start(at) + part * CHANNELS))
-            .collect()
-    }
-}
-
-impl<const PARTS: usize> Panels<PARTS> {
-    /// Of weights `[out, in, height, width]`.
-    pub(super) fn new(original: &[f32], shape: [usize; 4]) -> Self {
-        let [out, into, high, wide] = shape;
-        let cut = Cut::new(into, [high, wide]);
-        let [run, runs] = cut.runs();
-        let (steps, panels) = (cut.steps(), out.div_ceil(CHANNELS));
-        let mut values = buffers::take(panels * steps * PARTS * STEP / 2);
-        let lines = halves_mut(&mut values).par_chunks_mut(PARTS * STEP).enumerate();
-        let arch = simd::arch();
-        lines.for_each(|(index, values)| {
-            let [panel, step] = [index / steps, index % steps];
-            let [at, from] = [step % runs, step / runs * CHANNELS];
-            let len = CHANNELS.min(run - from);
-            arch.dispatch(Packed::<PARTS> { original, shape, cut, panel, at, from, len, values });
-        });
-        Self { values, steps, panels }
-    }
-
-    fn bytes(&self) -> usize {
-        size_of_val(&*self.values)
-    }
-
-    fn panel(&self, panel: usize) -> &[u16] {
-        let len = self.steps * PARTS * STEP;
-        &halves(&self.values)[panel * len..][..len]
-    }
-}
-
-/// The weights of a panel in one step: `len` values from `from` on of the run `at`.
-struct Packed<'a, const PARTS: usize> {
-    original: &'a [f32],
-    shape: [usize; 4],
-    cut: Cut,
-    panel: usize,
-    at: usize,
-    from: usize,
-    len: usize,
-    /// `[part, half of the channels, pair of inputs, channel, 2]`
-    values: &'a mut [u16],
-}
-
-impl<const PARTS: usize> WithSimd for Packed<'_, PARTS> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, _: S) {
-        let Self { original, shape, cut, panel, at, from, len, values } = self;
-        let [out, into, high, wide] = shape;
-        let area = high * wide;
-        for lane in 0..CHANNELS {
-            let o = panel * CHANNELS + lane;
-            // Weights of channels that are not there are zeros.
-            let mut kernel = [0.0; CHANNELS];
-            if o < out {
-                let kernels = &original[o * into * area..][..into * area];
-                for (place, value) in kernel.iter_mut().enumerate().take(len) {
-                    let place = from + place;
-                    let [tap, i] =
-                        if cut.rows { [at * wide + place / into, place % into] } else { [at, place] };
-                    *value = kernels[i * area + tap];
-                }
-            }
-            for (values, part) in values.chunks_exact_mut(STEP).zip(split::<PARTS>(&kernel)) {
-                let half = &mut values[lane / PIXELS * (STEP / 2)..][..STEP / 2];
-                for (pair, values) in part.as_chunks::<2>().0.iter().zip(half.chunks_exact_mut(CHANNELS)) {
-                    values[2 * (lane % PIXELS)..][..2].copy_from_slice(pair);
-                }
-            }
-        }
-    }
-}
-
-/// Memory of f32 values as twice as many of bf16.
-fn halves(values: &Buffer) -> &[u16] {
-    bytemuck::cast_slice(values)
-}
-
-fn halves_mut(values: &mut Buffer) -> &mut [u16] {
-    bytemuck::cast_slice_mut(values)
-}
-
-/// The nearest bf16 value, of two the even one; what is not a number stays so.
-#[inline(always)]
-fn round(value: f32) -> u16 {
-    if value.is_nan() { 0x7fc0 } else { nearest(value.to_bits()) }
-}
-
-#[inline(always)]
-fn nearest(bits: u32) -> u16 {
-    (bits.wrapping_add(0x7fff + (bits >> 16 & 1)) >> 16) as u16
 }
 
 /// Rows `top..bottom` of the result of one image.
@@ -283,11 +142,8 @@ pub(super) fn convolve<const PARTS: usize>(
     padded_bias[..bias.len()].copy_from_slice(bias);
     // Of single taps the pixels between them are not looked at: what is left is an image like any other.
     let alone = geometry.kernel == [1, 1] && geometry.vertical == [0, 0] && geometry.horizontal == [0, 0];
-    let (skip, lines, columns) = if alone {
-        (geometry.stride, full.height, full.width)
-    } else {
-        ([1, 1], input.height, input.width)
-    };
+    let (skip, lines, columns) =
+        if alone { (geometry.stride, full.height, full.width) } else { ([1, 1], input.height, input.width) };
     let geometry = Geometry { stride: if alone { [1, 1] } else { geometry.stride }, ..*geometry };
     let cut = Cut::new(input.channels, geometry.kernel);
     let pixel = cut.pixel();
@@ -313,7 +169,8 @@ pub(super) fn convolve<const PARTS: usize>(
     let room = simd::second_level_cache() / 2 / (PARTS * size_of::<u16>());
     let rows = task.rows_in(room).clamp(1, output.height);
     // Bands of equal height, and enough work for all threads; few where the weights are many, which each task reads.
-    let tasks = if weights.bytes() > simd::second_level_cache() / 4 { rayon::current_num_threads() } else { 8 };
+    let tasks =
+        if weights.bytes() > simd::second_level_cache() / 4 { rayon::current_num_threads() } else { 8 };
     let bands = output.height.div_ceil(rows).max(tasks.div_ceil(output.images)).min(pooled.height);
     let bands: Vec<Band> = (0..output.images)
         .flat_map(|image| {
@@ -325,7 +182,8 @@ pub(super) fn convolve<const PARTS: usize>(
         })
         .collect();
     let values: usize = bands.iter().map(|band| task.values(*band)).sum();
-    let tasks = values.div_ceil(room).max(tasks).next_multiple_of(rayon::current_num_threads()).min(bands.len());
+    let tasks =
+        values.div_ceil(room).max(tasks).next_multiple_of(rayon::current_num_threads()).min(bands.len());
     let mut rest = &mut result[..];
     let mut pieces = Vec::new();
     for index in 0..tasks {
@@ -556,70 +414,6 @@ impl<const PARTS: usize> Task<'_, PARTS> {
                 }
             }
             [row, y, x] = [row + len, y + 1, 0];
-        }
-    }
-}
-
-/// Values in parts, from value `at` of each line on.
-#[inline(always)]
-fn into_parts<const PARTS: usize>(values: &[f32], lines: &mut [&mut [u16]; PARTS], at: usize) {
-    // Lengths that are known here, so that each is a vector or two.
-    let (whole, last) = values.as_chunks::<CHANNELS>();
-    for (index, values) in whole.iter().enumerate() {
-        let parts = split::<PARTS>(values);
-        for (line, part) in lines.iter_mut().zip(parts) {
-            let line = line[at + index * CHANNELS..].first_chunk_mut::<CHANNELS>();
-            *line.expect("a line as long as its values") = part;
-        }
-    }
-    if last.is_empty() {
-        return;
-    }
-    let mut values = [0.0; CHANNELS];
-    for (value, last) in values.iter_mut().zip(last) {
-        *value = *last;
-    }
-    let at = at + whole.len() * CHANNELS;
-    for (line, part) in lines.iter_mut().zip(split::<PARTS>(&values)) {
-        for (line, part) in line[at..].iter_mut().zip(&part[..last.len()]) {
-            *line = *part;
-        }
-    }
-}
-
-/// Values as sums of so many of bf16, the largest first: the eight binary digits of three are the twenty-four of an f32.
-#[inline(always)]
-fn split<const PARTS: usize>(values: &[f32; CHANNELS]) -> [[u16; CHANNELS]; PARTS] {
-    let mut rest = *values;
-    let mut parts = [[0; CHANNELS]; PARTS];
-    for (index, part) in parts.iter_mut().enumerate() {
-        for (part, rest) in part.iter_mut().zip(&mut rest) {
-            let bits = rest.to_bits();
-            // What is not a number is so in the first part already, and the third is exact.
-            *part = match index {
-                0 => round(*rest),
-                1 => nearest(bits),
-                _ => (bits >> 16) as u16,
-            };
-            *rest -= f32::from_bits(u32::from(*part) << 16);
-        }
-    }
-    parts
-}
-
-#[cfg(test)]
-mod tests {
-    use half::bf16;
-
-    use super::*;
-
-    #[test]
-    fn values_are_rounded_as_by_another_library() {
-        let ends = [0.0, -0.0, f32::MAX, f32::MIN, f32::INFINITY, f32::NEG_INFINITY, 1e-40, f32::MIN_POSITIVE];
-        let steps = (0..u32::MAX - 0x1_0000).step_by(0x7fff).map(f32::from_bits);
-        for value in ends.into_iter().chain(steps) {
-            let [found, expected] = [bf16::from_bits(round(value)), bf16::from_f32(value)];
-            assert!(found == expected || found.is_nan() && expected.is_nan(), "{value}: {found} {expected}");
         }
     }
 }
