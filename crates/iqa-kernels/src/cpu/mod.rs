@@ -172,10 +172,13 @@ impl Algorithm {
         let [height, width] = geometry.output(input.height, input.width);
         let worth = match single {
             Self::Direct => geometry.dilation == [1, 1] && products >= 128,
-            // Few tiles for the weights that Winograd's read, nearly three times as many bytes; not of images so small that they
-            // come in large batches. Of a batch the choice is that of one image, so that their results are the same.
+            // Few tiles for many weights, of which Winograd's are nearly three times as many bytes; not of images so small that
+            // they come in large batches. Of a batch the choice is that of one image, so that their results are the same.
             _ if bf16::is_dense(geometry, input) => true,
-            Self::Winograd4 => (12..64).contains(&(height.div_ceil(4) * width.div_ceil(4))),
+            Self::Winograd4 => {
+                let tiles = height.div_ceil(4) * width.div_ceil(4);
+                (12..64).contains(&tiles) && input.channels * channels_out >= 1 << 15
+            }
             _ => false,
         };
         if worth && Unit::all().contains(&Unit::Tiles) { Self::Split } else { single }
