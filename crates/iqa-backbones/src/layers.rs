@@ -75,7 +75,11 @@ impl ConvNorm {
             .with_bias(false)
             .with_initializer(kaiming_fan_out())
             .init(device);
-        Self { conv: conv.into(), bn: Some(BatchNorm2d::new(channels[1], device).with_epsilon(epsilon)) }
+        // Linear ends of blocks, added up: in bf16 scores moved by half a hundredth, and took nine tenths of the time.
+        Self {
+            conv: Conv2d::from(conv).exact(),
+            bn: Some(BatchNorm2d::new(channels[1], device).with_epsilon(epsilon)),
+        }
     }
 
     pub(crate) fn is_fused(&self) -> bool {

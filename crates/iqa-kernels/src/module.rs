@@ -34,6 +34,8 @@ pub struct Conv2d {
     groups: usize,
     #[module(skip)]
     padding: PaddingConfig2d,
+    #[module(skip)]
+    exact: bool,
     #[cfg(feature = "flex")]
     #[module(skip)]
     cache: crate::ops::WeightCache,
@@ -49,6 +51,7 @@ impl From<burn::nn::conv::Conv2d> for Conv2d {
             dilation: conv.dilation,
             groups: conv.groups,
             padding: conv.padding,
+            exact: false,
             #[cfg(feature = "flex")]
             cache: crate::ops::WeightCache::default(),
         }
@@ -136,7 +139,7 @@ impl Conv2d {
     fn options(&self, input: &Tensor<4>, finish: Finish<'static>) -> crate::ops::Options {
         let [_, _, height, width] = input.dims();
         let geometry = self.geometry(height, width);
-        crate::ops::Options { geometry, finish, cache: self.cache.clone(), kept: true }
+        crate::ops::Options { geometry, finish, cache: self.cache.clone(), kept: true, exact: self.exact }
     }
 
     /// [`Self::forward`] with `weight` in place of the layer's own, for weights that are computed from others at every
@@ -168,6 +171,13 @@ impl Conv2d {
             cache: crate::ops::WeightCache::default(),
             ..self.clone()
         }
+    }
+
+    /// The same layer, whose values keep all their digits where those of others are rounded (`multiply_in_bf16`): for
+    /// networks that add up what is rounded from block to block.
+    #[must_use]
+    pub fn exact(self) -> Self {
+        Self { exact: true, ..self }
     }
 
     /// `relu6(convolution(relu6(input)))`, where ReLU6 is the ReLU that ends at 6: what stands in the middle of the blocks

@@ -101,9 +101,10 @@ impl AddedOps for Flex {
     ) -> FlexTensor {
         let packed = options.cache.packed(&weight);
         let (original, bias) = (values(&weight), values(&bias));
+        let algorithm = options.algorithm(&x, bias.len());
         let (x, added) = (Image::of(&x), Image::of(&added));
         let finish = Finish { added: Some(&added.values), relu: true, pool: false };
-        x.convolve(&packed.with(&original), &bias, &options.geometry, finish, options.kept)
+        x.convolve(algorithm, &packed.with(&original), &bias, &options.geometry, finish)
     }
 }
 
@@ -115,6 +116,20 @@ pub(crate) struct Options {
     pub(crate) cache: WeightCache,
     /// Whether the weights stay what they are, so that an order that takes long to make is worth it.
     pub(crate) kept: bool,
+    /// Whether values keep all their digits where others are of bf16.
+    pub(crate) exact: bool,
+}
+
+impl Options {
+    fn algorithm(&self, x: &FlexTensor, channels_out: usize) -> Algorithm {
+        let [images, channels, height, width] = x.layout().shape().dims();
+        let size = Size { images, height, width, channels };
+        match bf16::unit() {
+            Some(unit) if !self.exact => Algorithm::choose_bf16(unit, &self.geometry, size, channels_out),
+            _ if self.kept => Algorithm::choose_for_kept(&self.geometry, size, channels_out),
+            _ => Algorithm::choose(&self.geometry, size, channels_out),
+        }
+    }
 }
 
 /// The operation. Only the backends named here are ever asked for it, see [`serves`].
@@ -134,8 +149,8 @@ impl ConvOps for Flex {
         let packed = options.cache.packed(&weight);
         let original = values(&weight);
         let bias = values(&bias);
-        let Options { geometry, finish, kept, .. } = options;
-        Image::of(&x).convolve(&packed.with(&original), &bias, &geometry, finish, kept)
+        let algorithm = options.algorithm(&x, bias.len());
+        Image::of(&x).convolve(algorithm, &packed.with(&original), &bias, &options.geometry, options.finish)
     }
 }
 
@@ -177,17 +192,12 @@ impl<'a> Image<'a> {
 
     pub(crate) fn convolve(
         &self,
+        algorithm: Algorithm,
         weights: &cpu::Weights<'_>,
         bias: &[f32],
         geometry: &Geometry,
         finish: Finish<'_>,
-        kept: bool,
     ) -> FlexTensor {
-        let algorithm = match bf16::unit() {
-            Some(unit) => Algorithm::choose_bf16(unit, geometry, self.size, bias.len()),
-            None if kept => Algorithm::choose_for_kept(geometry, self.size, bias.len()),
-            None => Algorithm::choose(geometry, self.size, bias.len()),
-        };
         let (values, size) =
             cpu::convolve_by(algorithm, &self.values, self.size, weights, bias, geometry, finish);
         image(values, size)

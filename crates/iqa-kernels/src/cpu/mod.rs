@@ -168,10 +168,9 @@ impl Algorithm {
     /// single ones (measured), but each value must go into enough products to be worth the splitting.
     pub fn choose_for_kept(geometry: &Geometry, input: Size, channels_out: usize) -> Self {
         let single = Self::choose(geometry, input, channels_out);
-        let products = geometry.kernel.iter().product::<usize>() * channels_out;
         let [height, width] = geometry.output(input.height, input.width);
         let worth = match single {
-            Self::Direct => geometry.dilation == [1, 1] && products >= 128,
+            Self::Direct => geometry.dilation == [1, 1] && (geometry.kernel != [1, 1] || channels_out >= 128),
             // Few tiles for many weights, of which Winograd's are nearly three times as many bytes; not of images so small that
             // they come in large batches. Of a batch the choice is that of one image, so that their results are the same.
             _ if bf16::is_dense(geometry, input) => true,
@@ -185,8 +184,13 @@ impl Algorithm {
     }
 
     /// The cheapest where products may be of bf16 values, by that unit. Pairs are at most twice as fast as f32, and
-    /// Winograd's tiles save more than that.
+    /// Winograd's tiles save more than that. Pictures, from or to which few channels lead, keep all their digits: those are
+    /// small layers, and what is rounded there goes into all others.
     pub fn choose_bf16(unit: Unit, geometry: &Geometry, input: Size, channels_out: usize) -> Self {
+        const FEW: usize = 16;
+        if input.channels < FEW || channels_out < FEW {
+            return Self::choose_for_kept(geometry, input, channels_out);
+        }
         let single = Self::choose(geometry, input, channels_out);
         let better = unit == Unit::Tiles || single == Self::Direct;
         if better && geometry.dilation == [1, 1] { Self::Bf16(unit) } else { single }
