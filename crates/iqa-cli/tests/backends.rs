@@ -67,6 +67,20 @@ fn bf16_is_close_to_single_or_refused() {
         assert!(stderr(&output).contains(&error.to_string()), "{}", stderr(&output));
         return;
     }
+    // Scores of one kind are not taken for those of the other.
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("scores.json");
+    let score = |float: &[&str]| {
+        let mut command = iqa("score");
+        command.args(["--format", "json"]).args(single).args(float).arg("--output").arg(&file);
+        command.output().expect("starts")
+    };
+    assert!(score(&[]).status.success());
+    let before = std::fs::read(&file).expect("reads");
+    let output = score(&bf16);
+    assert!(!output.status.success());
+    assert!(stderr(&output).contains("scores of another set of weights, float type"), "{}", stderr(&output));
+    assert_eq!(std::fs::read(&file).expect("reads"), before);
     for (model, range, pictures) in
         [("wadiqam_fr", 1.0, pair), ("wadiqam_nr", 1.0, single), ("gsn", 1.0, pair), ("hiqa", 1.0, single)]
     {

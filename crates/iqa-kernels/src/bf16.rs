@@ -20,6 +20,11 @@ pub fn multiply_in_bf16() -> Result<(), NoBf16> {
     Ok(())
 }
 
+/// Whether [`multiply_in_bf16`] was called.
+pub fn multiplies_in_bf16() -> bool {
+    unit().is_some()
+}
+
 /// What multiplies bf16 values, where it was asked for.
 pub(crate) fn unit() -> Option<Unit> {
     UNIT.get().copied()

@@ -39,7 +39,7 @@ mod residual;
 pub use adam::{AdamTensors, adam};
 pub use allocator::keep_freed_memory;
 #[cfg(feature = "flex")]
-pub use bf16::{NoBf16, multiply_in_bf16};
+pub use bf16::{NoBf16, multiplies_in_bf16, multiply_in_bf16};
 pub use layout::{channels_first, channels_last};
 pub use module::Conv2d;
 pub use normalise::{BatchNormed, Norm};

@@ -16,7 +16,13 @@ pub struct Identity {
 impl Identity {
     /// That of weights, by a digest of them, on a device.
     pub fn weights(digest: impl Into<String>, device: &Device) -> Self {
-        let float = format!("{:?}", device.settings().float_dtype);
+        let float = match device {
+            #[cfg(feature = "flex")]
+            device if iqa_kernels::multiplies_in_bf16() && *device == Device::flex() => {
+                "products of BF16".to_owned()
+            }
+            _ => format!("{:?}", device.settings().float_dtype),
+        };
         Self { parts: vec![("weights", digest.into())] }
             .with("float type", float)
             .with("device", format!("{:?}", device.as_dispatch()))
