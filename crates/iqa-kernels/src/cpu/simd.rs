@@ -133,10 +133,39 @@ pub(super) fn with_scratch<R>(len: usize, work: impl FnOnce(&mut [f32]) -> R) ->
     thread_local! {
         static SCRATCH: RefCell<Buffer> = RefCell::default();
     }
-    SCRATCH.with_borrow_mut(|scratch| {
-        if scratch.len() < len {
-            *scratch = buffers::take(len);
-        }
-        work(&mut scratch[..len])
-    })
+    // Taken, and not lent: what waits for other threads, as large memory from the system does, may meanwhile do other work on
+    // this one, which wants a buffer too.
+    let mut scratch = SCRATCH.take();
+    if scratch.len() < len {
+        scratch = buffers::take(len);
+    }
+    let result = work(&mut scratch[..len]);
+    SCRATCH.set(scratch);
+    result
+}
+
+#[cfg(test)]
+mod tests {
+    use rayon::prelude::*;
+
+    use super::*;
+
+    /// Work that waits for the pool while it holds a buffer, with more tasks than threads: each thread takes up others meanwhile.
+    #[test]
+    fn work_within_work_has_a_buffer_of_its_own() {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(4).build().expect("a pool");
+        pool.install(|| {
+            (0..64_usize).into_par_iter().with_max_len(1).for_each(|index| {
+                // So large that its memory is made by several threads.
+                with_scratch((1 << 18) + index, |scratch| {
+                    let mark = index as f32;
+                    scratch.fill(mark);
+                    (0..8).into_par_iter().with_max_len(1).for_each(|inner| {
+                        with_scratch(100 + inner, |scratch| scratch.fill(-1.0));
+                    });
+                    assert!(scratch.iter().all(|value| *value == mark));
+                });
+            });
+        });
+    }
 }
