@@ -2,10 +2,11 @@
 //! sixteen times as many products a cycle as of f32, with AVX512-BF16 by pairs in vectors. Sums, and what goes in and comes
 //! out, are f32.
 //!
-//! Images are rounded to bf16 once, with zeros around them. The values under one tap of the kernel, of sixteen output pixels
-//! in a row, are then sixteen runs at equal distances in memory: a tile, which is read where it lies. With a stride of 1 the
-//! output pixels of a whole image are one row as long as the image with its border is wide; what lies under the border is
-//! computed and left out.
+//! A task takes bands of rows of the result. It rounds what lies under them to bf16, or splits each value into three, with
+//! zeros around; that stays in the second-level cache. The values under one tap of the kernel, of sixteen output pixels in a
+//! row, are then sixteen runs at equal distances: a tile, which is read where it lies. With a stride of 1 the output pixels of
+//! a band are one row, from whose beginning to the next is as far as the image with its border is wide; what lies under the
+//! border is computed and left out.
 
 mod amx;
 mod dense;
