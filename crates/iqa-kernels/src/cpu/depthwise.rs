@@ -38,8 +38,7 @@ pub fn depthwise_relu6(
             taps[tap * padded + channel] = *weight;
         }
     }
-    let mut biases = vec![0.0; padded];
-    biases[..channels].copy_from_slice(bias);
+    let biases = simd::filled_up(bias, padded);
     let arch = simd::arch();
     result.par_chunks_mut(width * channels).enumerate().for_each(|(index, row)| {
         let [image, y] = [index / height, index % height];

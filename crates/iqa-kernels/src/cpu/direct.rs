@@ -66,8 +66,7 @@ pub(super) fn convolve(
     if result.is_empty() {
         return result;
     }
-    let mut padded_bias = vec![0.0; weights.panels * simd::panel()];
-    padded_bias[..bias.len()].copy_from_slice(bias);
+    let bias = simd::filled_up(bias, weights.panels * simd::panel());
     let gather = (input.channels < FEW).then(|| Gather::new(x, input, geometry));
     let zeros = vec![0.0; BLOCK];
     let blocks = if gather.is_some() { gathered_blocks(input, geometry) } else { blocks(input, geometry) };
@@ -76,7 +75,7 @@ pub(super) fn convolve(
         input,
         geometry: *geometry,
         weights,
-        bias: &padded_bias,
+        bias: &bias,
         output,
         finish,
         gather: gather.as_ref(),

@@ -259,22 +259,12 @@ pub fn convolve_by(
             if finish.pool { max_pool2(&result, full) } else { (result, full) }
         }
         Algorithm::Bf16(unit) => {
-            assert!(Unit::all().contains(&unit), "this processor has no {unit:?}");
-            assert_eq!(geometry.dilation, [1, 1], "bf16 is for convolutions without dilation");
-            let dense = bf16::is_dense(geometry, input).then(|| weights.dense_bf16([height, width]));
-            match dense.flatten() {
-                Some(weights) => bf16::multiply(unit, x, input, weights, bias, full, finish),
-                None => bf16::convolve(unit, x, input, weights.bf16(), bias, geometry, full, finish),
-            }
+            let kept = &weights.packed.bf16;
+            bf16::convolve_kept(unit, x, input, weights, kept, bias, geometry, full, finish)
         }
         Algorithm::Split => {
-            assert!(Unit::all().contains(&Unit::Tiles), "this processor has no tiles");
-            assert_eq!(geometry.dilation, [1, 1], "tiles are for convolutions without dilation");
-            let dense = bf16::is_dense(geometry, input).then(|| weights.dense_split([height, width]));
-            match dense.flatten() {
-                Some(weights) => bf16::multiply(Unit::Tiles, x, input, weights, bias, full, finish),
-                None => bf16::convolve(Unit::Tiles, x, input, weights.split(), bias, geometry, full, finish),
-            }
+            let kept = &weights.packed.split;
+            bf16::convolve_kept(Unit::Tiles, x, input, weights, kept, bias, geometry, full, finish)
         }
     }
 }

@@ -128,6 +128,13 @@ pub(super) fn accumulate<S: Simd, const ROWS: usize>(
     *sums = held;
 }
 
+/// Values, filled up with zeros to so many.
+pub(super) fn filled_up(values: &[f32], len: usize) -> Vec<f32> {
+    let mut filled = vec![0.0; len];
+    filled[..values.len()].copy_from_slice(values);
+    filled
+}
+
 /// Calls `work` with a buffer of this thread, of `len` values that are whatever an earlier call left.
 pub(super) fn with_scratch<R>(len: usize, work: impl FnOnce(&mut [f32]) -> R) -> R {
     thread_local! {

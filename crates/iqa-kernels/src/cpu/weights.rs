@@ -16,18 +16,23 @@ pub struct PackedWeights {
     direct: OnceLock<Panels>,
     winograd4: OnceLock<Panels>,
     winograd2: OnceLock<Panels>,
-    bf16: OnceLock<bf16::Panels<1>>,
-    split: OnceLock<bf16::Panels<3>>,
-    /// For images of that height and width, the first that came.
-    dense_bf16: OnceLock<([usize; 2], bf16::Panels<1>)>,
-    dense_split: OnceLock<([usize; 2], bf16::Panels<3>)>,
+    pub(super) bf16: Tiled<1>,
+    pub(super) split: Tiled<3>,
+}
+
+/// Copies in tiles, each weight a sum of `PARTS` bf16 values.
+#[derive(Debug, Default)]
+pub(super) struct Tiled<const PARTS: usize> {
+    panels: OnceLock<bf16::Panels<PARTS>>,
+    /// As one matrix for images of that height and width, the first that came.
+    dense: OnceLock<([usize; 2], bf16::Panels<PARTS>)>,
 }
 
 /// Weights, `[out, in, height, width]`, with their copies.
 #[derive(Debug, Clone, Copy)]
 pub struct Weights<'a> {
     original: &'a [f32],
-    packed: &'a PackedWeights,
+    pub(super) packed: &'a PackedWeights,
 }
 
 /// Matrices `[depth, out]`, cut into panels of [`simd::panel`] output channels: `[panel, matrix, depth, channel]`;
@@ -70,16 +75,7 @@ impl PackedWeights {
     /// Room for copies of weights of the shape `[out, in, height, width]`.
     pub fn new(shape: [usize; 4]) -> Self {
         let [direct, winograd4, winograd2] = [const { OnceLock::new() }; 3];
-        Self {
-            shape,
-            direct,
-            winograd4,
-            winograd2,
-            bf16: OnceLock::new(),
-            split: OnceLock::new(),
-            dense_bf16: OnceLock::new(),
-            dense_split: OnceLock::new(),
-        }
+        Self { shape, direct, winograd4, winograd2, bf16: Tiled::default(), split: Tiled::default() }
     }
 
     /// The weights themselves beside their copies; always the same ones.
@@ -122,32 +118,23 @@ impl<'a> Weights<'a> {
         })
     }
 
-    pub(super) fn bf16(&self) -> &'a bf16::Panels<1> {
-        self.packed.bf16.get_or_init(|| bf16::Panels::new(self.original, self.packed.shape))
-    }
-
-    /// Each weight a sum of three.
-    pub(super) fn split(&self) -> &'a bf16::Panels<3> {
-        self.packed.split.get_or_init(|| bf16::Panels::new(self.original, self.packed.shape))
+    pub(super) fn tiled<const PARTS: usize>(&self, kept: &'a Tiled<PARTS>) -> &'a bf16::Panels<PARTS> {
+        kept.panels.get_or_init(|| bf16::Panels::new(self.original, self.packed.shape))
     }
 
     /// As one matrix for images of that size; `None` where another size came before.
-    pub(super) fn dense_bf16(&self, size: [usize; 2]) -> Option<&'a bf16::Panels<1>> {
-        let (known, panels) = self.packed.dense_bf16.get_or_init(|| (size, self.dense(size)));
+    pub(super) fn dense<const PARTS: usize>(
+        &self,
+        kept: &'a Tiled<PARTS>,
+        size: [usize; 2],
+    ) -> Option<&'a bf16::Panels<PARTS>> {
+        let (known, panels) = kept.dense.get_or_init(|| {
+            let [out, into, ..] = self.packed.shape;
+            let pixels = size[0] * size[1];
+            let matrix = bf16::matrix(self.original, [out, into], size);
+            (size, bf16::Panels::new(&matrix, [pixels * out, pixels * into, 1, 1]))
+        });
         (*known == size).then_some(panels)
-    }
-
-    /// See [`Self::dense_bf16`].
-    pub(super) fn dense_split(&self, size: [usize; 2]) -> Option<&'a bf16::Panels<3>> {
-        let (known, panels) = self.packed.dense_split.get_or_init(|| (size, self.dense(size)));
-        (*known == size).then_some(panels)
-    }
-
-    fn dense<const PARTS: usize>(&self, size: [usize; 2]) -> bf16::Panels<PARTS> {
-        let [out, into, ..] = self.packed.shape;
-        let pixels = size[0] * size[1];
-        let matrix = bf16::matrix(self.original, [out, into], size);
-        bf16::Panels::new(&matrix, [pixels * out, pixels * into, 1, 1])
     }
 
     pub(super) fn winograd4(&self) -> &'a Panels {

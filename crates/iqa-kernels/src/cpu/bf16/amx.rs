@@ -9,7 +9,7 @@ mod tiles {
     use std::arch::x86_64::{__cpuid, __cpuid_count};
     use std::marker::PhantomData;
 
-    use super::super::{CHANNELS, STEP, Steps, Sums};
+    use super::super::{CHANNELS, Operands, STEP, Sums};
 
     /// Whether the processor has it and the system gives its registers to this process, which it is asked for here.
     pub(in super::super) fn is_there() -> bool {
@@ -109,119 +109,81 @@ mod tiles {
         };
     }
 
-    /// The sums, two tiles beside each other, twice.
-    macro_rules! store_sums {
-        () => {
-            concat!(
-                "add {row}, {row}\n",
-                "tilestored [{sums} + {row}*1], tmm0\n",
-                "tilestored [{sums} + {row}*1 + 64], tmm1\n",
-                "tilestored [{sums} + {row}*1 + 2048], tmm2\n",
-                "tilestored [{sums} + {row}*1 + 2112], tmm3"
+    /// The sums over all steps, each of the lines given, after which the weights go on by so many bytes; written as two tiles
+    /// beside each other, twice.
+    macro_rules! sum_up {
+        ([$($line:expr),+], $bytes:literal, $operands:ident, $at:ident, $sums:ident $(, $name:ident = $value:expr)?) => {
+            asm!(
+                "tilezero tmm0",
+                "tilezero tmm1",
+                "tilezero tmm2",
+                "tilezero tmm3",
+                "2:",
+                "mov {from}, [{offsets}]",
+                "lea {left}, [{first} + 2*{from}]",
+                "lea {right}, [{second} + 2*{from}]",
+                $($line,)+
+                concat!("add {weights}, ", $bytes),
+                "add {offsets}, 8",
+                "cmp {offsets}, {end}",
+                "jne 2b",
+                "add {row}, {row}",
+                "tilestored [{sums} + {row}*1], tmm0",
+                "tilestored [{sums} + {row}*1 + 64], tmm1",
+                "tilestored [{sums} + {row}*1 + 2048], tmm2",
+                "tilestored [{sums} + {row}*1 + 2112], tmm3",
+                first = in(reg) $at[0],
+                second = in(reg) $at[1],
+                next = in(reg) $operands.next * BYTES,
+                $($name = in(reg) $value,)?
+                weights = inout(reg) $operands.weights.as_ptr() => _,
+                offsets = inout(reg) $operands.steps.offsets.as_ptr() => _,
+                end = in(reg) $operands.steps.offsets.as_ptr_range().end,
+                row = inout(reg) 64_usize => _,
+                sums = in(reg) $sums.as_mut_ptr(),
+                from = out(reg) _,
+                left = out(reg) _,
+                right = out(reg) _,
+                out("tmm0") _, out("tmm1") _, out("tmm2") _, out("tmm3") _,
+                out("tmm4") _, out("tmm5") _, out("tmm6") _, out("tmm7") _,
+                options(nostack),
             )
         };
     }
 
     /// See [`super::super::products`], which has looked that all lies within the slices.
-    pub(in super::super) fn products(
-        image: &[u16],
-        tiles: [usize; 2],
-        next: usize,
-        steps: &Steps,
-        weights: &[u16],
-        sums: &mut Sums,
-    ) {
-        let at = tiles.map(|tile| image[tile..].as_ptr());
-        // SAFETY: reads from `image` sixteen runs of `CHANNELS` values, `next` apart, from each of both places on by each
-        // offset, and from `weights` `STEP` values for each offset: the caller has compared them with their lengths. Writes
+    pub(in super::super) fn products(operands: &Operands<'_>, sums: &mut Sums) {
+        let at = operands.tiles.map(|tile| operands.image[tile..].as_ptr());
+        // SAFETY: reads from the image sixteen runs of `CHANNELS` values, `next` apart, from each of both places on by each
+        // offset, and from the weights `STEP` values for each offset: the caller has compared them with their lengths. Writes
         // `sums`: two tiles of sixteen rows beside each other, twice.
-        unsafe {
-            asm!(
-                "tilezero tmm0",
-                "tilezero tmm1",
-                "tilezero tmm2",
-                "tilezero tmm3",
-                "2:",
-                "mov {from}, [{offsets}]",
-                "lea {left}, [{first} + 2*{from}]",
-                "lea {right}, [{second} + 2*{from}]",
-                with_both!(),
-                "add {weights}, 2048",
-                "add {offsets}, 8",
-                "cmp {offsets}, {end}",
-                "jne 2b",
-                store_sums!(),
-                first = in(reg) at[0],
-                second = in(reg) at[1],
-                next = in(reg) next * BYTES,
-                weights = inout(reg) weights.as_ptr() => _,
-                offsets = inout(reg) steps.offsets.as_ptr() => _,
-                end = in(reg) steps.offsets.as_ptr_range().end,
-                row = inout(reg) 64_usize => _,
-                sums = in(reg) sums.as_mut_ptr(),
-                from = out(reg) _,
-                left = out(reg) _,
-                right = out(reg) _,
-                out("tmm0") _, out("tmm1") _, out("tmm2") _, out("tmm3") _,
-                out("tmm4") _, out("tmm5") _, out("tmm6") _, out("tmm7") _,
-                options(nostack),
-            );
-        }
+        unsafe { sum_up!([with_both!()], "2048", operands, at, sums) };
     }
 
     /// The same where image and weights have three parts, the smallest products first as far as tiles stay where they are.
-    pub(in super::super) fn products_of_three(
-        image: &[u16],
-        part: usize,
-        tiles: [usize; 2],
-        next: usize,
-        steps: &Steps,
-        weights: &[u16],
-        sums: &mut Sums,
-    ) {
-        let at = tiles.map(|tile| image[2 * part + tile..].as_ptr());
-        // SAFETY: as of `products`, for each part: from the third part on downwards twice, and `weights` has three for each
+    pub(in super::super) fn products_of_three(operands: &Operands<'_>, part: usize, sums: &mut Sums) {
+        let at = operands.tiles.map(|tile| operands.image[2 * part + tile..].as_ptr());
+        // SAFETY: as of `products`, for each part: from the third part on downwards twice, and the weights have three for each
         // offset.
         unsafe {
-            asm!(
-                "tilezero tmm0",
-                "tilezero tmm1",
-                "tilezero tmm2",
-                "tilezero tmm3",
-                "2:",
-                "mov {from}, [{offsets}]",
-                "lea {left}, [{first} + 2*{from}]",
-                "lea {right}, [{second} + 2*{from}]",
-                with_both!(),
-                "sub {left}, {part}",
-                "sub {right}, {part}",
-                with_pixels!(),
-                with_weights!("2048", "3072"),
-                "sub {left}, {part}",
-                "sub {right}, {part}",
-                with_pixels!(),
-                with_weights!("4096", "5120"),
-                with_weights!("0", "1024"),
-                "add {weights}, 6144",
-                "add {offsets}, 8",
-                "cmp {offsets}, {end}",
-                "jne 2b",
-                store_sums!(),
-                first = in(reg) at[0],
-                second = in(reg) at[1],
-                next = in(reg) next * BYTES,
-                part = in(reg) part * BYTES,
-                weights = inout(reg) weights.as_ptr() => _,
-                offsets = inout(reg) steps.offsets.as_ptr() => _,
-                end = in(reg) steps.offsets.as_ptr_range().end,
-                row = inout(reg) 64_usize => _,
-                sums = in(reg) sums.as_mut_ptr(),
-                from = out(reg) _,
-                left = out(reg) _,
-                right = out(reg) _,
-                out("tmm0") _, out("tmm1") _, out("tmm2") _, out("tmm3") _,
-                out("tmm4") _, out("tmm5") _, out("tmm6") _, out("tmm7") _,
-                options(nostack),
+            sum_up!(
+                [
+                    with_both!(),
+                    "sub {left}, {part}",
+                    "sub {right}, {part}",
+                    with_pixels!(),
+                    with_weights!("2048", "3072"),
+                    "sub {left}, {part}",
+                    "sub {right}, {part}",
+                    with_pixels!(),
+                    with_weights!("4096", "5120"),
+                    with_weights!("0", "1024")
+                ],
+                "6144",
+                operands,
+                at,
+                sums,
+                part = part * BYTES
             );
         }
     }
@@ -232,7 +194,7 @@ pub(super) use tiles::{Configured, is_there, products, products_of_three};
 
 #[cfg(not(all(target_arch = "x86_64", target_os = "linux", target_env = "gnu")))]
 mod none {
-    use super::super::{Steps, Sums};
+    use super::super::{Operands, Sums};
 
     pub(in super::super) fn is_there() -> bool {
         false
@@ -246,19 +208,11 @@ mod none {
         }
     }
 
-    pub(in super::super) fn products(_: &[u16], _: [usize; 2], _: usize, _: &Steps, _: &[u16], _: &mut Sums) {
+    pub(in super::super) fn products(_: &Operands<'_>, _: &mut Sums) {
         unreachable!("there are no tiles")
     }
 
-    pub(in super::super) fn products_of_three(
-        _: &[u16],
-        _: usize,
-        _: [usize; 2],
-        _: usize,
-        _: &Steps,
-        _: &[u16],
-        _: &mut Sums,
-    ) {
+    pub(in super::super) fn products_of_three(_: &Operands<'_>, _: usize, _: &mut Sums) {
         unreachable!("there are no tiles")
     }
 }

@@ -3,7 +3,7 @@
 //! `unsafe`, because the compiler does not know which processor will run it; [`is_there`] does.
 #![allow(unsafe_code)]
 
-use super::{CHANNELS, PIXELS, STEP, Steps, Sums};
+use super::{CHANNELS, Operands, PIXELS, STEP, Steps, Sums};
 
 #[cfg(target_arch = "x86_64")]
 mod pairs {
@@ -12,7 +12,7 @@ mod pairs {
         _mm512_storeu_ps,
     };
 
-    use super::{CHANNELS, PIXELS, STEP, Steps, Sums};
+    use super::{CHANNELS, Operands, PIXELS, STEP, Steps, Sums};
 
     pub(in super::super) fn is_there() -> bool {
         is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512bf16")
@@ -21,14 +21,8 @@ mod pairs {
     /// Pixels computed at once: with two vectors of sums each, and the weights, all in registers.
     const ROWS: usize = 8;
 
-    pub(in super::super) fn products(
-        image: &[u16],
-        tiles: [usize; 2],
-        next: usize,
-        steps: &Steps,
-        weights: &[u16],
-        sums: &mut Sums,
-    ) {
+    pub(in super::super) fn products(operands: &Operands<'_>, sums: &mut Sums) {
+        let Operands { image, tiles, next, steps, weights } = *operands;
         for (group, sums) in sums.chunks_exact_mut(ROWS * CHANNELS).enumerate() {
             let first = tiles[group * ROWS / PIXELS] + group * ROWS % PIXELS * next;
             // SAFETY: only called where `is_there` has found the instructions.
@@ -88,6 +82,6 @@ pub(super) fn is_there() -> bool {
 }
 
 #[cfg(not(target_arch = "x86_64"))]
-pub(super) fn products(_: &[u16], _: [usize; 2], _: usize, _: &Steps, _: &[u16], _: &mut Sums) {
+pub(super) fn products(_: &Operands<'_>, _: &mut Sums) {
     unreachable!("there are no pairs")
 }

@@ -23,9 +23,11 @@ use panels::Cut;
 use parts::into_parts;
 
 use super::simd::{self, load};
+use super::weights::{Tiled, Weights};
 use super::{Buffer, Finish, Geometry, Size, buffers, direct};
 
-pub(super) use dense::{is_dense, matrix, multiply};
+use dense::multiply;
+pub(super) use dense::{is_dense, matrix};
 pub(super) use panels::Panels;
 
 /// Pixels of a tile.
@@ -92,28 +94,57 @@ impl Steps {
     }
 }
 
-/// The sums of two tiles. `image` has its parts one after another, each of the same length.
+/// What the sums of two tiles are made of.
+struct Operands<'a> {
+    /// Its parts one after another, each of the same length.
+    image: &'a [u16],
+    tiles: [usize; 2],
+    /// Values from one pixel of a tile to the next.
+    next: usize,
+    steps: &'a Steps,
+    weights: &'a [u16],
+}
+
+/// The sums of two tiles.
 ///
 /// # Panics
 /// Where a tile reaches over the end of a part, or the weights are of fewer steps.
 #[inline(always)]
-fn products<const PARTS: usize>(
-    unit: Unit,
-    image: &[u16],
-    tiles: [usize; 2],
-    next: usize,
-    steps: &Steps,
-    weights: &[u16],
-    sums: &mut Sums,
-) {
+fn products<const PARTS: usize>(unit: Unit, operands: &Operands<'_>, sums: &mut Sums) {
+    let Operands { image, tiles, next, steps, weights } = operands;
     let part = image.len() / PARTS;
     let last = tiles[0].max(tiles[1]) + (PIXELS - 1) * next + steps.largest + CHANNELS;
     assert!(last <= part && weights.len() == steps.offsets.len() * PARTS * STEP, "a tile within the image");
     match (unit, PARTS) {
-        (Unit::Tiles, 1) => amx::products(image, tiles, next, steps, weights, sums),
-        (Unit::Tiles, 3) => amx::products_of_three(image, part, tiles, next, steps, weights, sums),
-        (Unit::Pairs, 1) => dot::products(image, tiles, next, steps, weights, sums),
+        (Unit::Tiles, 1) => amx::products(operands, sums),
+        (Unit::Tiles, 3) => amx::products_of_three(operands, part, sums),
+        (Unit::Pairs, 1) => dot::products(operands, sums),
         _ => unreachable!("pairs have one part, and tiles one or three"),
+    }
+}
+
+/// [`super::convolve`] by products of bf16 values, with the copies of the weights that are kept.
+///
+/// # Panics
+/// Where this computer has no such unit, and with dilation.
+#[allow(clippy::too_many_arguments)]
+pub(super) fn convolve_kept<const PARTS: usize>(
+    unit: Unit,
+    x: &[f32],
+    input: Size,
+    weights: &Weights<'_>,
+    kept: &Tiled<PARTS>,
+    bias: &[f32],
+    geometry: &Geometry,
+    full: Size,
+    finish: Finish<'_>,
+) -> (Buffer, Size) {
+    assert!(Unit::all().contains(&unit), "this processor has no {unit:?}");
+    assert_eq!(geometry.dilation, [1, 1], "bf16 is for convolutions without dilation");
+    let dense = is_dense(geometry, input).then(|| weights.dense(kept, [input.height, input.width]));
+    match dense.flatten() {
+        Some(matrix) => multiply(unit, x, input, matrix, bias, full, finish),
+        None => convolve(unit, x, input, weights.tiled(kept), bias, geometry, full, finish),
     }
 }
 
@@ -121,7 +152,7 @@ fn products<const PARTS: usize>(
 /// bf16. With three they are exact, and of the nine products of their parts six are computed: the others are smaller than an
 /// f32's last digit.
 #[allow(clippy::too_many_arguments)]
-pub(super) fn convolve<const PARTS: usize>(
+fn convolve<const PARTS: usize>(
     unit: Unit,
     x: &[f32],
     input: Size,
@@ -139,8 +170,7 @@ pub(super) fn convolve<const PARTS: usize>(
     if result.is_empty() {
         return (result, pooled);
     }
-    let mut padded_bias = vec![0.0; weights.panels * CHANNELS];
-    padded_bias[..bias.len()].copy_from_slice(bias);
+    let bias = simd::filled_up(bias, weights.panels * CHANNELS);
     // Of single taps the pixels between them are not looked at: what is left is an image like any other.
     let alone = geometry.kernel == [1, 1] && geometry.vertical == [0, 0] && geometry.horizontal == [0, 0];
     let (skip, lines, columns) =
@@ -158,7 +188,7 @@ pub(super) fn convolve<const PARTS: usize>(
         lines,
         columns,
         weights,
-        bias: &padded_bias,
+        bias: &bias,
         steps: Steps::new(cut.offsets(wide * pixel)),
         output,
         pixel,
@@ -269,7 +299,8 @@ impl<const PARTS: usize> WithSimd for Run<'_, PARTS> {
                 let weights = task.weights.panel(panel);
                 for pair in tiles.chunks(2) {
                     let from = [pair[0].from, pair[pair.len() - 1].from];
-                    products::<PARTS>(task.unit, image, from, next, &task.steps, weights, &mut sums.0);
+                    let operands = Operands { image, tiles: from, next, steps: &task.steps, weights };
+                    products::<PARTS>(task.unit, &operands, &mut sums.0);
                     for (tile, sums) in pair.iter().zip(sums.0.chunks_exact(PIXELS * CHANNELS)) {
                         task.finish(simd, *tile, panel, sums, piece);
                     }

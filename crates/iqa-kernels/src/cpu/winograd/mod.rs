@@ -82,8 +82,7 @@ pub(super) fn convolve<T: Transform<IN, OUT>, const IN: usize, const OUT: usize>
         return (result, output);
     }
     let width = simd::panel();
-    let mut padded_bias = vec![0.0; weights.panels * width];
-    padded_bias[..bias.len()].copy_from_slice(bias);
+    let bias = simd::filled_up(bias, weights.panels * width);
     let task = Task::<T, IN, OUT> {
         source: Source {
             x,
@@ -92,7 +91,7 @@ pub(super) fn convolve<T: Transform<IN, OUT>, const IN: usize, const OUT: usize>
             zeros: &vec![0.0; input.channels],
         },
         weights,
-        bias: &padded_bias,
+        bias: &bias,
         full,
         finish,
         per_row: full.width.div_ceil(OUT),
