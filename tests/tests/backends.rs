@@ -217,7 +217,6 @@ fn devices() -> Vec<(&'static str, Device)> {
         "f16" => FloatDType::F16,
         "bf16" => FloatDType::BF16,
         "f64" => FloatDType::F64,
-        "f64" => FloatDType::F64,
         _ => panic!("IQA_FLOAT is `{name}`, expected f16, bf16 or f64"),
     });
     let names = available_devices().into_iter().filter(|name| match &asked {
