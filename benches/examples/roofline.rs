@@ -139,6 +139,7 @@ fn row(name: &str, layer: [usize; 7], peak: f64, bandwidth: f64) -> String {
         Algorithm::Winograd2 => ("F(2x2)", tiles(2)),
         Algorithm::Direct => ("direct", arithmetic),
         Algorithm::Split => ("split", arithmetic),
+        Algorithm::SplitWinograd4 => ("split F(4x4)", tiles(4)),
         Algorithm::Bf16(_) => ("bf16", arithmetic),
     };
     let bytes = (size_of::<f32>() * (input.values() + output.values() + weights.len())) as f64;

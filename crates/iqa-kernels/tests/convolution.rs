@@ -242,6 +242,48 @@ fn split() -> Option<Algorithm> {
     Unit::all().contains(&Unit::Tiles).then_some(Algorithm::Split)
 }
 
+/// Winograd's tiles of split values, where this processor has them.
+fn split_winograd() -> Option<Algorithm> {
+    split().map(|_| Algorithm::SplitWinograd4)
+}
+
+/// All for 3x3 kernels with stride 1.
+fn all_for_3x3() -> impl Iterator<Item = Algorithm> + Clone {
+    let single = [Algorithm::Direct, Algorithm::Winograd4, Algorithm::Winograd2];
+    let bf16 = Unit::all().iter().copied().map(Algorithm::Bf16);
+    single.into_iter().chain(bf16).chain(split()).chain(split_winograd())
+}
+
+/// One stage after another and all in one, of whole groups of tiles and of some that are not full, of odd numbers of vectors.
+#[test]
+fn split_winograd_tiles_agree_with_the_definition() {
+    let Some(algorithm) = split_winograd() else {
+        eprintln!("this processor multiplies no tiles: not tested");
+        return;
+    };
+    let cases = [
+        (size(2, 70, 66, 64), 40),
+        (size(1, 90, 103, 16), 70),
+        (size(3, 37, 30, 33), 32),
+        (size(1, 30, 33, 100), 70),
+        (size(3, 4, 4, 256), 64),
+        (size(1, 24, 31, 300), 33),
+        (size(1, 9, 7, 80), 5),
+        (size(40, 4, 4, 260), 20),
+    ];
+    for (seed, (input, out)) in (0..).zip(cases) {
+        let case = Case { input, out, geometry: square(3, 1, 1), seed, bf16: false };
+        let expected = case.expected();
+        let (found, size) = case.run(Some(algorithm), Finish::default());
+        assert_eq!(size, case.output());
+        let error = relative_error(&found, &expected);
+        assert!(error <= WINOGRAD, "{case:?}: {error:.1e}");
+        let (found, _) = case.run(Some(algorithm), Finish { relu: true, pool: true, added: None });
+        let error = relative_error(&found, &finished(&expected, case.output()));
+        assert!(error <= WINOGRAD, "{case:?}, pooled: {error:.1e}");
+    }
+}
+
 /// The 13 convolutions of VGG16 with their poolings on a picture of 32x32, everything in f64 beside it.
 #[test]
 fn the_error_through_vgg16_stays_small() {
@@ -367,7 +409,7 @@ proptest! {
     fn winograd_tiles_agree_with_the_definition(case in cases(Just([3, 3])).prop_map(plain)) {
         let (expected, terms) = (case.expected(), case.terms());
         let pooled = finished(&expected, case.output());
-        for algorithm in [Algorithm::Winograd4, Algorithm::Winograd2] {
+        for algorithm in [Algorithm::Winograd4, Algorithm::Winograd2].into_iter().chain(split_winograd()) {
             let (found, size) = case.run(Some(algorithm), Finish::default());
             prop_assert_eq!(size, case.output());
             prop_assert!(error_over(&found, &expected, terms) <= WINOGRAD);
@@ -446,12 +488,12 @@ proptest! {
 
 #[test]
 fn neither_threads_nor_batches_change_a_result() {
-    let bf16 = Unit::all().iter().copied().map(Algorithm::Bf16);
     for (seed, (input, out)) in (0..).zip([
         (size(5, 13, 18, 12), 20),
         (size(5, 2, 2, 64), 64),
         (size(5, 13, 18, 3), 20),
         (size(5, 13, 18, 100), 36),
+        (size(5, 33, 34, 64), 36),
     ]) {
         let case = Case { input, out, geometry: square(3, 1, 1), seed, bf16: false };
         let pool =
@@ -467,9 +509,10 @@ fn neither_threads_nor_batches_change_a_result() {
         let packed = PackedWeights::new(case.shape());
         let (weights, bias) = (case.weights(), case.bias());
         let one = Size { images: 1, ..input };
-        let chosen = Algorithm::choose(&case.geometry, input, out);
-        assert_eq!(Algorithm::choose(&case.geometry, one, out), chosen);
-        for algorithm in bf16.clone().chain(split()).chain([chosen]) {
+        for choose in [Algorithm::choose, Algorithm::choose_for_kept] {
+            assert_eq!(choose(&case.geometry, one, out), choose(&case.geometry, input, out));
+        }
+        for algorithm in all_for_3x3() {
             let (whole, size) = case.run(Some(algorithm), finish);
             for threads in [1, 2, 3] {
                 assert_eq!(pool(threads).install(|| case.run(Some(algorithm), finish)).0[..], whole[..]);
@@ -505,9 +548,7 @@ fn what_is_added_comes_before_the_relu() {
         let sums = case.expected().into_iter().zip(&added);
         let expected: Vec<f64> = sums.map(|(value, added)| (value + f64::from(*added)).max(0.0)).collect();
         let finish = Finish { added: Some(&added), relu: true, pool: false };
-        let single = [Algorithm::Direct, Algorithm::Winograd4, Algorithm::Winograd2];
-        let bf16 = Unit::all().iter().copied().map(Algorithm::Bf16);
-        for algorithm in single.into_iter().chain(bf16).chain(split()) {
+        for algorithm in all_for_3x3() {
             let (found, _) = case.run(Some(algorithm), finish);
             assert!(relative_error(&found, &expected) <= WINOGRAD, "{algorithm:?}");
         }
@@ -526,9 +567,7 @@ fn what_is_not_a_number_stays_so() {
         let packed = PackedWeights::new(case.shape());
         let (weights, bias) = (case.weights(), case.bias());
         let weights = packed.with(&weights);
-        let single = [Algorithm::Direct, Algorithm::Winograd4, Algorithm::Winograd2];
-        let bf16 = Unit::all().iter().copied().map(Algorithm::Bf16);
-        for algorithm in single.into_iter().chain(bf16).chain(split()) {
+        for algorithm in all_for_3x3() {
             for (pool, shrink) in [(false, 1), (true, 2)] {
                 let finish = Finish { relu: true, pool, added: None };
                 let (found, size) =

@@ -32,6 +32,7 @@ pub use max_pool::{Window, max_pool, max_pool_backward};
 pub use normalise::{Normalisation, NormalisationGradients, channel_statistics};
 pub use pool::{add_relu, max_pool2, max_pool2_backward, relu_backward};
 pub use weights::{PackedWeights, Weights};
+use winograd::{F2, F4, Single};
 
 /// Sizes of a batch of images, in pixels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -137,6 +138,8 @@ pub enum Algorithm {
     Bf16(Unit),
     /// The same of f32 values, each a sum of three of bf16, by [`Unit::Tiles`]: as exact as [`Self::Direct`].
     Split,
+    /// [`Self::Winograd4`] whose products are those of [`Self::Split`].
+    SplitWinograd4,
 }
 
 impl Algorithm {
@@ -168,19 +171,34 @@ impl Algorithm {
     /// single ones (measured), but each value must go into enough products to be worth the splitting.
     pub fn choose_for_kept(geometry: &Geometry, input: Size, channels_out: usize) -> Self {
         let single = Self::choose(geometry, input, channels_out);
+        if !Unit::all().contains(&Unit::Tiles) {
+            return single;
+        }
         let [height, width] = geometry.output(input.height, input.width);
-        let worth = match single {
-            Self::Direct => geometry.dilation == [1, 1] && (geometry.kernel != [1, 1] || channels_out >= 128),
-            // Few tiles for many weights, of which Winograd's are nearly three times as many bytes; not of images so small that
-            // they come in large batches. Of a batch the choice is that of one image, so that their results are the same.
-            _ if bf16::is_dense(geometry, input) => true,
+        match single {
+            Self::Direct
+                if geometry.dilation == [1, 1] && (geometry.kernel != [1, 1] || channels_out >= 128) =>
+            {
+                Self::Split
+            }
+            _ if bf16::is_dense(geometry, input) => Self::Split,
+            // Of a batch the choice is that of one image, so that their results are the same; images of a few tiles come in large
+            // batches. Of Winograd's weights there are four times as many, and split ones are half as many bytes again: few tiles
+            // are not worth them, and with many they must stay in a cache.
             Self::Winograd4 => {
                 let tiles = height.div_ceil(4) * width.div_ceil(4);
-                (12..64).contains(&tiles) && input.channels * channels_out >= 1 << 15
+                let weights = input.channels * channels_out;
+                let cached = 36 * 6 * weights <= simd::second_level_cache() / 2;
+                if (12..64).contains(&tiles) && weights >= 1 << 15 {
+                    Self::Split
+                } else if input.channels >= 256 || input.channels >= 32 && cached {
+                    Self::SplitWinograd4
+                } else {
+                    single
+                }
             }
-            _ => false,
-        };
-        if worth && Unit::all().contains(&Unit::Tiles) { Self::Split } else { single }
+            _ => single,
+        }
     }
 
     /// The cheapest where products may be of bf16 values, by that unit. Pairs are at most twice as fast as f32, and
@@ -217,7 +235,7 @@ pub fn convolve(
 ///
 /// # Panics
 /// When sizes do not match, something is added before a pooling, a Winograd algorithm is asked for another convolution than 3x3 with stride 1, or bf16 for one
-/// with dilation or where [`Unit::all`] has no such unit.
+/// with dilation, or it or split values where [`Unit::all`] has no such unit.
 pub fn convolve_by(
     algorithm: Algorithm,
     x: &[f32],
@@ -236,24 +254,19 @@ pub fn convolve_by(
         assert!(added.len() == full.values() && !finish.pool, "a sum of images of one size, not pooled");
     }
     match algorithm {
-        Algorithm::Winograd4 => winograd::convolve::<winograd::F4, 6, 4>(
-            x,
-            input,
-            weights.winograd4(),
-            bias,
-            geometry,
-            full,
-            finish,
-        ),
-        Algorithm::Winograd2 => winograd::convolve::<winograd::F2, 4, 2>(
-            x,
-            input,
-            weights.winograd2(),
-            bias,
-            geometry,
-            full,
-            finish,
-        ),
+        Algorithm::Winograd4 => {
+            let single = Single { weights: weights.winograd4(), channels: input.channels };
+            winograd::convolve::<F4, _, 6, 4>(x, input, single, bias, geometry, full, finish)
+        }
+        Algorithm::Winograd2 => {
+            let single = Single { weights: weights.winograd2(), channels: input.channels };
+            winograd::convolve::<F2, _, 4, 2>(x, input, single, bias, geometry, full, finish)
+        }
+        Algorithm::SplitWinograd4 => {
+            assert!(Unit::all().contains(&Unit::Tiles), "this processor has no tiles");
+            let split = winograd::Split::new(weights.winograd4_split(), input.channels);
+            winograd::convolve::<F4, _, 6, 4>(x, input, split, bias, geometry, full, finish)
+        }
         Algorithm::Direct => {
             let result = direct::convolve(x, input, weights.direct(), bias, geometry, full, finish);
             if finish.pool { max_pool2(&result, full) } else { (result, full) }

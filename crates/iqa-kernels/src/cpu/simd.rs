@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::sync::OnceLock;
+use std::sync::atomic::{Ordering, compiler_fence};
 
 use pulp::{Arch, Simd, WithSimd};
 
@@ -116,6 +117,8 @@ pub(super) fn accumulate<S: Simd, const ROWS: usize>(
                 sum[0] = simd.mul_add_e_f32s(value, panel[2 * place], sum[0]);
                 sum[1] = simd.mul_add_e_f32s(value, panel[2 * place + 1], sum[1]);
             }
+            // Else the compiler may read all values of a run first, and finds no registers for them.
+            compiler_fence(Ordering::SeqCst);
         }
     }
     for k in 0..panel_rest.len() / 2 {

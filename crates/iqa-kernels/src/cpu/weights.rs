@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
-use super::winograd::{F2, F4, Transform};
+use super::winograd::{F2, F4, Split, Transform};
 use super::{Buffer, bf16, buffers, direct, simd};
 
 /// A copy of a convolution's weights for each algorithm that has needed one.
@@ -16,6 +16,8 @@ pub struct PackedWeights {
     direct: OnceLock<Panels>,
     winograd4: OnceLock<Panels>,
     winograd2: OnceLock<Panels>,
+    /// Of [`F4`], each matrix by itself.
+    winograd4_split: OnceLock<Vec<bf16::Panels<3>>>,
     pub(super) bf16: Tiled<1>,
     pub(super) split: Tiled<3>,
 }
@@ -75,7 +77,15 @@ impl PackedWeights {
     /// Room for copies of weights of the shape `[out, in, height, width]`.
     pub fn new(shape: [usize; 4]) -> Self {
         let [direct, winograd4, winograd2] = [const { OnceLock::new() }; 3];
-        Self { shape, direct, winograd4, winograd2, bf16: Tiled::default(), split: Tiled::default() }
+        Self {
+            shape,
+            direct,
+            winograd4,
+            winograd2,
+            winograd4_split: OnceLock::new(),
+            bf16: Tiled::default(),
+            split: Tiled::default(),
+        }
     }
 
     /// The weights themselves beside their copies; always the same ones.
@@ -143,6 +153,26 @@ impl<'a> Weights<'a> {
 
     pub(super) fn winograd2(&self) -> &'a Panels {
         self.packed.winograd2.get_or_init(|| self.winograd::<F2, 4, 2>())
+    }
+
+    /// Matrices `[out, in]` in the order of [`Split::place`].
+    pub(super) fn winograd4_split(&self) -> &'a [bf16::Panels<3>] {
+        self.packed.winograd4_split.get_or_init(|| {
+            let [out, into, ..] = self.packed.shape;
+            let (width, depth) = (simd::panel(), into.next_multiple_of(bf16::CHANNELS));
+            let whole = self.winograd::<F4, 6, 4>();
+            let matrix = |matrix| {
+                let mut values = buffers::zeros(out * depth);
+                values.par_chunks_mut(depth).enumerate().for_each(|(o, values)| {
+                    let panel = whole.panel(matrix, o / width, width).iter().skip(o % width);
+                    for (i, value) in panel.step_by(width).enumerate() {
+                        values[Split::place(i)] = *value;
+                    }
+                });
+                bf16::Panels::new(&values, [out, depth, 1, 1])
+            };
+            (0..whole.matrices).map(matrix).collect()
+        })
     }
 
     /// `G g G^T` of every kernel, computed in f64.

@@ -27,11 +27,11 @@ mod tiles {
     }
 
     /// The tiles of this thread, all of sixteen full rows, as long as this lives.
-    pub(in super::super) struct Configured(PhantomData<*const ()>);
+    pub(in crate::cpu) struct Configured(PhantomData<*const ()>);
 
     impl Configured {
         /// Only where [`is_there`] has said so.
-        pub(in super::super) fn new() -> Self {
+        pub(in crate::cpu) fn new() -> Self {
             #[repr(C, align(64))]
             struct Layout {
                 palette: u8,
@@ -190,7 +190,9 @@ mod tiles {
 }
 
 #[cfg(all(target_arch = "x86_64", target_os = "linux", target_env = "gnu"))]
-pub(super) use tiles::{Configured, is_there, products, products_of_three};
+pub(in crate::cpu) use tiles::Configured;
+#[cfg(all(target_arch = "x86_64", target_os = "linux", target_env = "gnu"))]
+pub(super) use tiles::{is_there, products, products_of_three};
 
 #[cfg(not(all(target_arch = "x86_64", target_os = "linux", target_env = "gnu")))]
 mod none {
@@ -200,10 +202,10 @@ mod none {
         false
     }
 
-    pub(in super::super) struct Configured;
+    pub(in crate::cpu) struct Configured;
 
     impl Configured {
-        pub(in super::super) fn new() -> Self {
+        pub(in crate::cpu) fn new() -> Self {
             Self
         }
     }
@@ -218,4 +220,6 @@ mod none {
 }
 
 #[cfg(not(all(target_arch = "x86_64", target_os = "linux", target_env = "gnu")))]
-pub(super) use none::{Configured, is_there, products, products_of_three};
+pub(in crate::cpu) use none::Configured;
+#[cfg(not(all(target_arch = "x86_64", target_os = "linux", target_env = "gnu")))]
+pub(super) use none::{is_there, products, products_of_three};

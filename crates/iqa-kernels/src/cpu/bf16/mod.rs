@@ -26,18 +26,19 @@ use super::simd::{self, load};
 use super::weights::{Tiled, Weights};
 use super::{Buffer, Finish, Geometry, Size, buffers, direct};
 
+pub(super) use amx::Configured;
 use dense::multiply;
 pub(super) use dense::{is_dense, matrix};
 pub(super) use panels::Panels;
 
 /// Pixels of a tile.
-const PIXELS: usize = 16;
+pub(super) const PIXELS: usize = 16;
 /// Input channels of a step, and output channels of a panel.
-const CHANNELS: usize = 32;
+pub(super) const CHANNELS: usize = 32;
 /// Values of a panel's weights in one step.
 const STEP: usize = CHANNELS * CHANNELS;
 /// Sums of two tiles: `[pixel, channel]`.
-type Sums = [f32; 2 * PIXELS * CHANNELS];
+pub(super) type Sums = [f32; 2 * PIXELS * CHANNELS];
 
 /// What multiplies bf16 values in a processor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,27 +83,27 @@ struct Tile {
 }
 
 /// Where the steps' values begin, from a pixel's on.
-struct Steps {
+pub(super) struct Steps {
     offsets: Vec<usize>,
     largest: usize,
 }
 
 impl Steps {
-    fn new(offsets: Vec<usize>) -> Self {
+    pub(super) fn new(offsets: Vec<usize>) -> Self {
         let largest = offsets.iter().copied().max().unwrap_or(0);
         Self { offsets, largest }
     }
 }
 
 /// What the sums of two tiles are made of.
-struct Operands<'a> {
+pub(super) struct Operands<'a> {
     /// Its parts one after another, each of the same length.
-    image: &'a [u16],
-    tiles: [usize; 2],
+    pub(super) image: &'a [u16],
+    pub(super) tiles: [usize; 2],
     /// Values from one pixel of a tile to the next.
-    next: usize,
-    steps: &'a Steps,
-    weights: &'a [u16],
+    pub(super) next: usize,
+    pub(super) steps: &'a Steps,
+    pub(super) weights: &'a [u16],
 }
 
 /// The sums of two tiles.
@@ -110,7 +111,7 @@ struct Operands<'a> {
 /// # Panics
 /// Where a tile reaches over the end of a part, or the weights are of fewer steps.
 #[inline(always)]
-fn products<const PARTS: usize>(unit: Unit, operands: &Operands<'_>, sums: &mut Sums) {
+pub(super) fn products<const PARTS: usize>(unit: Unit, operands: &Operands<'_>, sums: &mut Sums) {
     let Operands { image, tiles, next, steps, weights } = operands;
     let part = image.len() / PARTS;
     let last = tiles[0].max(tiles[1]) + (PIXELS - 1) * next + steps.largest + CHANNELS;

@@ -12,7 +12,7 @@ use crate::cpu::{Buffer, buffers, simd};
 pub(in crate::cpu) struct Panels<const PARTS: usize> {
     values: Buffer,
     steps: usize,
-    pub(super) panels: usize,
+    pub(in crate::cpu) panels: usize,
 }
 
 /// How the values under a kernel are cut into steps.
@@ -87,7 +87,7 @@ impl<const PARTS: usize> Panels<PARTS> {
         size_of_val(&*self.values)
     }
 
-    pub(super) fn panel(&self, panel: usize) -> &[u16] {
+    pub(in crate::cpu) fn panel(&self, panel: usize) -> &[u16] {
         let len = self.steps * PARTS * STEP;
         &halves(&self.values)[panel * len..][..len]
     }

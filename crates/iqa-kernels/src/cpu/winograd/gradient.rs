@@ -9,9 +9,13 @@ use std::marker::PhantomData;
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
-use super::{BLOCK, STAGE, Source, Steps, TileRow, Transform, tile_rows};
+use super::source::Whole;
+use super::{STAGE, Source, Steps, TileRow, Transform, tile_rows};
 use crate::cpu::simd::{self, load, panel_width, store};
 use crate::cpu::{Geometry, Size, buffers};
+
+/// Tiles in a block.
+const BLOCK: usize = 48;
 
 struct Task<'a, T, const IN: usize, const OUT: usize> {
     source: Source<'a>,
@@ -112,15 +116,8 @@ impl<T: Transform<IN, OUT>, const IN: usize, const OUT: usize> WithSimd for Tran
             let tile = first + slot;
             let row = task.rows[tile / task.per_row];
             let at = [row.row * OUT, tile % task.per_row * OUT];
-            let target = &mut inputs[slot * task.inputs.tile..];
-            task.source.transform::<T, S, IN, OUT>(
-                simd,
-                row.image,
-                at,
-                &mut half,
-                target,
-                task.inputs.matrix,
-            );
+            let mut sink = Whole { values: &mut inputs[slot * task.inputs.tile..], step: task.inputs.matrix };
+            task.source.transform::<T, S, IN, OUT>(simd, row.image, at, &mut half, &mut sink);
             task.spread(simd, row.image, at, slot, spread);
         }
     }

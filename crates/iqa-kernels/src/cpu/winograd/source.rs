@@ -8,7 +8,7 @@ use crate::cpu::simd::{load, store};
 
 /// Images with zeros around them.
 #[derive(Clone, Copy)]
-pub(super) struct Source<'a> {
+pub(in crate::cpu) struct Source<'a> {
     pub(super) x: &'a [f32],
     pub(super) size: Size,
     /// Rows above and columns to the left.
@@ -40,18 +40,15 @@ impl<'a> Source<'a> {
         pixels
     }
 
-    /// `B^T d B` of the tile at `[row, column]` of the result: the first matrix at the beginning of `target`, `step`
-    /// from one to the next. `half` is room.
+    /// `B^T d B` of the tile at `[row, column]` of the result, a vector of channels after another; `half` is room.
     #[inline(always)]
-    #[allow(clippy::too_many_arguments)]
     pub(super) fn transform<T: Transform<IN, OUT>, S: Simd, const IN: usize, const OUT: usize>(
         &self,
         simd: S,
         image: usize,
         at: [usize; 2],
         half: &mut [[S::f32s; IN]; IN],
-        target: &mut [f32],
-        step: usize,
+        sink: &mut impl Sink<S>,
     ) {
         let channels = self.size.channels;
         let pixels = self.tile::<IN>(image, at);
@@ -72,9 +69,28 @@ impl<'a> Source<'a> {
             }
             for (y, half) in half.iter().enumerate() {
                 for (x, value) in T::input(simd, *half).into_iter().enumerate() {
-                    store::<S>(&mut target[(y * IN + x) * step + from..], value);
+                    sink.put(simd, y * IN + x, from, value);
                 }
             }
         }
+    }
+}
+
+/// Where transformed values go.
+pub(super) trait Sink<S: Simd> {
+    /// Takes those of the channels from `from` on, of one matrix.
+    fn put(&mut self, simd: S, matrix: usize, from: usize, value: S::f32s);
+}
+
+/// Values as they are: the first matrix at the beginning, `step` from one to the next.
+pub(super) struct Whole<'a> {
+    pub(super) values: &'a mut [f32],
+    pub(super) step: usize,
+}
+
+impl<S: Simd> Sink<S> for Whole<'_> {
+    #[inline(always)]
+    fn put(&mut self, _: S, matrix: usize, from: usize, value: S::f32s) {
+        store::<S>(&mut self.values[matrix * self.step + from..], value);
     }
 }
