@@ -23,6 +23,7 @@ mod tiles {
         // Systems that do not know the registers know no such call.
         // SAFETY: asks for a permission of this process; touches no memory.
         is_x86_feature_detected!("avx512f")
+            && is_x86_feature_detected!("avx512bf16")
             && unsafe { libc::syscall(libc::SYS_arch_prctl, REQUEST_PERMISSION, TILE_DATA) } == 0
     }
 

@@ -1,6 +1,105 @@
 //! Values as sums of bf16 values.
+//!
+//! `unsafe`, because the compiler does not know which processor will run it; whoever asks for [`into_parts`] does.
+#![allow(unsafe_code)]
 
 use super::CHANNELS;
+
+#[cfg(target_arch = "x86_64")]
+mod vectors {
+    use std::arch::x86_64::{
+        __m256i, __m512, __m512bh, __m512i, _mm512_castsi512_ps, _mm512_castsi512_si256,
+        _mm512_cvtepu16_epi32, _mm512_cvtne2ps_pbh, _mm512_extracti64x4_epi64, _mm512_loadu_ps,
+        _mm512_slli_epi32, _mm512_storeu_si512, _mm512_sub_ps,
+    };
+
+    use super::CHANNELS;
+
+    /// Values in parts, from value `at` of each line on: as [`super::split`], but parts below the smallest normal number are zeros,
+    /// as they are in products.
+    ///
+    /// # Panics
+    /// Where a line ends before its values.
+    pub(in super::super) fn into_parts<const PARTS: usize>(
+        values: &[f32],
+        lines: &mut [&mut [u16]; PARTS],
+        at: usize,
+    ) {
+        // SAFETY: only called where `Unit::all` has found a unit, all of which have these instructions.
+        unsafe { line(values, lines, at) };
+    }
+
+    #[target_feature(enable = "avx512f,avx512bf16")]
+    fn line<const PARTS: usize>(values: &[f32], lines: &mut [&mut [u16]; PARTS], at: usize) {
+        let (whole, last) = values.as_chunks::<CHANNELS>();
+        for (index, values) in whole.iter().enumerate() {
+            for (line, part) in lines.iter_mut().zip(parts::<PARTS>(values)) {
+                let line =
+                    line[at + index * CHANNELS..].first_chunk_mut().expect("a line as long as its values");
+                store(line, part);
+            }
+        }
+        if last.is_empty() {
+            return;
+        }
+        let mut values = [0.0; CHANNELS];
+        values[..last.len()].copy_from_slice(last);
+        let at = at + whole.len() * CHANNELS;
+        for (line, part) in lines.iter_mut().zip(parts::<PARTS>(&values)) {
+            let mut stored = [0; CHANNELS];
+            store(&mut stored, part);
+            line[at..][..last.len()].copy_from_slice(&stored[..last.len()]);
+        }
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bf16")]
+    fn parts<const PARTS: usize>(values: &[f32; CHANNELS]) -> [__m512i; PARTS] {
+        let (left, right) = values.split_at(CHANNELS / 2);
+        // SAFETY: sixteen values each.
+        let [mut left, mut right] =
+            unsafe { [_mm512_loadu_ps(left.as_ptr()), _mm512_loadu_ps(right.as_ptr())] };
+        std::array::from_fn(
+            #[inline(always)]
+            |index| {
+                let part = bits(_mm512_cvtne2ps_pbh(right, left));
+                if index + 1 < PARTS {
+                    left = _mm512_sub_ps(left, widened(_mm512_castsi512_si256(part)));
+                    right = _mm512_sub_ps(right, widened(_mm512_extracti64x4_epi64::<1>(part)));
+                }
+                part
+            },
+        )
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bf16")]
+    fn widened(halves: __m256i) -> __m512 {
+        _mm512_castsi512_ps(_mm512_slli_epi32::<16>(_mm512_cvtepu16_epi32(halves)))
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bf16")]
+    fn bits(values: __m512bh) -> __m512i {
+        // SAFETY: both are sixty-four bytes of any content.
+        unsafe { std::mem::transmute(values) }
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bf16")]
+    fn store(line: &mut [u16; CHANNELS], part: __m512i) {
+        // SAFETY: sixty-four bytes.
+        unsafe { _mm512_storeu_si512(line.as_mut_ptr().cast(), part) };
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+pub(super) use vectors::into_parts;
+
+#[cfg(not(target_arch = "x86_64"))]
+pub(super) fn into_parts<const PARTS: usize>(_: &[f32], _: &mut [&mut [u16]; PARTS], _: usize) {
+    unreachable!("there is no unit")
+}
 
 /// The nearest bf16 value, of two the even one; what is not a number stays so.
 #[inline(always)]
@@ -11,33 +110,6 @@ fn round(value: f32) -> u16 {
 #[inline(always)]
 fn nearest(bits: u32) -> u16 {
     (bits.wrapping_add(0x7fff + (bits >> 16 & 1)) >> 16) as u16
-}
-
-/// Values in parts, from value `at` of each line on.
-#[inline(always)]
-pub(super) fn into_parts<const PARTS: usize>(values: &[f32], lines: &mut [&mut [u16]; PARTS], at: usize) {
-    // Lengths that are known here, so that each is a vector or two.
-    let (whole, last) = values.as_chunks::<CHANNELS>();
-    for (index, values) in whole.iter().enumerate() {
-        let parts = split::<PARTS>(values);
-        for (line, part) in lines.iter_mut().zip(parts) {
-            let line = line[at + index * CHANNELS..].first_chunk_mut::<CHANNELS>();
-            *line.expect("a line as long as its values") = part;
-        }
-    }
-    if last.is_empty() {
-        return;
-    }
-    let mut values = [0.0; CHANNELS];
-    for (value, last) in values.iter_mut().zip(last) {
-        *value = *last;
-    }
-    let at = at + whole.len() * CHANNELS;
-    for (line, part) in lines.iter_mut().zip(split::<PARTS>(&values)) {
-        for (line, part) in line[at..].iter_mut().zip(&part[..last.len()]) {
-            *line = *part;
-        }
-    }
 }
 
 /// Values as sums of so many of bf16, the largest first: the eight binary digits of three are the twenty-four of an f32.
@@ -65,6 +137,39 @@ mod tests {
     use half::bf16;
 
     use super::*;
+
+    /// Whole vectors and a rest, at both places of a line.
+    #[test]
+    fn vectors_have_the_parts_of_single_values() {
+        if super::super::Unit::all().is_empty() {
+            eprintln!("this processor multiplies no bf16 values: not tested");
+            return;
+        }
+        let special = [0.0, -0.0, 1.0, f32::INFINITY, f32::NAN, 3.0e38, -1.5e-20];
+        let values: Vec<f32> = (0..71_u32)
+            .map(|index| f32::from_bits(0x3f80_0000 ^ index.wrapping_mul(0x9e37_79b9) >> 4))
+            .chain(special)
+            .collect();
+        for at in [0, 5] {
+            let mut lines = [(); 3].map(|()| vec![7_u16; at + values.len() + 1]);
+            let [a, b, c] = &mut lines;
+            into_parts::<3>(&values, &mut [a, b, c], at);
+            for (index, value) in values.iter().enumerate() {
+                let mut alone = [0.0; CHANNELS];
+                alone[0] = *value;
+                for (line, part) in lines.iter().zip(split::<3>(&alone)) {
+                    let [found, expected] = [line[at + index], part[0]].map(bf16::from_bits);
+                    assert!(
+                        found == expected || found.is_nan() && expected.is_nan(),
+                        "{value}: {found} {expected}"
+                    );
+                }
+            }
+            assert!(
+                lines.iter().all(|line| line[..at].iter().all(|v| *v == 7) && line[at + values.len()] == 7)
+            );
+        }
+    }
 
     #[test]
     fn values_are_rounded_as_by_another_library() {

@@ -248,7 +248,7 @@ impl<S: Simd, const IN: usize> Sink<S> for Parts<'_, S, IN> {
     #[inline(always)]
     fn put(&mut self, simd: S, matrix: usize, from: usize, value: S::f32s) {
         let left = &mut self.left[matrix / IN][matrix % IN];
-        if from / S::F32_LANES % 2 == 0 {
+        if (from / S::F32_LANES).is_multiple_of(2) {
             *left = value;
             return;
         }
