@@ -127,7 +127,7 @@ impl Options {
         match bf16::unit() {
             Some(unit) if !self.exact => Algorithm::choose_bf16(unit, &self.geometry, size, channels_out),
             _ if self.kept => Algorithm::choose_for_kept(&self.geometry, size, channels_out),
-            _ => Algorithm::choose_for_step(&self.geometry, size, channels_out),
+            _ => Algorithm::choose(&self.geometry, size, channels_out),
         }
     }
 }

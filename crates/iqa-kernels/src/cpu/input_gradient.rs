@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::weights::PackedWeights;
-use super::{Algorithm, Buffer, Finish, Geometry, Size, buffers, convolve_by};
+use super::{Buffer, Finish, Geometry, Size, buffers, convolve};
 
 /// Along an axis, input pixels of one remainder by the stride: those that the same places of the kernel lie over. Their
 /// gradient is a convolution without stride of the outputs' with these places, in the opposite order.
@@ -66,19 +66,7 @@ pub fn input_gradient(
         };
         let packed = PackedWeights::new([shape[1], shape[0], kernel[0], kernel[1]]);
         let bias = vec![0.0; shape[1]];
-        let algorithm = Algorithm::choose_for_step(&geometry, above, shape[1]);
-        Some(
-            convolve_by(
-                algorithm,
-                gradient,
-                above,
-                &packed.with(&turned),
-                &bias,
-                &geometry,
-                Finish::default(),
-            )
-            .0,
-        )
+        Some(convolve(gradient, above, &packed.with(&turned), &bias, &geometry, Finish::default()).0)
     };
     if let ([rows], [columns]) = (&down[..], &across[..]) {
         return part(rows, columns);

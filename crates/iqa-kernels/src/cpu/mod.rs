@@ -201,20 +201,6 @@ impl Algorithm {
         }
     }
 
-    /// The cheapest for weights that change with each step of a training: those of split values take long to put in order, which
-    /// many pixels are worth.
-    pub fn choose_for_step(geometry: &Geometry, input: Size, channels_out: usize) -> Self {
-        const MANY: usize = 1024;
-        let kept = Self::choose_for_kept(geometry, input, channels_out);
-        let [height, width] = geometry.output(input.height, input.width);
-        let worth = match kept {
-            Self::Split => input.images * height * width >= MANY,
-            Self::SplitWinograd4 => input.channels <= 64 && input.images * height * width >= MANY,
-            _ => true,
-        };
-        if worth { kept } else { Self::choose(geometry, input, channels_out) }
-    }
-
     /// The cheapest where products may be of bf16 values, by that unit. Pairs are at most twice as fast as f32, and
     /// Winograd's tiles save more than that. Pictures, from or to which few channels lead, keep all their digits: those are
     /// small layers, and what is rounded there goes into all others.
