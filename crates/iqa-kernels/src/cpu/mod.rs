@@ -171,7 +171,7 @@ impl Algorithm {
     /// single ones (measured), but each value must go into enough products to be worth the splitting.
     pub fn choose_for_kept(geometry: &Geometry, input: Size, channels_out: usize) -> Self {
         let single = Self::choose(geometry, input, channels_out);
-        if !Unit::all().contains(&Unit::Tiles) {
+        if !Unit::all().contains(&Unit::Tiles) || simd::panel() != bf16::CHANNELS {
             return single;
         }
         let [height, width] = geometry.output(input.height, input.width);

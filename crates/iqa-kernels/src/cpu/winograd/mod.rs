@@ -143,13 +143,15 @@ impl<T: Transform<IN, OUT>, A: Arithmetic, const IN: usize, const OUT: usize> Ta
     /// All stages for one block of tiles after another.
     fn fused(&self, rows: &[TileRow], block: usize, result: &mut [f32]) {
         let width = simd::panel();
-        // As many rows as a block holds, but work for several threads, and few places of the last group left empty.
+        // As many rows as a block holds, but work for several threads. More than one block where in one many places of the last
+        // group would stay empty.
         let most = (2 * block / self.per_row).min(rows.len() / (3 * rayon::current_num_threads())).max(1);
         let waste = |count: usize| {
             let tiles = count * self.per_row;
-            1000 * tiles.next_multiple_of(A::GROUP) / tiles
+            10 * tiles.next_multiple_of(A::GROUP) / tiles
         };
-        let count = (1..=most).min_by_key(|count| (waste(*count), Reverse(*count))).unwrap_or(1);
+        let order = |count: &usize| (waste(*count), count * self.per_row > block, Reverse(*count));
+        let count = (1..=most).min_by_key(order).unwrap_or(1);
         let inputs = Steps { matrix: block * self.tile + width, tile: self.tile };
         let products = Steps { matrix: block * width + width, tile: width };
         let arch = simd::arch();
