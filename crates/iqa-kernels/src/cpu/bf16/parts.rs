@@ -10,7 +10,7 @@ mod vectors {
     use std::arch::x86_64::{
         __m256i, __m512, __m512bh, __m512i, _mm512_castsi512_ps, _mm512_castsi512_si256,
         _mm512_cvtepu16_epi32, _mm512_cvtne2ps_pbh, _mm512_extracti64x4_epi64, _mm512_loadu_ps,
-        _mm512_slli_epi32, _mm512_storeu_si512, _mm512_sub_ps,
+        _mm512_setzero_si512, _mm512_slli_epi32, _mm512_storeu_si512, _mm512_sub_ps,
     };
 
     use super::CHANNELS;
@@ -59,17 +59,14 @@ mod vectors {
         // SAFETY: sixteen values each.
         let [mut left, mut right] =
             unsafe { [_mm512_loadu_ps(left.as_ptr()), _mm512_loadu_ps(right.as_ptr())] };
-        std::array::from_fn(
-            #[inline(always)]
-            |index| {
-                let part = bits(_mm512_cvtne2ps_pbh(right, left));
-                if index + 1 < PARTS {
-                    left = _mm512_sub_ps(left, widened(_mm512_castsi512_si256(part)));
-                    right = _mm512_sub_ps(right, widened(_mm512_extracti64x4_epi64::<1>(part)));
-                }
-                part
-            },
-        )
+        // A loop: what calls closures does not know of the instructions, and calls one for each part.
+        let mut parts = [_mm512_setzero_si512(); PARTS];
+        for part in &mut parts {
+            *part = bits(_mm512_cvtne2ps_pbh(right, left));
+            left = _mm512_sub_ps(left, widened(_mm512_castsi512_si256(*part)));
+            right = _mm512_sub_ps(right, widened(_mm512_extracti64x4_epi64::<1>(*part)));
+        }
+        parts
     }
 
     #[inline]
