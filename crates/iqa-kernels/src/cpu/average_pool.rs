@@ -1,5 +1,6 @@
 //! The mean under a window; zeros beyond the border count.
 
+use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::{Buffer, Size, Window, buffers, simd};
@@ -11,31 +12,52 @@ pub fn average_pool(x: &[f32], input: Size, window: Window) -> (Buffer, Size) {
     if result.is_empty() {
         return (result, output);
     }
-    let channels = input.channels;
-    let row = input.width * channels;
-    let share = share(window);
-    result.par_chunks_mut(output.width * channels).enumerate().for_each(|(index, result)| {
+    let row = input.width * input.channels;
+    let arch = simd::arch();
+    result.par_chunks_mut(output.width * input.channels).enumerate().for_each(|(index, result)| {
         let [image, y] = [index / output.height, index % output.height];
         let x = &x[image * input.height * row..][..input.height * row];
-        // First down the columns, then along the row of sums.
-        simd::with_scratch(row, |sums| {
-            sums.fill(0.0);
-            for from in window.range(y, input.height) {
-                add(sums, &x[from * row..][..row]);
-            }
-            for (column, result) in result.chunks_exact_mut(channels).enumerate() {
-                let under = window.range(column, input.width);
-                result.fill(0.0);
-                for sums in sums[under.start * channels..under.end * channels].chunks_exact(channels) {
-                    add(result, sums);
-                }
-                for value in result {
-                    *value *= share;
-                }
-            }
-        });
+        simd::with_scratch(row, |sums| arch.dispatch(Means { x, input, window, y, sums, result }));
     });
     (result, output)
+}
+
+/// A row of the result; `sums` is room for one of the image.
+struct Means<'a> {
+    x: &'a [f32],
+    input: Size,
+    window: Window,
+    y: usize,
+    sums: &'a mut [f32],
+    result: &'a mut [f32],
+}
+
+impl WithSimd for Means<'_> {
+    type Output = ();
+
+    /// First down the columns, then along the row of sums.
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        let Self { x, input, window, y, sums, result } = self;
+        let channels = input.channels;
+        let row = input.width * channels;
+        let share = share(window);
+        let under = window.range(y, input.height);
+        sums.copy_from_slice(&x[under.start * row..][..row]);
+        for from in under.start + 1..under.end {
+            add(sums, &x[from * row..][..row]);
+        }
+        for (column, result) in result.chunks_exact_mut(channels).enumerate() {
+            let under = window.range(column, input.width);
+            result.copy_from_slice(&sums[under.start * channels..][..channels]);
+            for from in under.start + 1..under.end {
+                add(result, &sums[from * channels..][..channels]);
+            }
+            for value in result {
+                *value *= share;
+            }
+        }
+    }
 }
 
 /// The gradient before [`average_pool`] of images of size `input`: that of each window in equal parts to all under it.
@@ -79,6 +101,7 @@ fn share(window: Window) -> f32 {
     1.0 / (window.side * window.side) as f32
 }
 
+#[inline(always)]
 fn add(sums: &mut [f32], values: &[f32]) {
     for (sum, value) in sums.iter_mut().zip(values) {
         *sum += value;
