@@ -383,3 +383,20 @@ fn the_shapes_of_every_variant_are_those_of_its_network() {
         }
     }
 }
+
+/// Which of two networks would score would be chance.
+#[test]
+fn a_file_of_two_families_is_refused() {
+    for family in families() {
+        for other in families() {
+            if other.key == family.key {
+                continue;
+            }
+            let both = family.tensors.clone().with_metadata(other.key, config(&other).to_string());
+            let Err(error) = (family.open)(both) else { panic!("{} and {}", family.key, other.key) };
+            let HeadError::Nn(NnError::Metadata { key, expected, .. }) = error else { panic!("{error}") };
+            assert_eq!(key, family.key);
+            assert!(expected.contains(other.key), "{expected}");
+        }
+    }
+}

@@ -70,8 +70,8 @@ pub trait Stored {
     /// The configuration that a file carries beside the weights; `None` in a file of another origin.
     ///
     /// # Errors
-    /// [`HeadError::Nn`], [`HeadError::StoredConfig`] when it is damaged; [`HeadError::WrongModel`] for a file with that of another
-    /// family of this crate.
+    /// [`HeadError::Nn`], [`HeadError::StoredConfig`] when it is damaged or there are those of two families;
+    /// [`HeadError::WrongModel`] for a file with that of another family of this crate.
     fn stored_in(tensors: &NamedTensors) -> Result<Option<Self::Config>, HeadError> {
         let Some(json) = tensors.metadata(Self::CONFIG_KEY) else {
             let Some(found) = family_of(tensors) else { return Ok(None) };
@@ -83,6 +83,10 @@ pub trait Stored {
             key: Self::CONFIG_KEY.into(),
             expected: format!("a configuration as JSON ({reason})"),
         };
+        let mut others = FAMILIES.iter().filter(|(key, _)| *key != Self::CONFIG_KEY);
+        if let Some((key, _)) = others.find(|(key, _)| tensors.metadata(key).is_some()) {
+            return Err(malformed(format!("beside it is a `{key}`: a file is of one family")).into());
+        }
         let not_json = |error: serde_json::Error| malformed(error.to_string());
         let config: Self::Config = serde_json::from_str(json).map_err(not_json)?;
         // What this version does not know may change the score.

@@ -136,7 +136,8 @@ pub enum Algorithm {
     Direct,
     /// Sums of products of bf16 values, for convolutions without dilation.
     Bf16(Unit),
-    /// The same of f32 values, each a sum of three of bf16, by [`Unit::Tiles`]: as exact as [`Self::Direct`].
+    /// The same of f32 values, each a sum of three of bf16, by [`Unit::Tiles`]: as exact as [`Self::Direct`], except for values below
+    /// some 1e-33, whose last digits are smaller than a normal number and taken for zeros.
     Split,
     /// [`Self::Winograd4`] whose products are those of [`Self::Split`].
     SplitWinograd4,
