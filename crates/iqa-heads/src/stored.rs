@@ -21,9 +21,14 @@ const FAMILIES: [(&str, &str); 4] = [
     (Hiqa::CONFIG_KEY, Hiqa::FAMILY),
 ];
 
+/// The families here whose configurations a file carries.
+fn families_in(tensors: &NamedTensors) -> impl Iterator<Item = (&'static str, &'static str)> {
+    FAMILIES.into_iter().filter(|(key, _)| tensors.metadata(key).is_some())
+}
+
 /// The family here whose configuration a file carries, as errors call it; `None` for a file of another origin.
 pub fn family_of(tensors: &NamedTensors) -> Option<&'static str> {
-    FAMILIES.iter().find(|(key, _)| tensors.metadata(key).is_some()).map(|&(_, family)| family)
+    families_in(tensors).next().map(|(_, family)| family)
 }
 
 /// The first field of `found` that `known` does not have, with those that it stands in: `generator.width`.
@@ -83,8 +88,7 @@ pub trait Stored {
             key: Self::CONFIG_KEY.into(),
             expected: format!("a configuration as JSON ({reason})"),
         };
-        let mut others = FAMILIES.iter().filter(|(key, _)| *key != Self::CONFIG_KEY);
-        if let Some((key, _)) = others.find(|(key, _)| tensors.metadata(key).is_some()) {
+        if let Some((key, _)) = families_in(tensors).find(|(key, _)| *key != Self::CONFIG_KEY) {
             return Err(malformed(format!("beside it is a `{key}`: a file is of one family")).into());
         }
         let not_json = |error: serde_json::Error| malformed(error.to_string());

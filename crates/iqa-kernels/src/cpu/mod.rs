@@ -172,7 +172,7 @@ impl Algorithm {
     /// single ones (measured), but each value must go into enough products to be worth the splitting.
     pub fn choose_for_kept(geometry: &Geometry, input: Size, channels_out: usize) -> Self {
         let single = Self::choose(geometry, input, channels_out);
-        if !Unit::all().contains(&Unit::Tiles) || simd::panel() != bf16::CHANNELS {
+        if !Unit::all().contains(&Unit::Tiles) {
             return single;
         }
         let [height, width] = geometry.output(input.height, input.width);
@@ -189,6 +189,7 @@ impl Algorithm {
             Self::Winograd4 => {
                 let tiles = height.div_ceil(4) * width.div_ceil(4);
                 let weights = input.channels * channels_out;
+                // Matrices, and bytes of three parts.
                 let cached = 36 * 6 * weights <= simd::second_level_cache() / 2;
                 if (12..64).contains(&tiles) && weights >= 1 << 15 {
                     Self::Split
@@ -264,7 +265,6 @@ pub fn convolve_by(
             winograd::convolve::<F2, _, 4, 2>(x, input, single, bias, geometry, full, finish)
         }
         Algorithm::SplitWinograd4 => {
-            assert!(Unit::all().contains(&Unit::Tiles), "this processor has no tiles");
             let split = winograd::Split::new(weights.winograd4_split(), input.channels);
             winograd::convolve::<F4, _, 6, 4>(x, input, split, bias, geometry, full, finish)
         }

@@ -54,7 +54,8 @@ impl Unit {
     pub fn all() -> &'static [Self] {
         static ALL: OnceLock<Vec<Unit>> = OnceLock::new();
         ALL.get_or_init(|| {
-            let tiles = amx::is_there().then_some(Self::Tiles);
+            // A panel of tiles is one of Winograd's too.
+            let tiles = (simd::panel() == CHANNELS && amx::is_there()).then_some(Self::Tiles);
             tiles.into_iter().chain(dot::is_there().then_some(Self::Pairs)).collect()
         })
     }

@@ -2,25 +2,11 @@
 
 use pulp::{Simd, WithSimd, bytemuck};
 
-use super::source::{Sink, Source, Whole};
-use super::{Steps, Transform};
+use super::Steps;
+use super::source::{Sink, Whole};
 use crate::cpu::bf16::{self, CHANNELS, Configured, Operands, PIXELS, Unit};
 use crate::cpu::simd::{self, load, panel_width, store};
 use crate::cpu::weights::Panels;
-
-/// Room for the values of a tile: once for a block, as it would be filled with zeros each time.
-pub(in crate::cpu) struct Room<S: Simd, const IN: usize> {
-    half: [[S::f32s; IN]; IN],
-    left: [[S::f32s; IN]; IN],
-}
-
-impl<S: Simd, const IN: usize> Room<S, IN> {
-    #[inline(always)]
-    pub(super) fn new(simd: S) -> Self {
-        let zeros = [[simd.splat_f32s(0.0); IN]; IN];
-        Self { half: zeros, left: zeros }
-    }
-}
 
 /// Single values, or such in parts.
 pub(in crate::cpu) trait Arithmetic: Sync {
@@ -52,18 +38,13 @@ pub(in crate::cpu) trait Arithmetic: Sync {
     /// Tiles to be filled up for so many, with copies.
     fn filled<S: Simd>(count: usize) -> usize;
 
-    /// `B^T d B` of a tile into the place `slot` of a block.
-    #[allow(clippy::too_many_arguments)]
-    fn transform<T: Transform<IN, OUT>, S: Simd, const IN: usize, const OUT: usize>(
-        simd: S,
-        source: &Source<'_>,
-        image: usize,
-        at: [usize; 2],
-        room: &mut Room<S, IN>,
-        block: &mut [Self::Value],
+    /// Where the transformed values of the tile `slot` of a block go; `left` is room.
+    fn sink<'a, S: Simd, const IN: usize>(
+        block: &'a mut [Self::Value],
         slot: usize,
         step: Steps,
-    );
+        left: &'a mut [[S::f32s; IN]; IN],
+    ) -> impl Sink<S>;
 
     /// The products of one matrix with one panel for `count` tiles of a block, `[tile, channel]`.
     #[allow(clippy::too_many_arguments)]
@@ -108,18 +89,13 @@ impl Arithmetic for Single<'_> {
     }
 
     #[inline(always)]
-    fn transform<T: Transform<IN, OUT>, S: Simd, const IN: usize, const OUT: usize>(
-        simd: S,
-        source: &Source<'_>,
-        image: usize,
-        at: [usize; 2],
-        room: &mut Room<S, IN>,
-        block: &mut [f32],
+    fn sink<'a, S: Simd, const IN: usize>(
+        block: &'a mut [f32],
         slot: usize,
         step: Steps,
-    ) {
-        let mut sink = Whole { values: &mut block[slot * step.tile..], step: step.matrix };
-        source.transform::<T, S, IN, OUT>(simd, image, at, &mut room.half, &mut sink);
+        _: &'a mut [[S::f32s; IN]; IN],
+    ) -> impl Sink<S> {
+        Whole { values: &mut block[slot * step.tile..], step: step.matrix }
     }
 
     #[inline(always)]
@@ -147,9 +123,9 @@ pub(in crate::cpu) struct Split<'a> {
 
 impl<'a> Split<'a> {
     /// # Panics
-    /// Where the panels of this computer are not those of the tiles.
+    /// Where this computer has no tiles.
     pub(in crate::cpu) fn new(matrices: &'a [bf16::Panels<3>], channels: usize) -> Self {
-        assert_eq!(simd::panel(), CHANNELS, "two vectors a panel of tiles");
+        assert!(Unit::all().contains(&Unit::Tiles), "this processor has no tiles");
         Self { matrices, steps: bf16::Steps::new((0..channels).step_by(CHANNELS).collect()) }
     }
 
@@ -186,27 +162,14 @@ impl Arithmetic for Split<'_> {
     }
 
     #[inline(always)]
-    fn transform<T: Transform<IN, OUT>, S: Simd, const IN: usize, const OUT: usize>(
-        simd: S,
-        source: &Source<'_>,
-        image: usize,
-        at: [usize; 2],
-        room: &mut Room<S, IN>,
-        block: &mut [u16],
+    fn sink<'a, S: Simd, const IN: usize>(
+        block: &'a mut [u16],
         slot: usize,
         step: Steps,
-    ) {
+        left: &'a mut [[S::f32s; IN]; IN],
+    ) -> impl Sink<S> {
         let part = block.len() / Self::PARTS;
-        let values = &mut block[slot * step.tile..];
-        let mut sink = Parts::<S, IN> { values, part, step: step.matrix, left: &mut room.left };
-        source.transform::<T, S, IN, OUT>(simd, image, at, &mut room.half, &mut sink);
-        // Of an odd number of vectors the last one is still to come.
-        let vectors = source.size.channels.div_ceil(S::F32_LANES);
-        if vectors % 2 == 1 {
-            for matrix in 0..IN * IN {
-                sink.put(simd, matrix, vectors * S::F32_LANES, simd.splat_f32s(0.0));
-            }
-        }
+        Parts::<S, IN> { values: &mut block[slot * step.tile..], part, step: step.matrix, left }
     }
 
     #[inline(always)]
@@ -271,6 +234,16 @@ impl<S: Simd, const IN: usize> Sink<S> for Parts<'_, S, IN> {
             let target: &mut [u32] =
                 bytemuck::cast_slice_mut(&mut target[part * self.part..][..2 * S::U32_LANES]);
             S::as_mut_simd_u32s(target).0[0] = both;
+        }
+    }
+
+    /// Of an odd number of vectors the last one is still to come.
+    #[inline(always)]
+    fn end(&mut self, simd: S, from: usize) {
+        if !(from / S::F32_LANES).is_multiple_of(2) {
+            for matrix in 0..IN * IN {
+                self.put(simd, matrix, from, simd.splat_f32s(0.0));
+            }
         }
     }
 }

@@ -20,7 +20,6 @@ use std::marker::PhantomData;
 use pulp::{Simd, WithSimd, bytemuck};
 use rayon::prelude::*;
 
-use arithmetic::Room;
 pub(super) use arithmetic::{Arithmetic, Single, Split};
 pub(super) use gradient::weight_gradient;
 use source::Source;
@@ -356,12 +355,15 @@ impl<T: Transform<IN, OUT>, A: Arithmetic, const IN: usize, const OUT: usize> Ta
         inputs: &mut [A::Value],
         step: Steps,
     ) {
-        let mut room = Room::new(simd);
+        // Once for all tiles, as they are filled with zeros.
+        let mut half = [[simd.splat_f32s(0.0); IN]; IN];
+        let mut left = half;
         for slot in 0..A::filled::<S>(count) {
             let tile = first + slot.min(count - 1);
             let row = rows[tile / self.per_row];
             let at = [row.row * OUT, tile % self.per_row * OUT];
-            A::transform::<T, S, IN, OUT>(simd, &self.source, row.image, at, &mut room, inputs, slot, step);
+            let mut sink = A::sink::<S, IN>(inputs, slot, step, &mut left);
+            self.source.transform::<T, S, IN, OUT>(simd, row.image, at, &mut half, &mut sink);
         }
     }
 }

@@ -40,9 +40,9 @@ impl<T: Transform<IN, OUT>, A: Arithmetic, const IN: usize, const OUT: usize> Ta
         let whole = self.full.height / shrink;
         let row_len = self.full.width / shrink * channels;
         let first = column * OUT / shrink * channels;
-        let above = row.image * whole + row.row * OUT / shrink;
-        let above_piece = rows[0].image * whole + rows[0].row * OUT / shrink;
-        let [at, at_piece] = [above * row_len + first, (above - above_piece) * row_len + first];
+        let above = |row: TileRow| row.image * whole + row.row * OUT / shrink;
+        let at = above(row) * row_len + first;
+        let at_piece = at - above(rows[0]) * row_len;
         let height = OUT.min(self.full.height - row.row * OUT) / shrink;
         let width = OUT.min(self.full.width - column * OUT) / shrink;
         if height * width == 0 {

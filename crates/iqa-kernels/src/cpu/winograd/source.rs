@@ -8,7 +8,7 @@ use crate::cpu::simd::{load, store};
 
 /// Images with zeros around them.
 #[derive(Clone, Copy)]
-pub(in crate::cpu) struct Source<'a> {
+pub(super) struct Source<'a> {
     pub(super) x: &'a [f32],
     pub(super) size: Size,
     /// Rows above and columns to the left.
@@ -73,13 +73,18 @@ impl<'a> Source<'a> {
                 }
             }
         }
+        sink.end(simd, channels.next_multiple_of(S::F32_LANES));
     }
 }
 
 /// Where transformed values go.
-pub(super) trait Sink<S: Simd> {
+pub(in crate::cpu) trait Sink<S: Simd> {
     /// Takes those of the channels from `from` on, of one matrix.
     fn put(&mut self, simd: S, matrix: usize, from: usize, value: S::f32s);
+
+    /// After the last of them, before channel `from`.
+    #[inline(always)]
+    fn end(&mut self, _: S, _: usize) {}
 }
 
 /// Values as they are: the first matrix at the beginning, `step` from one to the next.
